@@ -1,0 +1,59 @@
+package workspace
+
+import "context"
+
+// Target is one workspace database on a physical server.
+type Target struct {
+	Database string
+	Role     string
+	Password string // of Role
+}
+
+// Limits bound one query sent through the API. 0 means no limit.
+type Limits struct {
+	TimeoutMS int64
+	MaxRows   int64
+}
+
+// Engine is one physical server. Each method may be called again after a crash
+// half-way: creating what exists and dropping what does not are not errors.
+// A failure that the client's statement caused is an *Error with the server's
+// own code in Details; a server that can't be reached is an *Error Unavailable.
+type Engine interface {
+	Type() DatabaseType
+	// Address is where sessions of the proxy connect.
+	Address() Address
+	// Prepare makes the server safe to hold workspaces; called once at start.
+	Prepare(ctx context.Context) error
+	Ping(ctx context.Context) error
+	// Create makes the role and its database. tracked installs what Changes
+	// needs; only tenant-mode workspaces are tracked.
+	Create(ctx context.Context, t Target, tracked bool) error
+	// Drop ends the database's sessions and removes database and role.
+	Drop(ctx context.Context, t Target) error
+	// Exists says whether a database or role of that name is on the server.
+	Exists(ctx context.Context, name string) (bool, error)
+
+	// Query runs text as the workspace's role; several statements give the
+	// last result.
+	Query(ctx context.Context, t Target, text string, limits Limits) (Result, error)
+	Tables(ctx context.Context, t Target) ([]Table, error)
+	// Definitions are statements that rebuild the schema, runnable in order.
+	Definitions(ctx context.Context, t Target) ([]string, error)
+
+	// Changes lists the committed schema changes that were not yet forgotten,
+	// in commit order, changes of one unit together.
+	Changes(ctx context.Context, t Target) ([]Change, error)
+	// Forget removes changes that the catalog has durably.
+	Forget(ctx context.Context, t Target, journalIDs []int64) error
+	// Revert runs e.Reverse as the workspace's role, all or nothing, and leaves
+	// in the journal, in the same transaction, a Change whose Reverts is e.ID.
+	Revert(ctx context.Context, t Target, e Entry) error
+}
+
+// Sessions are the open sessions of the proxy.
+type Sessions interface {
+	// CloseWorkspace ends every session of that workspace, telling each client
+	// in its protocol that the database is gone, and waits until they ended.
+	CloseWorkspace(ctx context.Context, workspaceID int64)
+}

@@ -1,0 +1,79 @@
+package workspace
+
+import (
+	"crypto/tls"
+	"sync/atomic"
+	"time"
+)
+
+// Address is where a physical server listens.
+type Address struct {
+	Network string      // "unix" or "tcp"
+	Addr    string      // socket path or host:port
+	TLS     *tls.Config // nil: no TLS (unix sockets)
+}
+
+// Login is what a protocol needs to check one login and to follow it.
+// For a user or database that does not exist, Known is false and the
+// credentials are ones that nobody can know, so that both failures look alike.
+type Login struct {
+	Known    bool
+	Password string // the proxy password, for protocols that compare it
+	SCRAM    SCRAM  // the same password as a SCRAM-SHA-256 verifier (RFC 5803)
+	Route    Route
+}
+
+// SCRAM is a stored SCRAM-SHA-256 credential.
+type SCRAM struct {
+	Iterations int
+	Salt       []byte
+	StoredKey  []byte
+	ServerKey  []byte
+}
+
+// Route is where a login leads: a database as a role on a physical server.
+type Route struct {
+	Live     *Live
+	Address  Address
+	Database string
+	Role     string
+	Password string // of Role on the physical server
+}
+
+// Live is the part of a workspace that its open sessions share. Limits change
+// while sessions are open, so they are read at each use.
+type Live struct {
+	ID   int64
+	Name string
+	Type DatabaseType
+	Mode Mode
+
+	queryTimeoutMS  atomic.Int64
+	maxRowsPerQuery atomic.Int64
+	maxConnections  atomic.Int64
+}
+
+// NewLive makes the shared state of w.
+func NewLive(w Workspace) *Live {
+	l := &Live{ID: w.ID, Name: w.Name, Type: w.Type, Mode: w.Mode}
+	l.Set(w.Settings)
+	return l
+}
+
+// Set makes s effective on open sessions.
+func (l *Live) Set(s Settings) {
+	l.queryTimeoutMS.Store(s.QueryTimeoutMS)
+	l.maxRowsPerQuery.Store(s.MaxRowsPerQuery)
+	l.maxConnections.Store(s.MaxConnections)
+}
+
+// QueryTimeout is the longest time a statement may run; 0 means no limit.
+func (l *Live) QueryTimeout() time.Duration {
+	return time.Duration(l.queryTimeoutMS.Load()) * time.Millisecond
+}
+
+// MaxRows is the most rows one statement may send; 0 means no limit.
+func (l *Live) MaxRows() int64 { return l.maxRowsPerQuery.Load() }
+
+// MaxConnections is the most sessions at once; 0 means no limit.
+func (l *Live) MaxConnections() int64 { return l.maxConnections.Load() }

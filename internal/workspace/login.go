@@ -23,7 +23,8 @@ type Login struct {
 	Route    Route
 }
 
-// SCRAM is a stored SCRAM-SHA-256 credential.
+// SCRAM is a stored SCRAM-SHA-256 credential. Its slices are shared by all
+// logins and must not be changed.
 type SCRAM struct {
 	Iterations int
 	Salt       []byte
@@ -51,6 +52,7 @@ type Live struct {
 	queryTimeoutMS  atomic.Int64
 	maxRowsPerQuery atomic.Int64
 	maxConnections  atomic.Int64
+	deleted         atomic.Bool
 }
 
 // NewLive makes the shared state of w.
@@ -77,3 +79,10 @@ func (l *Live) MaxRows() int64 { return l.maxRowsPerQuery.Load() }
 
 // MaxConnections is the most sessions at once; 0 means no limit.
 func (l *Live) MaxConnections() int64 { return l.maxConnections.Load() }
+
+// Deleted says that the workspace is being removed. A session that was let in
+// just before must look once more after it is counted among the open ones.
+func (l *Live) Deleted() bool { return l.deleted.Load() }
+
+// SetDeleted makes l's workspace one that is being removed.
+func (l *Live) SetDeleted() { l.deleted.Store(true) }

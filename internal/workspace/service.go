@@ -10,6 +10,7 @@ type Principal struct {
 	KeyID     string
 	ProjectID string
 	Role      string // admin, write or read
+	Scope     Scope
 }
 
 // Details is one workspace as the API shows it.
@@ -54,6 +55,19 @@ type Check struct {
 
 // Service is the only writer of state.
 type Service struct{}
+
+// NewService reads the catalog, prepares the engines, finishes or undoes what a
+// crash left half-done and starts to bring all queues up to date. An engine
+// that can't be reached does not stop it: its work is taken up when it is back.
+func NewService(ctx context.Context, c Config) (*Service, error) { panic("stub") }
+
+// Close ends the work in the background and waits for it. It leaves Catalog and
+// Engines to their owner.
+func (s *Service) Close() { panic("stub") }
+
+// SetSessions tells the Service of the proxy that serves its logins; it is
+// called once, before the first Delete.
+func (s *Service) SetSessions(x Sessions) { panic("stub") }
 
 // Authenticate finds the principal of an API key: AuthRequired where key is
 // empty, Unauthorized where it is unknown or revoked.

@@ -1,0 +1,92 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// The two answers of a Catalog that are not failures of the store.
+var (
+	ErrExists   = errors.New("exists already")
+	ErrNotFound = errors.New("not found")
+)
+
+// Catalog is the durable metadata. Each method is one transaction: when it
+// returns nil, its effect survives a crash; when it returns an error, it had
+// none. Methods that name one row return ErrNotFound where there is no such
+// row, and those that add one return ErrExists where its name is taken.
+type Catalog interface {
+	Ping(ctx context.Context) error
+
+	// Secret is the installation's secret of that name; the first call keeps
+	// fresh and every call returns what is kept.
+	Secret(ctx context.Context, name string, fresh []byte) ([]byte, error)
+
+	// AddProject keeps a project with its first credential and key.
+	AddProject(ctx context.Context, p Project, c Credential, k APIKey) error
+	Projects(ctx context.Context) ([]Project, error) // oldest first
+	// RemoveProject removes a project that has no workspaces, with its
+	// credentials and keys.
+	RemoveProject(ctx context.Context, id string) error
+	Credentials(ctx context.Context) ([]Credential, error)
+
+	AddKey(ctx context.Context, k APIKey) error
+	Keys(ctx context.Context) ([]APIKey, error) // oldest first, revoked ones too
+	// RevokeKey keeps the time of the first revocation.
+	RevokeKey(ctx context.Context, id string, at time.Time) error
+
+	// AddWorkspace gives the record its ID, which is never used again.
+	AddWorkspace(ctx context.Context, w Workspace) (id int64, err error)
+	Workspaces(ctx context.Context) ([]Workspace, error) // oldest first
+	SetState(ctx context.Context, id int64, s State) error
+	SetSettings(ctx context.Context, id int64, s Settings) error
+	// RemoveWorkspace removes the record with its entries and versions.
+	RemoveWorkspace(ctx context.Context, id int64) error
+
+	// Append adds changes to the deploy queue in their order and returns the
+	// workspace's version after that. Each JournalID is kept once, for as long
+	// as the workspace lives, whatever became of its entry, so that a journal
+	// may be read again. Each new Unit is one version; changes without a Unit
+	// are one each. A change that Reverts a pending entry takes it out of the
+	// queue instead of entering it; if that entry has been deployed meanwhile,
+	// the change is queued like any other, since tenants need it.
+	Append(ctx context.Context, id int64, changes []Change, at time.Time) (version int64, err error)
+	// Pending is the deploy queue, oldest first.
+	Pending(ctx context.Context, id int64) ([]Entry, error)
+	PendingCount(ctx context.Context, id int64) (int64, error)
+	// Entry is one pending or deployed entry.
+	Entry(ctx context.Context, id, entryID int64) (Entry, error)
+	// Skip takes a pending entry out of the queue.
+	Skip(ctx context.Context, id, entryID int64) error
+}
+
+// Credential is a proxy password of a project, in the two forms that the
+// protocols need. All credentials of a project share the salt and iterations of
+// their SCRAM form, since a server names these before it knows the password.
+type Credential struct {
+	ID        string
+	ProjectID string
+	Sealed    []byte // the password, sealed under the master key
+	SCRAM     SCRAM
+	CreatedAt time.Time
+}
+
+// APIKey is a key of the admin API, without its secret.
+type APIKey struct {
+	ID        string
+	ProjectID string
+	Name      string
+	Prefix    string // the first characters of the secret, to recognise it by
+	Hash      []byte // SHA-256 of the secret, which is random enough for that
+	Role      string // admin, write or read
+	Scope     Scope
+	CreatedAt time.Time
+	RevokedAt *time.Time
+}
+
+// Scope is what part of its project a key reaches.
+type Scope struct {
+	Type   string   // project, workspace or tenant
+	Values []string // names of workspaces or tenants
+}

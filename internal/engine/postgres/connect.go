@@ -1,0 +1,170 @@
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+)
+
+const (
+	connectTimeout = 10 * time.Second
+	closeTimeout   = 5 * time.Second
+
+	invalidPassword = "28P01"
+)
+
+// trustedSettings undo what the owner of a database may have attached to it
+// (ALTER DATABASE … SET): a role, a search path with look-alikes of system
+// functions, a timeout, an output format. Settings of the startup packet win
+// over those of the database and the role.
+func trustedSettings() map[string]string {
+	return map[string]string{
+		"application_name":                    "tenantsdb",
+		"search_path":                         "pg_catalog, pg_temp",
+		"role":                                "none",
+		"client_encoding":                     "UTF8",
+		"DateStyle":                           "ISO",
+		"IntervalStyle":                       "postgres",
+		"TimeZone":                            "UTC",
+		"bytea_output":                        "hex",
+		"extra_float_digits":                  "1",
+		"quote_all_identifiers":               "off",
+		"standard_conforming_strings":         "on",
+		"statement_timeout":                   "0",
+		"lock_timeout":                        "0",
+		"idle_in_transaction_session_timeout": "0",
+		"default_transaction_read_only":       "off",
+		"default_transaction_isolation":       "read committed",
+		"default_transaction_deferrable":      "off",
+		"default_tablespace":                  "",
+		"row_security":                        "on",
+		"session_replication_role":            "origin",
+	}
+}
+
+// admin is a superuser's connection to database, from the cache where there is
+// an idle one. It is the caller's until release, which puts it back if it is
+// outside of a transaction and closes it if not. Session settings must be left
+// as they were found.
+func (e *Engine) admin(ctx context.Context, database string) (conn *pgx.Conn, release func(), err error) {
+	return e.admins.take(ctx, database)
+}
+
+func (e *Engine) connectAdmin(ctx context.Context, database string) (*pgx.Conn, error) {
+	return e.connect(ctx, database, e.config.User, e.config.Password, trustedSettings())
+}
+
+// connectAs is a connection as the workspace's role, with the settings that a
+// client of the proxy would have; source (api, import) is what the journal
+// notes for its changes. The caller closes it.
+func (e *Engine) connectAs(ctx context.Context, t workspace.Target, source string) (*pgx.Conn, error) {
+	return e.connectRole(ctx, t, map[string]string{
+		"application_name": "tenantsdb " + source,
+		"client_encoding":  "UTF8",
+		"DateStyle":        "ISO",
+		"bytea_output":     "hex",
+		"options":          "-c tenantsdb.source=" + source,
+	})
+}
+
+// connectReader is a connection as the workspace's role that reads the catalogs
+// and is not misled by the role's own settings. The caller closes it.
+func (e *Engine) connectReader(ctx context.Context, t workspace.Target) (*pgx.Conn, error) {
+	settings := trustedSettings()
+	// Only a superuser may set it, and it has no meaning for who only reads.
+	delete(settings, "session_replication_role")
+	return e.connectRole(ctx, t, settings)
+}
+
+// connectRole connects as the workspace's role. A role may change its own
+// password; then the one that the catalog knows is put back, since otherwise
+// the workspace would have locked out its owner for good.
+func (e *Engine) connectRole(ctx context.Context, t workspace.Target, settings map[string]string) (*pgx.Conn, error) {
+	conn, err := e.connect(ctx, t.Database, t.Role, t.Password, settings)
+	if sqlState(err) != invalidPassword {
+		return conn, err
+	}
+	e.config.Log.WarnContext(ctx, "role's password was changed on the server; putting it back", "server", e.config.Name, "role", t.Role)
+	if err := e.setRole(ctx, t); err != nil {
+		return nil, err
+	}
+	return e.connect(ctx, t.Database, t.Role, t.Password, settings)
+}
+
+// connect makes one connection. Only its arguments and the Config decide where
+// it leads: environment variables that libpq programs heed are overwritten.
+func (e *Engine) connect(ctx context.Context, database, user, password string, settings map[string]string) (*pgx.Conn, error) {
+	c, err := pgx.ParseConfig("host=localhost port=5432 sslmode=disable passfile=/dev/null")
+	if err != nil {
+		return nil, fmt.Errorf("postgresql %s: prepare connection: %w", e.config.Name, err)
+	}
+	address := e.config.Address
+	dialer := &net.Dialer{KeepAlive: time.Minute}
+	c.Fallbacks = nil
+	c.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil }
+	c.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return dialer.DialContext(ctx, address.Network, address.Addr)
+	}
+	c.TLSConfig = clientTLS(address)
+	c.ConnectTimeout = connectTimeout
+	c.Database, c.User, c.Password = database, user, password
+	c.RuntimeParams = settings
+	c.MaxProtocolMessageBodyLen = maxResultBytes
+	// Workspaces are dropped and schemas change under a connection: nothing
+	// about a statement is kept.
+	c.DefaultQueryExecMode = pgx.QueryExecModeExec
+	c.StatementCacheCapacity = 0
+	c.DescriptionCacheCapacity = 0
+
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return nil, workspace.Errorf(workspace.Unavailable, "postgresql server %s can't be reached%w", e.config.Name, hidden{err})
+	}
+	return conn, nil
+}
+
+// clientTLS is the address's configuration, made to verify the host that is
+// dialled where it names none.
+func clientTLS(a workspace.Address) *tls.Config {
+	if a.TLS == nil {
+		return nil
+	}
+	c := a.TLS.Clone()
+	if c.ServerName == "" {
+		if host, _, err := net.SplitHostPort(a.Addr); err == nil {
+			c.ServerName = host
+		}
+	}
+	return c
+}
+
+// hidden is a cause for the log alone: it adds nothing to the sentence that a
+// client reads, which must not learn addresses and user names of the server.
+type hidden struct{ cause error }
+
+func (h hidden) Error() string { return "" }
+func (h hidden) Unwrap() error { return h.cause }
+
+// disconnect closes conn, also when ctx has ended; it does not wait long.
+func disconnect(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	// The server may have closed it first; there is nobody to tell.
+	_ = conn.Close(ctx)
+}
+
+// sqlState is the server's code in err's chain, empty where there is none.
+func sqlState(err error) string {
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pgErr.Code
+	}
+	return ""
+}

@@ -1,0 +1,74 @@
+package postgres
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// journalVersion is raised with each change of journal.sql, which then brings
+// older journals up to it.
+const journalVersion = 1
+
+// journalLock keeps two nodes from installing into one database at once.
+const journalLock = 0x74656e616e747301
+
+//go:embed journal.sql
+var journalSQL string
+
+// installJournal makes the database of conn note its schema changes, or brings
+// an older journal up to journalVersion. Where it is already there, nothing
+// happens. The changes that the installation makes are not noted.
+func installJournal(ctx context.Context, conn *pgx.Conn) error {
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("install journal: %w", err)
+	}
+	defer tx.Rollback(ctx) //nolint:errcheck // nothing to do after Commit, and nothing to add before it
+	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(journalLock)); err != nil {
+		return fmt.Errorf("install journal: %w", err)
+	}
+	installed, err := installedJournal(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if installed == journalVersion {
+		return nil
+	}
+	if installed > journalVersion {
+		return fmt.Errorf("install journal: the database has version %d, this program knows %d", installed, journalVersion)
+	}
+	// A schema with the reserved prefix needs the first; the second keeps an
+	// older journal's triggers silent.
+	script := "SET LOCAL allow_system_table_mods = on; SET LOCAL session_replication_role = replica;\n" + journalSQL
+	if _, err := tx.Conn().PgConn().Exec(ctx, script).ReadAll(); err != nil {
+		return fmt.Errorf("install journal: %w", err)
+	}
+	if _, err := tx.Exec(ctx, "INSERT INTO pg_tenantsdb.version VALUES ($1)", int32(journalVersion)); err != nil {
+		return fmt.Errorf("install journal: note version: %w", err)
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return fmt.Errorf("install journal: %w", err)
+	}
+	return nil
+}
+
+// installedJournal is the version in the database; 0 where there is none.
+func installedJournal(ctx context.Context, tx pgx.Tx) (int32, error) {
+	var exists bool
+	if err := tx.QueryRow(ctx, "SELECT to_regclass('pg_tenantsdb.version') IS NOT NULL").Scan(&exists); err != nil {
+		return 0, fmt.Errorf("find journal: %w", err)
+	}
+	if !exists {
+		return 0, nil
+	}
+	var version int32
+	err := tx.QueryRow(ctx, "SELECT max(number) FROM pg_tenantsdb.version HAVING count(*) > 0").Scan(&version)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("read journal version: %w", err)
+	}
+	return version, nil
+}

@@ -1,0 +1,311 @@
+-- The journal of schema changes: event triggers write one row for each change,
+-- in the transaction that makes it, so that a row commits or rolls back with
+-- its change. Schema pg_tenantsdb has the reserved prefix and the triggers are
+-- members of plpgsql, so neither pg_dump nor psql's \d shows any of it.
+--
+-- The functions run as superuser on a client's session. Each but on_end has its
+-- own search_path; on_end must see the client's, so every name in it is
+-- qualified. No text below depends on standard_conforming_strings.
+
+CREATE SCHEMA IF NOT EXISTS pg_tenantsdb;
+
+CREATE TABLE IF NOT EXISTS pg_tenantsdb.version (number integer PRIMARY KEY);
+
+CREATE TABLE IF NOT EXISTS pg_tenantsdb.secret (value bytea NOT NULL);
+
+INSERT INTO pg_tenantsdb.secret
+SELECT sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))
+ WHERE NOT EXISTS (SELECT FROM pg_tenantsdb.secret);
+
+-- Client messages and the contexts of nested statements, each once for a
+-- transaction, however many rows share it.
+CREATE TABLE IF NOT EXISTS pg_tenantsdb.body (
+	id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	xid  xid8 NOT NULL,
+	sent timestamptz NOT NULL, -- statement_timestamp() of the message
+	hash bigint NOT NULL,
+	text text NOT NULL
+);
+CREATE INDEX IF NOT EXISTS body_find ON pg_tenantsdb.body (xid, sent, hash);
+
+CREATE TABLE IF NOT EXISTS pg_tenantsdb.journal (
+	id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	xid       xid8 NOT NULL,
+	pid       integer NOT NULL,
+	message   bigint NOT NULL, -- body of the client's message
+	context   bigint,          -- body of the context; NULL at top level
+	ordinal   integer NOT NULL,
+	tag       text NOT NULL,
+	created   boolean NOT NULL, -- a new function, relation, rule or trigger, not a replaced one
+	objects   jsonb NOT NULL,
+	dropped   jsonb NOT NULL,
+	sources   jsonb NOT NULL,  -- bodies of the SQL functions that the context may mean
+	temporary text[] NOT NULL, -- names of temporary relations; GRANT and REVOKE only
+	structure text,            -- CREATE TABLE text of what CREATE TABLE AS made
+	settings  jsonb NOT NULL,
+	source    text NOT NULL,
+	at        timestamptz NOT NULL,
+	reverts   bigint NOT NULL
+);
+CREATE INDEX IF NOT EXISTS journal_message ON pg_tenantsdb.journal (message);
+CREATE INDEX IF NOT EXISTS journal_context ON pg_tenantsdb.journal (context);
+
+-- Dropped objects on their way from sql_drop to ddl_command_end.
+CREATE UNLOGGED TABLE IF NOT EXISTS pg_tenantsdb.dropped (
+	pid     integer PRIMARY KEY,
+	objects jsonb NOT NULL
+);
+
+-- The state of one client message lives in a setting, since a row would need a
+-- transaction id, with which DROP INDEX CONCURRENTLY refuses to start. Clients
+-- can write settings, so it is sealed. Its parts: 1 the message's time, 2 the
+-- top-level commands that ended, 3 the hash of the last context and 4 how many
+-- commands ended in it, 5 the commands that run, innermost last, each as
+-- writes:inserts:extension, 6 what the innermost one dropped (t temporary
+-- objects only, p others too), 7 the seal.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.seal(parts text[]) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN (SELECT encode(sha256(array_to_string(parts[1:6], '|')::bytea || value
+	               || int4send(pg_backend_pid())), 'hex')
+	          FROM pg_tenantsdb.secret);
+END $$;
+
+CREATE OR REPLACE FUNCTION pg_tenantsdb.state() RETURNS text[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	parts text[] := string_to_array(current_setting('pg_tenantsdb.state', true), '|');
+	sent  text := (extract(epoch FROM statement_timestamp()) * 1000000)::bigint;
+BEGIN
+	IF cardinality(parts) = 7 AND parts[1] = sent AND parts[7] = pg_tenantsdb.seal(parts) THEN
+		RETURN parts;
+	END IF;
+	RETURN ARRAY[sent, '0', '', '0', '', '', ''];
+END $$;
+
+-- remember keeps the state beyond the transaction, for a message with a COMMIT
+-- inside and for CREATE INDEX CONCURRENTLY, which is several transactions.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.remember(parts text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	parts[7] := pg_tenantsdb.seal(parts);
+	PERFORM set_config('pg_tenantsdb.state', array_to_string(parts, '|'), false);
+END $$;
+
+-- writes counts the tuples that this session wrote to the catalogs that hold
+-- schema (their OIDs are fixed), and how many of them were new functions,
+-- relations, rules or triggers. A command that leaves the first as it was
+-- changed nothing.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.writes(OUT total bigint, OUT inserts bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	SELECT sum(i + pg_stat_get_xact_tuples_updated(c) + pg_stat_get_xact_tuples_deleted(c)),
+	       sum(i) FILTER (WHERE c IN (1255, 1259, 2618, 2620))
+	  INTO total, inserts
+	  FROM unnest('{826,1214,1247,1249,1255,1259,1417,1418,2224,2328,2396,2600,2601,2602,2603,2604,2605,2606,
+	              2607,2608,2609,2610,2611,2612,2615,2616,2617,2618,2620,2753,3079,3118,3256,3350,3381,3394,
+	              3456,3501,3541,3576,3596,3600,3601,3602,3603,3764,6104,6106,6237}'::oid[]) c, pg_stat_get_xact_tuples_inserted(c) i;
+END $$;
+
+CREATE OR REPLACE FUNCTION pg_tenantsdb.on_start() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	parts text[] := pg_tenantsdb.state();
+	w     record := pg_tenantsdb.writes();
+BEGIN
+	parts[5] := concat_ws(',', nullif(parts[5], ''), concat_ws(':', w.total, w.inserts,
+	            (tg_tag IN ('CREATE EXTENSION', 'ALTER EXTENSION'))::int));
+	parts[6] := '';
+	PERFORM pg_tenantsdb.remember(parts);
+END $$;
+
+CREATE OR REPLACE FUNCTION pg_tenantsdb.on_drop() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
+DECLARE
+	parts text[] := pg_tenantsdb.state();
+	list  jsonb;
+	kept  boolean;
+BEGIN
+	SELECT coalesce(jsonb_agg(jsonb_build_object(
+	         'tag', '', 'type', d.object_type, 'schema', d.schema_name, 'identity', d.object_identity,
+	         'names', to_jsonb(d.address_names), 'args', to_jsonb(d.address_args), 'temporary', t)), '[]'),
+	       bool_or(NOT t)
+	  INTO list, kept
+	  FROM pg_event_trigger_dropped_objects() d,
+	       coalesce(d.is_temporary OR (cardinality(d.address_names) > 1 AND d.address_names[1] = 'pg_temp'), false) t
+	 WHERE d.original;
+	parts[6] := CASE WHEN kept THEN 'p' WHEN list <> '[]' THEN 't' ELSE '' END;
+	IF kept THEN
+		INSERT INTO pg_tenantsdb.dropped VALUES (pg_backend_pid(), list)
+		ON CONFLICT (pid) DO UPDATE SET objects = excluded.objects;
+	END IF;
+	PERFORM pg_tenantsdb.remember(parts);
+END $$;
+
+-- structure writes the table that CREATE TABLE AS made as a CREATE TABLE.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.structure(relation oid) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
+BEGIN
+	RETURN (SELECT concat('CREATE ', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED ' END,
+	    'TABLE ', quote_ident(n.nspname), '.', quote_ident(c.relname), ' (',
+	    (SELECT string_agg(concat(quote_ident(a.attname), ' ', format_type(a.atttypid, a.atttypmod),
+	         CASE WHEN a.attcollation <> t.typcollation THEN
+	           (SELECT concat(' COLLATE ', quote_ident(cn.nspname), '.', quote_ident(co.collname))
+	              FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace
+	             WHERE co.oid = a.attcollation) END), ', ' ORDER BY a.attnum)
+	       FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+	      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), ')',
+	    ' USING ' || quote_ident(m.amname),
+	    (SELECT concat(' WITH (', string_agg(concat(o.prefix, quote_ident(x.option_name), ' = ', quote_literal(x.option_value)), ', '), ')')
+	       FROM (VALUES ('', c.reloptions), ('toast.', toast.reloptions)) o (prefix, options),
+	            pg_options_to_table(o.options) x
+	     HAVING count(*) > 0),
+	    ' TABLESPACE ' || quote_ident(s.spcname))
+	  FROM pg_class c
+	  JOIN pg_namespace n ON n.oid = c.relnamespace
+	  LEFT JOIN pg_class toast ON toast.oid = c.reltoastrelid
+	  LEFT JOIN pg_am m ON m.oid = c.relam
+	  LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
+	 WHERE c.oid = relation);
+END $$;
+
+-- keep stores a text once for a transaction and message.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.keep(content text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	known bigint;
+BEGIN
+	SELECT b.id INTO known FROM pg_tenantsdb.body b
+	 WHERE b.xid = pg_current_xact_id() AND b.sent = statement_timestamp()
+	   AND b.hash = hashtextextended(content COLLATE "C", 0) AND b.text = content
+	 LIMIT 1;
+	IF known IS NULL THEN
+		INSERT INTO pg_tenantsdb.body (xid, sent, hash, text)
+		VALUES (pg_current_xact_id(), statement_timestamp(), hashtextextended(content COLLATE "C", 0), content)
+		RETURNING id INTO known;
+	END IF;
+	RETURN known;
+END $$;
+
+CREATE OR REPLACE FUNCTION pg_tenantsdb.record(tag text, context text, search_path text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
+DECLARE
+	parts      text[] := pg_tenantsdb.state();
+	running    text[] := string_to_array(parts[5], ',');
+	own        text[] := string_to_array(running[cardinality(running)], ':');
+	outer_ones text[] := running[:cardinality(running) - 1];
+	dropping   text := parts[6];
+	w          record := pg_tenantsdb.writes();
+	nth        integer;
+	hash       text;
+	list       jsonb;
+	gone       jsonb := '[]';
+	kept       boolean;
+	creates    boolean;
+	made       oid;
+	is_data    boolean := tag IN ('REFRESH MATERIALIZED VIEW', 'ALTER LARGE OBJECT');
+	changed    boolean;
+	sources    jsonb := '[]';
+	temps      text[] := '{}';
+	caller     text[];
+BEGIN
+	-- The first line of the context is on_end's own.
+	context := CASE WHEN strpos(context, chr(10)) > 0 THEN substr(context, strpos(context, chr(10)) + 1) ELSE '' END;
+	parts[5] := array_to_string(outer_ones, ',');
+	parts[6] := '';
+	IF context <> '' THEN
+		hash := hashtextextended(context COLLATE "C", 0);
+		nth := CASE WHEN parts[3] = hash THEN parts[4]::integer ELSE 0 END;
+		parts[3] := hash;
+		parts[4] := nth + 1;
+	ELSIF cardinality(outer_ones) > 0 THEN
+		nth := 0;
+	ELSE
+		nth := parts[2];
+		parts[2] := nth + 1;
+		parts[3] := '';
+	END IF;
+	PERFORM pg_tenantsdb.remember(parts);
+
+	IF EXISTS (SELECT FROM unnest(outer_ones) o WHERE o LIKE '%:1') THEN
+		RETURN; -- part of an extension's script
+	END IF;
+
+	SELECT coalesce(jsonb_agg(jsonb_build_object(
+	         'tag', d.command_tag, 'type', d.object_type, 'schema', d.schema_name, 'identity', d.object_identity,
+	         'names', to_jsonb(a.object_names), 'args', to_jsonb(a.object_args), 'temporary', t) ORDER BY d.ordinality), '[]'),
+	       bool_or(NOT t),
+	       bool_or(d.command_tag LIKE 'CREATE%' OR d.command_tag = 'SELECT INTO'),
+	       max(d.objid::bigint) FILTER (WHERE d.command_tag IN ('CREATE TABLE AS', 'SELECT INTO') AND d.classid = 1259),
+	       is_data OR bool_or(lower(d.object_type) = 'large object')
+	  INTO list, kept, creates, made, is_data
+	  FROM pg_event_trigger_ddl_commands() WITH ORDINALITY d
+	  LEFT JOIN LATERAL pg_identify_object_as_address(d.classid, d.objid, d.objsubid) a ON true,
+	       coalesce(d.schema_name = 'pg_temp' OR (cardinality(a.object_names) > 1 AND a.object_names[1] = 'pg_temp'), false) t
+	 WHERE NOT d.in_extension;
+
+	IF dropping = 'p' THEN
+		DELETE FROM pg_tenantsdb.dropped WHERE pid = pg_backend_pid() RETURNING objects INTO gone;
+	END IF;
+
+	-- Without a base (the client reset the setting under way) a change is assumed.
+	changed := coalesce(own[1]::bigint <> w.total, true) OR coalesce(creates, false);
+	kept := CASE WHEN tag = 'DROP OWNED' OR dropping = 'p' AND list = '[]' THEN true
+	             WHEN list = '[]' THEN dropping <> 't'
+	             ELSE kept END;
+	IF coalesce(is_data, false) OR NOT changed OR NOT kept THEN
+		RETURN;
+	END IF;
+
+	IF context LIKE 'SQL function "%' THEN
+		caller := regexp_match(split_part(context, chr(10), 1), '^SQL function "(.*)" statement [0-9]+$');
+		SELECT coalesce(jsonb_agg(p.prosrc ORDER BY p.oid DESC), '[]') INTO sources
+		  FROM pg_proc p WHERE p.proname = caller[1] AND p.prolang = 14 AND p.prosqlbody IS NULL;
+	END IF;
+	IF tag IN ('GRANT', 'REVOKE') AND pg_my_temp_schema() <> 0 THEN
+		SELECT coalesce(array_agg(c.relname::text), '{}') INTO temps
+		  FROM pg_class c WHERE c.relnamespace = pg_my_temp_schema();
+	END IF;
+
+	INSERT INTO pg_tenantsdb.journal (xid, pid, message, context, ordinal, tag, created, objects, dropped,
+	            sources, temporary, structure, settings, source, at, reverts)
+	SELECT pg_current_xact_id(), pg_backend_pid(), pg_tenantsdb.keep(current_query()),
+	       CASE WHEN context <> '' THEN pg_tenantsdb.keep(context) END, nth, tag,
+	       coalesce(own[2]::bigint < w.inserts, false), list, gone, sources, temps,
+	       CASE WHEN made IS NOT NULL THEN pg_tenantsdb.structure(made) END,
+	       (SELECT jsonb_object_agg(s, CASE s WHEN 'search_path' THEN search_path ELSE current_setting(s, true) END)
+	          FROM unnest('{search_path,default_tablespace,default_table_access_method,default_toast_compression,check_function_bodies,
+	                      standard_conforming_strings,backslash_quote,xmloption,DateStyle,IntervalStyle,
+	                      TimeZone,array_nulls,transform_null_equals,default_text_search_config,lc_monetary,
+	                      lc_numeric,bytea_output,timezone_abbreviations}'::text[]) s
+	         WHERE current_setting(s, true) IS NOT NULL),
+	       CASE WHEN current_setting('tenantsdb.source', true) IN ('api', 'import')
+	            THEN current_setting('tenantsdb.source', true) ELSE 'proxy' END,
+	       clock_timestamp(), 0;
+	RAISE INFO USING MESSAGE = 'schema changed', ERRCODE = 'TDB01';
+END $$;
+
+CREATE OR REPLACE FUNCTION pg_tenantsdb.on_end() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+	context pg_catalog.text;
+BEGIN
+	GET DIAGNOSTICS context = PG_CONTEXT;
+	PERFORM pg_tenantsdb.record(tg_tag, context, pg_catalog.current_setting('search_path'));
+END $$;
+
+REVOKE ALL ON SCHEMA pg_tenantsdb FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA pg_tenantsdb FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pg_tenantsdb FROM PUBLIC;
+
+DO $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'tenantsdb_start') THEN
+		CREATE EVENT TRIGGER tenantsdb_start ON ddl_command_start EXECUTE FUNCTION pg_tenantsdb.on_start();
+		CREATE EVENT TRIGGER tenantsdb_drop ON sql_drop EXECUTE FUNCTION pg_tenantsdb.on_drop();
+		CREATE EVENT TRIGGER tenantsdb_end ON ddl_command_end EXECUTE FUNCTION pg_tenantsdb.on_end();
+		ALTER EXTENSION plpgsql ADD EVENT TRIGGER tenantsdb_start;
+		ALTER EXTENSION plpgsql ADD EVENT TRIGGER tenantsdb_drop;
+		ALTER EXTENSION plpgsql ADD EVENT TRIGGER tenantsdb_end;
+	END IF;
+END $$;

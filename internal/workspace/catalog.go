@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// The two answers of a Catalog that are not failures of the store.
+// The answers of a Catalog that are not failures of the store.
 var (
 	ErrExists   = errors.New("exists already")
 	ErrNotFound = errors.New("not found")
+	ErrInUse    = errors.New("in use")
 )
 
 // Catalog is the durable metadata. Each method is one transaction: when it
@@ -26,8 +27,8 @@ type Catalog interface {
 	// AddProject keeps a project with its first credential and key.
 	AddProject(ctx context.Context, p Project, c Credential, k APIKey) error
 	Projects(ctx context.Context) ([]Project, error) // oldest first
-	// RemoveProject removes a project that has no workspaces, with its
-	// credentials and keys.
+	// RemoveProject removes a project with its credentials and keys; ErrInUse
+	// where it has workspaces.
 	RemoveProject(ctx context.Context, id string) error
 	Credentials(ctx context.Context) ([]Credential, error)
 

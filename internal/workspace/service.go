@@ -2,145 +2,196 @@ package workspace
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 )
 
-// Principal is who an API key speaks for.
-type Principal struct {
-	KeyID     string
-	ProjectID string
-	Role      string // admin, write or read
-	Scope     Scope
-}
+const (
+	recordEvery   = 30 * time.Second
+	engineTimeout = time.Minute     // of one piece of work on a physical server that no client waits for
+	checkTimeout  = 5 * time.Second // of one health check
+)
 
-// Details is one workspace as the API shows it.
-type Details struct {
-	Workspace
-	Connection  Connection
-	Definitions []string // statements that rebuild the schema; nil where SchemaError is set
-	SchemaError string
-	Undeployed  int64 // pending entries; tenant mode only
-}
+// Service is the only writer of state. It is safe for concurrent use; there is
+// one on a catalog at a time.
+type Service struct {
+	catalog Catalog
+	servers map[string]*server
+	keyring *Keyring
+	public  map[DatabaseType]Public
+	log     *slog.Logger
+	now     func() time.Time
 
-// Connection is how a native client reaches a workspace.
-type Connection struct {
-	Host     string
-	Port     int
-	Database string
-	User     string
-	Password string // eight bullets where it is not to be shown
-	String   string // the connection string, password masked alike
-}
+	directory *directory
+	decoy     decoy
 
-// Deleted says what Delete removed.
-type Deleted struct {
-	Name            string
-	Mode            Mode
-	VersionsDeleted int64
-}
+	mu       sync.Mutex // guards what follows
+	sessions Sessions
+	closed   bool
 
-// Queue is a workspace's deploy queue.
-type Queue struct {
-	Workspace string
-	Version   int64
-	Pending   []Entry
+	stop context.CancelFunc // ends keepUp
+	work sync.WaitGroup     // keepUp and the recorders under way
 }
-
-// Check is the health of one thing that the installation needs.
-type Check struct {
-	Name string // "catalog", "postgresql/main"
-	Err  error
-	Took time.Duration
-}
-
-// Service is the only writer of state.
-type Service struct{}
 
 // NewService reads the catalog, prepares the engines, finishes or undoes what a
 // crash left half-done and starts to bring all queues up to date. An engine
 // that can't be reached does not stop it: its work is taken up when it is back.
-func NewService(ctx context.Context, c Config) (*Service, error) { panic("stub") }
+func NewService(ctx context.Context, c Config) (*Service, error) {
+	s := &Service{
+		catalog:   c.Catalog,
+		servers:   map[string]*server{},
+		keyring:   c.Keyring,
+		public:    maps.Clone(c.Public),
+		log:       c.Log,
+		now:       c.Now,
+		directory: newDirectory(),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	for name, e := range c.Engines {
+		s.servers[name] = &server{name: name, engine: e}
+	}
+	if err := s.load(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.bootstrap(ctx, c.KeepBootstrap); err != nil {
+		return nil, fmt.Errorf("make the first project: %w", err)
+	}
+	if err := s.prepare(ctx); err != nil {
+		return nil, err
+	}
+	s.finish(ctx)
+
+	every := c.RecordEvery
+	if every == 0 {
+		every = recordEvery
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.work.Go(func() { s.keepUp(background, every) })
+	return s, nil
+}
 
 // Close ends the work in the background and waits for it. It leaves Catalog and
 // Engines to their owner.
-func (s *Service) Close() { panic("stub") }
+func (s *Service) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.stop()
+	s.work.Wait()
+}
+
+// begin starts work that Close waits for; false after Close.
+func (s *Service) begin(work func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.work.Go(work)
+	return true
+}
 
 // SetSessions tells the Service of the proxy that serves its logins; it is
 // called once, before the first Delete.
-func (s *Service) SetSessions(x Sessions) { panic("stub") }
-
-// Authenticate finds the principal of an API key: AuthRequired where key is
-// empty, Unauthorized where it is unknown or revoked.
-func (s *Service) Authenticate(ctx context.Context, key string) (Principal, error) { panic("stub") }
-
-// List is the project's workspaces, oldest first.
-func (s *Service) List(ctx context.Context, p Principal) ([]Workspace, error) { panic("stub") }
-
-// Create makes a workspace or leaves nothing behind. database and mode are as
-// the client wrote them; the connection shows the password.
-func (s *Service) Create(ctx context.Context, p Principal, name, database, mode string) (Details, error) {
-	panic("stub")
+func (s *Service) SetSessions(x Sessions) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sessions = x
 }
 
-// Get is one workspace; an unreadable schema is in SchemaError, not an error.
-func (s *Service) Get(ctx context.Context, p Principal, id string) (Details, error) { panic("stub") }
-
-// Delete ends the workspace's sessions and removes it.
-func (s *Service) Delete(ctx context.Context, p Principal, id string) (Deleted, error) {
-	panic("stub")
+// load fills the directory. It opens every secret, so that a wrong master key
+// is found at the start and not at some login.
+func (s *Service) load(ctx context.Context) error {
+	kept, err := s.catalog.Secret(ctx, "decoy", s.keyring.seal("secret/decoy", randomHex(32)))
+	if err != nil {
+		return fmt.Errorf("read the installation's secret: %w", err)
+	}
+	key, err := s.keyring.open("secret/decoy", kept)
+	if err != nil {
+		return fmt.Errorf("open the installation's secret: %w", err)
+	}
+	s.decoy = decoy{key: []byte(key)}
+	return errors.Join(s.loadProjects(ctx), s.loadWorkspaces(ctx))
 }
 
-// Query runs text with the workspace's limits and records its DDL.
-func (s *Service) Query(ctx context.Context, p Principal, id, text string) (Result, error) {
-	panic("stub")
+func (s *Service) loadWorkspaces(ctx context.Context) error {
+	all, err := s.catalog.Workspaces(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range all {
+		password, err := s.keyring.open(roleRow(w), w.RoleSecret)
+		if err != nil {
+			return fmt.Errorf("open the role password of workspace %d: %w", w.ID, err)
+		}
+		h := s.hold(w, password)
+		if h.server == nil {
+			s.log.Warn("workspace on a server that is not configured", "workspace", w.ID, "server", w.Server)
+		}
+		s.directory.add(h)
+	}
+	return nil
 }
 
-// Schema is the workspace's tables now.
-func (s *Service) Schema(ctx context.Context, p Principal, id string) ([]Table, error) {
-	panic("stub")
+// hold makes the in-memory side of w.
+func (s *Service) hold(w Workspace, password string) *held {
+	h := &held{
+		server: s.servers[w.Server],
+		target: Target{Database: w.Database, Role: w.Role, Password: password},
+		live:   NewLive(w),
+		w:      w,
+	}
+	if w.State == Deleting {
+		h.live.SetDeleted()
+	}
+	return h
 }
 
-// Pending is the deploy queue, oldest first; BadRequest in control mode.
-func (s *Service) Pending(ctx context.Context, p Principal, id string) (Queue, error) {
-	panic("stub")
+// prepare prepares the engines that are not yet. One that can't be reached is
+// left for later; any other failure is the operator's to mend.
+func (s *Service) prepare(ctx context.Context) error {
+	for _, v := range s.servers {
+		if err := v.prepare(ctx); err != nil {
+			if ErrorCode(err) != Unavailable {
+				return fmt.Errorf("prepare %s: %w", v.label(), err)
+			}
+			s.log.Warn("server can't be reached", "server", v.label(), "error", err)
+		}
+	}
+	return nil
 }
 
-// Skip removes an entry from the queue; the database keeps the change.
-func (s *Service) Skip(ctx context.Context, p Principal, id string, ddlID int64) error {
-	panic("stub")
+// Ready checks the catalog and each engine, all at once.
+func (s *Service) Ready(ctx context.Context) []Check {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	pings := map[string]func(context.Context) error{}
+	for _, v := range s.servers {
+		pings[v.label()] = v.engine.Ping
+	}
+	names := append([]string{"catalog"}, slices.Sorted(maps.Keys(pings))...)
+	pings["catalog"] = s.catalog.Ping
+
+	checks := make([]Check, len(names))
+	var wg sync.WaitGroup
+	for i, name := range names {
+		wg.Go(func() {
+			start := time.Now()
+			err := pings[name](ctx)
+			checks[i] = Check{Name: name, Err: err, Took: time.Since(start)}
+		})
+	}
+	wg.Wait()
+	return checks
 }
-
-// Revert runs an entry's reverse statement, which it returns, and removes the
-// entry.
-func (s *Service) Revert(ctx context.Context, p Principal, id string, ddlID int64) (string, error) {
-	panic("stub")
-}
-
-// Settings is the workspace with its settings.
-func (s *Service) Settings(ctx context.Context, p Principal, id string) (Workspace, error) {
-	panic("stub")
-}
-
-// UpdateSettings changes the fields given, by their API names, on the open
-// sessions too. Values are decoded JSON (json.Number, map[string]any); a wrong
-// one is a BadRequest naming the field and the available ones.
-func (s *Service) UpdateSettings(ctx context.Context, p Principal, id string, fields map[string]any) (Workspace, error) {
-	panic("stub")
-}
-
-// AvailableSettings are the API names of a type's settings, in their order.
-func AvailableSettings(t DatabaseType) []string { panic("stub") }
-
-// Ready checks the catalog and each engine.
-func (s *Service) Ready(ctx context.Context) []Check { panic("stub") }
-
-// Login finds what a protocol needs to check a login; never an error for an
-// unknown user or database (see Login.Known).
-func (s *Service) Login(ctx context.Context, t DatabaseType, user, database string) (Login, error) {
-	panic("stub")
-}
-
-// Record moves the workspace's committed schema changes into its deploy queue,
-// durably and each once, in commit order. The relay calls it before it passes
-// on the acknowledgement of a transaction that changed the schema.
-func (s *Service) Record(ctx context.Context, workspaceID int64) error { panic("stub") }

@@ -1,0 +1,226 @@
+package workspace
+
+import (
+	"crypto/sha256"
+	"slices"
+	"sync"
+)
+
+// directory is the catalog's projects, keys and workspaces in memory, so that
+// a login meets neither the disk nor a decryption. Only the Service changes it,
+// each time after the catalog.
+type directory struct {
+	mu       sync.RWMutex
+	projects map[string]*heldProject
+	keys     map[[sha256.Size]byte]APIKey
+	byID     map[int64]*held
+	byName   map[nameKey]*held
+	byLogin  map[loginKey]*held
+}
+
+// heldProject never changes.
+type heldProject struct {
+	Project
+	password string
+	scram    SCRAM
+}
+
+// held is a workspace with what the Service needs to serve it.
+type held struct {
+	server *server // nil where the configuration no longer has it
+	target Target
+	live   *Live
+	record recorder
+
+	changing sync.Mutex // held by create, delete, skip, revert and settings: one at a time
+	w        Workspace  // guarded by directory.mu
+}
+
+type nameKey struct {
+	project string
+	name    string
+}
+
+type loginKey struct {
+	project  string
+	dbType   DatabaseType
+	database string
+}
+
+func newDirectory() *directory {
+	return &directory{
+		projects: map[string]*heldProject{},
+		keys:     map[[sha256.Size]byte]APIKey{},
+		byID:     map[int64]*held{},
+		byName:   map[nameKey]*held{},
+		byLogin:  map[loginKey]*held{},
+	}
+}
+
+func (d *directory) addProject(p *heldProject) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.projects[p.ID] = p
+}
+
+// removeProject forgets the project and its keys.
+func (d *directory) removeProject(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.projects, id)
+	for hash, k := range d.keys {
+		if k.ProjectID == id {
+			delete(d.keys, hash)
+		}
+	}
+}
+
+// project is nil where there is none.
+func (d *directory) project(id string) *heldProject {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.projects[id]
+}
+
+// allProjects is oldest first.
+func (d *directory) allProjects() []Project {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	var all []Project
+	for _, p := range d.projects {
+		all = append(all, p.Project)
+	}
+	slices.SortFunc(all, func(a, b Project) int {
+		return byAge(a.CreatedAt, a.ID, b.CreatedAt, b.ID)
+	})
+	return all
+}
+
+func (d *directory) addKey(k APIKey) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.keys[[sha256.Size]byte(k.Hash)] = k
+}
+
+func (d *directory) removeKey(k APIKey) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.keys, [sha256.Size]byte(k.Hash))
+}
+
+// key finds a secret's key by its hash: what the time of a look-up can tell is
+// of the hash, and leads to no secret.
+func (d *directory) key(secret string) (APIKey, bool) {
+	hash := sha256.Sum256([]byte(secret))
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	k, ok := d.keys[hash]
+	return k, ok
+}
+
+// projectKeys is oldest first.
+func (d *directory) projectKeys(project string) []APIKey {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	var all []APIKey
+	for _, k := range d.keys {
+		if k.ProjectID == project {
+			all = append(all, k)
+		}
+	}
+	slices.SortFunc(all, func(a, b APIKey) int {
+		return byAge(a.CreatedAt, a.ID, b.CreatedAt, b.ID)
+	})
+	return all
+}
+
+func (d *directory) add(h *held) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.byID[h.w.ID] = h
+	d.byName[nameKey{h.w.ProjectID, h.w.Name}] = h
+	d.byLogin[loginKey{h.w.ProjectID, h.w.Type, h.w.Database}] = h
+}
+
+func (d *directory) remove(h *held) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.byID, h.w.ID)
+	delete(d.byName, nameKey{h.w.ProjectID, h.w.Name})
+	delete(d.byLogin, loginKey{h.w.ProjectID, h.w.Type, h.w.Database})
+}
+
+func (d *directory) setState(h *held, s State) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	h.w.State = s
+}
+
+func (d *directory) setVersion(h *held, version int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	h.w.Version = version
+}
+
+func (d *directory) setSettings(h *held, s Settings) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	h.w.Settings = s
+}
+
+// named finds a workspace in any state, with a copy of its record; nil where
+// there is none.
+func (d *directory) named(project, name string) (*held, Workspace) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	h := d.byName[nameKey{project, name}]
+	if h == nil {
+		return nil, Workspace{}
+	}
+	return h, h.w
+}
+
+// numbered is named, by ID.
+func (d *directory) numbered(id int64) (*held, Workspace) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	h := d.byID[id]
+	if h == nil {
+		return nil, Workspace{}
+	}
+	return h, h.w
+}
+
+// workspaces is those that match, oldest first.
+func (d *directory) workspaces(match func(*held) bool) []*held {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	var all []*held
+	for _, h := range d.byID {
+		if match(h) {
+			all = append(all, h)
+		}
+	}
+	slices.SortFunc(all, func(a, b *held) int { return int(a.w.ID - b.w.ID) })
+	return all
+}
+
+// current is the record of h now.
+func (d *directory) current(h *held) Workspace {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return h.w
+}
+
+// route finds where a login leads. project is nil for an unknown user, h for a
+// database that can't be connected to.
+func (d *directory) route(t DatabaseType, user, database string) (project *heldProject, h *held) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	project = d.projects[user]
+	h = d.byLogin[loginKey{user, t, database}]
+	if h != nil && (h.w.State != Ready || h.server == nil) {
+		h = nil
+	}
+	return project, h
+}

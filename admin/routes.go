@@ -1,0 +1,84 @@
+package admin
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+)
+
+// route is one method and path of the API.
+type route struct {
+	method string // a GET is served for HEAD too
+	path   string
+	least  role   // the role a key needs
+	action string // what it does, for the audit log: "create workspace"
+	serve  func(*exchange) error
+}
+
+// register makes the router from the routes of all resources.
+func (a *api) register() {
+	// SkipClean: a path that isn't canonical is an unknown route, answered in
+	// JSON like any other, where the router would redirect with a page.
+	a.router = mux.NewRouter().SkipClean(true)
+	a.routes = make(map[*mux.Route]route)
+	for _, resource := range [][]route{
+		a.healthRoutes(),
+		a.openapiRoutes(),
+		a.workspaceRoutes(),
+		a.queryRoutes(),
+		a.schemaRoutes(),
+		a.diffRoutes(),
+		a.settingsRoutes(),
+	} {
+		for _, rt := range resource {
+			methods := []string{rt.method}
+			if rt.method == http.MethodGet {
+				methods = append(methods, http.MethodHead)
+			}
+			// The router is asked for matches only, so no handler runs there.
+			matched := a.router.Path(rt.path).Methods(methods...).Handler(http.NotFoundHandler())
+			a.routes[matched] = rt
+		}
+	}
+}
+
+// match sets the exchange's route and path variables. Where there is no route,
+// missing says so as the client may hear it.
+func (a *api) match(x *exchange) (matched bool, missing error) {
+	var m mux.RouteMatch
+	if a.router.Match(x.r, &m) {
+		x.route, x.vars = a.routes[m.Route], m.Vars
+		x.workspace = x.vars["id"]
+		return true, nil
+	}
+	if errors.Is(m.MatchErr, mux.ErrMethodMismatch) {
+		allowed := a.allowed(x.r)
+		return false, &failure{
+			status: http.StatusMethodNotAllowed,
+			code:   "bad_request",
+			text:   "method " + x.r.Method + " is not allowed here; allowed: " + allowed,
+			header: http.Header{"Allow": {allowed}},
+		}
+	}
+	return false, &failure{
+		status: http.StatusNotFound,
+		code:   "not_found",
+		text:   "no such route; GET /openapi.json describes all",
+	}
+}
+
+// allowed lists the methods of the request's path, as the Allow header does.
+func (a *api) allowed(r *http.Request) string {
+	var methods []string
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		other := *r
+		other.Method = method
+		if a.router.Match(&other, new(mux.RouteMatch)) {
+			methods = append(methods, method)
+		}
+	}
+	return strings.Join(slices.Compact(methods), ", ")
+}

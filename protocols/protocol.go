@@ -24,6 +24,8 @@ type Protocol interface {
 	// carries the deadline over all of it. On an error the client has already
 	// been told what it may know; the caller closes conn.
 	Handshake(ctx context.Context, conn net.Conn) (Session, error)
+	// Forget drops what is kept warm for a workspace that was deleted.
+	Forget(workspaceID int64)
 }
 
 // Session is an authenticated client.
@@ -47,7 +49,7 @@ type Relay interface {
 	// the backend itself.
 	Run(ctx context.Context) error
 	// Stop makes Run end, telling the client why. Draining waits for the
-	// statement at hand; Deleted does not. Safe from any goroutine, also
+	// statement at hand, the others do not, and overrule it. Safe from any goroutine, also
 	// before and after Run.
 	Stop(r Reason)
 	// Traffic is the bytes relayed so far, from and to the client.
@@ -61,7 +63,8 @@ type Reason int
 const (
 	Full     Reason = iota + 1 // max_connections of the workspace is reached
 	Draining                   // the proxy is shutting down
-	Deleted                    // the workspace was deleted
+	Deleted                    // the workspace was deleted; statements are not waited for
+	Cut                        // the proxy is shutting down and its patience is over
 )
 
 func (r Reason) String() string {
@@ -72,6 +75,8 @@ func (r Reason) String() string {
 		return "draining"
 	case Deleted:
 		return "deleted"
+	case Cut:
+		return "cut"
 	}
 	return "unknown"
 }

@@ -1,0 +1,165 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgproto3/v2"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+)
+
+// backend is a connection to the physical server, authenticated as a
+// workspace's role, at rest between statements while nobody relays on it.
+type backend struct {
+	conn    net.Conn
+	address workspace.Address
+	pid     uint32
+	secret  []byte // the server's cancel key
+	// parameters are what the server reported at startup, encoded as
+	// ParameterStatus messages for the client.
+	parameters []byte
+	born       time.Time
+	idleSince  time.Time
+
+	// cancels are the cancel requests on their way to this backend. The
+	// backend is not reused before they arrived: one that comes late would hit
+	// the next session's statement.
+	cancels sync.WaitGroup
+}
+
+// dial opens a backend for route with the client's startup parameters as its
+// session defaults.
+func dial(ctx context.Context, route workspace.Route, params map[string]string) (*backend, error) {
+	config, err := pgconn.ParseConfig("host=localhost sslmode=disable")
+	if err != nil {
+		return nil, fmt.Errorf("backend configuration: %w", err)
+	}
+	config.User, config.Password, config.Database = route.Role, route.Password, route.Database
+	config.TLSConfig = route.Address.TLS
+	config.Fallbacks = nil
+	config.RuntimeParams = params
+	config.ConnectTimeout = 0 // ctx bounds it
+	config.Host = route.Address.Addr
+	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"localhost"}, nil }
+	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, route.Address.Network, route.Address.Addr)
+	}
+	config.MaxProtocolMessageBodyLen = 1 << 20 // of the startup only
+	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
+	conn, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("backend handshake: %w", err)
+	}
+	hijacked, err := conn.Hijack()
+	if err != nil {
+		return nil, fmt.Errorf("backend handshake: %w", err)
+	}
+	if err := hijacked.Conn.SetDeadline(time.Time{}); err != nil {
+		hijacked.Conn.Close()
+		return nil, fmt.Errorf("backend handshake: clear deadline: %w", err)
+	}
+	b := &backend{
+		conn:    hijacked.Conn,
+		address: route.Address,
+		pid:     hijacked.PID,
+		secret:  hijacked.SecretKey,
+		born:    time.Now(),
+	}
+	for name, value := range hijacked.ParameterStatuses {
+		b.parameters = encode(b.parameters, &pgproto3.ParameterStatus{Name: name, Value: value})
+	}
+	return b, nil
+}
+
+// dialFailure says what the client may know of a failed dial: the server's own
+// words where the client's startup parameters are at fault or the server is
+// full, nothing of our credentials.
+func dialFailure(err error, live *workspace.Live) *failure {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if ok && !strings.HasPrefix(pgErr.Code, "28") {
+		return &failure{severity: "FATAL", code: pgErr.Code, message: pgErr.Message, hint: pgErr.Hint}
+	}
+	return fatal(codeConnectionFailure, "the database of workspace %q can't be reached", live.Name).
+		withHint("Try again; the proxy's log has the cause.")
+}
+
+// resetTimeout bounds the reset of a backend between two sessions.
+const resetTimeout = 5 * time.Second
+
+// resetQuery ends what a session may have left. ROLLBACK outside a transaction
+// only warns.
+var (
+	resetIdle        = encode(nil, &pgproto3.Query{String: "DISCARD ALL"})
+	resetTransaction = encode(nil, &pgproto3.Query{String: "ROLLBACK"})
+)
+
+// reset makes the backend as new for the next session with the same startup
+// parameters. An error means that it must be closed.
+func (b *backend) reset(status byte) error {
+	b.cancels.Wait()
+	if err := b.conn.SetDeadline(time.Now().Add(resetTimeout)); err != nil {
+		return fmt.Errorf("backend reset: set deadline: %w", err)
+	}
+	if status != 'I' {
+		if err := b.exec(resetTransaction); err != nil {
+			return fmt.Errorf("backend reset: roll back: %w", err)
+		}
+	}
+	if err := b.exec(resetIdle); err != nil {
+		return fmt.Errorf("backend reset: discard all: %w", err)
+	}
+	if err := b.conn.SetDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("backend reset: clear deadline: %w", err)
+	}
+	return nil
+}
+
+// exec runs one encoded Query whose result nobody wants and expects an idle
+// server after it.
+func (b *backend) exec(query []byte) error {
+	if _, err := b.conn.Write(query); err != nil {
+		return err
+	}
+	var header [headerLen]byte
+	var body [maxInspected]byte
+	var failed error
+	for {
+		if err := readFull(b.conn, header[:]); err != nil {
+			return err
+		}
+		size, err := frameSize(header[:])
+		if err != nil {
+			return err
+		}
+		if size-headerLen > len(body) {
+			return fmt.Errorf("unexpected message of %d bytes", size)
+		}
+		if err := readFull(b.conn, body[:size-headerLen]); err != nil {
+			return err
+		}
+		switch header[0] {
+		case 'E':
+			failed = fmt.Errorf("server refused with SQLSTATE %s", errorCode(body[:size-headerLen]))
+		case 'Z':
+			if failed == nil && body[0] != 'I' {
+				failed = fmt.Errorf("transaction status %s", strconv.QuoteRune(rune(body[0])))
+			}
+			return failed
+		}
+	}
+}
+
+// close ends the backend's session on the server.
+func (b *backend) close() {
+	// A goodbye that can't be written changes nothing: the socket closes.
+	_ = b.conn.SetDeadline(time.Now().Add(time.Second))
+	_, _ = b.conn.Write(encode(nil, &pgproto3.Terminate{}))
+	b.conn.Close()
+}

@@ -1,0 +1,111 @@
+package postgres
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgproto3/v2"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tenantsdb/tenantsdb/protocols"
+)
+
+// SQLSTATEs of what the proxy says itself
+// (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+const (
+	codeConnectionFailure    = "08006"
+	codeProtocolViolation    = "08P01"
+	codeFeatureNotSupported  = "0A000"
+	codeInvalidAuthorization = "28000"
+	codeInvalidPassword      = "28P01"
+	codeTooManyConnections   = "53300"
+	codeProgramLimit         = "54000"
+	codeQueryCanceled        = "57014"
+	codeAdminShutdown        = "57P01"
+	codeCannotConnectNow     = "57P03"
+	codeDatabaseDropped      = "57P04"
+)
+
+// failure is an error on its way to the client.
+type failure struct {
+	severity string
+	code     string
+	message  string
+	hint     string
+}
+
+func (f *failure) Error() string { return f.severity + ": " + f.message }
+
+func (f *failure) append(dst []byte) []byte {
+	return encode(dst, &pgproto3.ErrorResponse{
+		Severity:            f.severity,
+		SeverityUnlocalized: f.severity,
+		Code:                f.code,
+		Message:             f.message,
+		Hint:                f.hint,
+	})
+}
+
+func fatal(code, format string, args ...any) *failure {
+	return &failure{severity: "FATAL", code: code, message: fmt.Sprintf(format, args...)}
+}
+
+// as is the same failure at another severity.
+func (f *failure) as(severity string) *failure {
+	g := *f
+	g.severity = severity
+	return &g
+}
+
+func (f *failure) withHint(format string, args ...any) *failure {
+	f.hint = fmt.Sprintf(format, args...)
+	return f
+}
+
+// reasonFailure is the one table from the proxy's reasons to PostgreSQL's.
+func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
+	switch r {
+	case protocols.Full:
+		return fatal(codeTooManyConnections, "workspace %q has reached its max_connections limit of %d", live.Name, live.MaxConnections()).
+			withHint("Close connections, use a connection pool, or raise max_connections in the workspace's settings.")
+	case protocols.Draining, protocols.Cut:
+		return fatal(codeAdminShutdown, "terminating connection because the proxy is shutting down")
+	case protocols.Deleted:
+		return fatal(codeDatabaseDropped, "terminating connection because workspace %q was deleted", live.Name)
+	}
+	return fatal(codeConnectionFailure, "terminating connection")
+}
+
+func timeoutFailure(severity string, live *workspace.Live, limit time.Duration) *failure {
+	return &failure{
+		severity: severity,
+		code:     codeQueryCanceled,
+		message:  fmt.Sprintf("canceling statement: workspace %q allows a statement to run for %d ms (query_timeout_ms)", live.Name, limit.Milliseconds()),
+		hint:     "Make the statement quicker, or raise query_timeout_ms in the workspace's settings.",
+	}
+}
+
+func rowsFailure(live *workspace.Live, limit int64) *failure {
+	return &failure{
+		severity: "ERROR",
+		code:     codeProgramLimit,
+		message:  fmt.Sprintf("workspace %q allows a statement to return %d rows (max_rows_per_query)", live.Name, limit),
+		hint:     "Add a LIMIT, fetch in pieces with a cursor, or raise max_rows_per_query in the workspace's settings.",
+	}
+}
+
+// refusalStatement is SQL that makes the server raise a refusal of ours.
+// why is one of ddltrack's constant texts.
+func refusalStatement(why string) string {
+	return "DO $refused$BEGIN RAISE EXCEPTION USING ERRCODE = '" + codeFeatureNotSupported +
+		"', MESSAGE = " + quoteLiteral(why) + "; END$refused$"
+}
+
+// quoteLiteral quotes s as an SQL string in any setting of
+// standard_conforming_strings; s has no backslash.
+func quoteLiteral(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// terminateQuery ends the server process pid.
+func terminateQuery(pid uint32) []byte {
+	return encode(nil, &pgproto3.Query{String: fmt.Sprintf("SELECT pg_catalog.pg_terminate_backend(%d)", pid)})
+}

@@ -1,0 +1,193 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+)
+
+const (
+	// tick is the coarseness of query timeouts.
+	tick = 20 * time.Millisecond
+	// cancelAgain is how often a statement that did not stop is cancelled anew.
+	cancelAgain = time.Second
+	// defaultCancelGrace is how long a statement may ignore that before its
+	// session is ended.
+	defaultCancelGrace = 10 * time.Second
+)
+
+// wheel is one coarse clock for the statement deadlines of all sessions, so
+// that no statement needs a timer of its own. It ticks while there are
+// sessions.
+type wheel struct {
+	base    time.Time
+	mu      sync.Mutex
+	relays  map[*relay]struct{}
+	ticking bool
+}
+
+func newWheel() *wheel {
+	return &wheel{base: time.Now(), relays: make(map[*relay]struct{})}
+}
+
+// now is the time since the wheel was made, in nanoseconds; never 0 for a
+// deadline.
+func (w *wheel) now() int64 { return int64(time.Since(w.base)) }
+
+func (w *wheel) add(r *relay) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.relays[r] = struct{}{}
+	if !w.ticking {
+		w.ticking = true
+		go w.turn()
+	}
+}
+
+func (w *wheel) remove(r *relay) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.relays, r)
+}
+
+// turn ends with the last session.
+func (w *wheel) turn() {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	var late []*relay
+	for range ticker.C {
+		now := w.now()
+		w.mu.Lock()
+		if len(w.relays) == 0 {
+			w.ticking = false
+			w.mu.Unlock()
+			return
+		}
+		late = late[:0]
+		for r := range w.relays {
+			if d := r.deadline.Load(); d != 0 && now >= d {
+				late = append(late, r)
+			}
+		}
+		w.mu.Unlock()
+		for _, r := range late {
+			r.expire(now)
+		}
+		clear(late)
+	}
+}
+
+// enforcement is the proxy's own end of a statement: cancel requests until the
+// backend obeys, or the end of the session.
+type enforcement struct {
+	obeyed  chan struct{} // closed when the statement ended
+	ended   chan struct{} // closed when no request of ours is on its way
+	timeout time.Duration // the limit that was passed, where it was the time
+}
+
+// expire ends the statement at hand, whose time is up.
+func (r *relay) expire(now int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.track.deadline; d == 0 || now < d || r.track.stop != running || r.ended {
+		return
+	}
+	limit := r.live.QueryTimeout()
+	r.track.stop = timedOut
+	r.track.deadline = 0
+	r.deadline.Store(0)
+	r.enforce(timeoutFailure("FATAL", r.live, limit), limit)
+}
+
+// enforce starts to cancel the statement at hand; f is what the client hears
+// if the backend does not obey. The caller holds the lock under which it set
+// track.stop, so that the statement's end can't slip between.
+func (r *relay) enforce(f *failure, timeout time.Duration) {
+	e := &enforcement{obeyed: make(chan struct{}), ended: make(chan struct{}), timeout: timeout}
+	r.enforcing = e
+	go r.cancelUntilObeyed(e, f)
+}
+
+func (r *relay) cancelUntilObeyed(e *enforcement, f *failure) {
+	defer close(e.ended)
+	again := time.NewTicker(cancelAgain)
+	defer again.Stop()
+	grace := time.NewTimer(r.protocol.config.CancelGrace)
+	defer grace.Stop()
+	for {
+		r.cancelBackend(context.Background())
+		select {
+		case <-e.obeyed:
+			return
+		case <-again.C:
+		case <-grace.C:
+			r.abort(f)
+			return
+		}
+	}
+}
+
+// endEnforcement ends the enforcement under way, if any, and waits until no
+// cancel request is on its way: a late one would hit the next statement.
+func (r *relay) endEnforcement() {
+	r.mu.Lock()
+	e := r.enforcing
+	r.enforcing = nil
+	r.mu.Unlock()
+	if e != nil {
+		close(e.obeyed)
+		<-e.ended
+	}
+	r.mu.Lock()
+	r.track.stop = running
+	r.mu.Unlock()
+}
+
+// abort ends the session and its server process, which ignores cancel
+// requests.
+func (r *relay) abort(f *failure) {
+	r.mu.Lock()
+	if r.cause == nil {
+		r.cause = f
+	}
+	r.track.lost = true
+	r.interrupt()
+	r.mu.Unlock()
+	if err := r.protocol.terminate(r.route, r.back.pid); err != nil {
+		r.log.Warn("statement ignores its end", "workspace", r.live.Name, "error", err)
+	}
+}
+
+// terminate ends a server process of route's role. A role may end its own.
+func (p *Protocol) terminate(route workspace.Route, pid uint32) error {
+	ctx, done := context.WithTimeout(context.Background(), cancelTimeout)
+	defer done()
+	b, err := dial(ctx, route, nil)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := b.conn.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	return b.exec(terminateQuery(pid))
+}
+
+// cancelBackend sends a cancel request to the session's backend.
+func (r *relay) cancelBackend(ctx context.Context) {
+	r.mu.Lock()
+	if r.ended {
+		r.mu.Unlock()
+		return
+	}
+	r.back.cancels.Add(1)
+	r.mu.Unlock()
+	defer r.back.cancels.Done()
+	if err := sendCancel(ctx, r.back); err != nil {
+		r.log.Warn("cancel request failed", "workspace", r.live.Name, "error", err)
+	}
+}

@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"time"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tenantsdb/tenantsdb/protocols/internal/loginguard"
+)
+
+// Directory knows who may log in and where a login leads.
+type Directory interface {
+	Login(ctx context.Context, t workspace.DatabaseType, user, database string) (workspace.Login, error)
+}
+
+// Recorder moves committed schema changes into the deploy queue.
+type Recorder interface {
+	Record(ctx context.Context, workspaceID int64) error
+}
+
+// Config is what the protocol needs.
+type Config struct {
+	// TLS is the server's configuration; its NextProtos names "postgresql",
+	// and its GetCertificate tells a connection with a RecordLeaf method which
+	// certificate it serves.
+	TLS       *tls.Config
+	Directory Directory
+	Recorder  Recorder
+	Log       *slog.Logger
+	// CancelGrace is how long a statement over its time may ignore cancel
+	// requests before its session is ended; 0 means ten seconds.
+	CancelGrace time.Duration
+}
+
+// Protocol is the PostgreSQL protocol of one installation.
+type Protocol struct {
+	config  Config
+	guard   loginguard.Guard
+	cancels cancelKeys
+	pool    *pool
+	wheel   *wheel
+	closing chan struct{}
+	closed  chan struct{}
+}
+
+// New makes the protocol. Close ends its warm backends.
+func New(config Config) *Protocol {
+	if config.CancelGrace == 0 {
+		config.CancelGrace = defaultCancelGrace
+	}
+	p := &Protocol{
+		config:  config,
+		cancels: cancelKeys{relays: make(map[uint32]*relay)},
+		pool:    newPool(),
+		wheel:   newWheel(),
+		closing: make(chan struct{}),
+		closed:  make(chan struct{}),
+	}
+	go p.retireBackends()
+	return p
+}
+
+// Forget closes the warm backends of a workspace.
+func (p *Protocol) Forget(workspaceID int64) { p.pool.forget(workspaceID) }
+
+// Close closes all warm backends. Sessions must have ended.
+func (p *Protocol) Close() {
+	close(p.closing)
+	<-p.closed
+	p.pool.close()
+}
+
+// retireInterval is how often warm backends are looked over.
+const retireInterval = 15 * time.Second
+
+func (p *Protocol) retireBackends() {
+	defer close(p.closed)
+	ticker := time.NewTicker(retireInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			p.pool.retire(now)
+		case <-p.closing:
+			return
+		}
+	}
+}

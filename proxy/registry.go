@@ -1,0 +1,116 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tenantsdb/tenantsdb/protocols"
+)
+
+// registry counts and knows the sessions of each workspace. The zero value is
+// ready.
+type registry struct {
+	mu         sync.Mutex
+	workspaces map[int64]map[*slot]struct{}
+}
+
+// slot is the right to one session of a workspace.
+type slot struct {
+	registry  *registry
+	workspace int64
+	released  chan struct{}
+
+	// Under the registry's lock: the relay once there is one, and why it is to
+	// stop if that was said before.
+	relay   protocols.Relay
+	stopped protocols.Reason
+}
+
+// take counts and registers a session in one critical section, or says why
+// not. The slot's release must be deferred.
+func (g *registry) take(live *workspace.Live, draining bool) (*slot, protocols.Reason) {
+	if draining {
+		return nil, protocols.Draining
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	taken := g.workspaces[live.ID]
+	if limit := live.MaxConnections(); limit > 0 && int64(len(taken)) >= limit {
+		return nil, protocols.Full
+	}
+	if g.workspaces == nil {
+		g.workspaces = make(map[int64]map[*slot]struct{})
+	}
+	if taken == nil {
+		taken = make(map[*slot]struct{})
+		g.workspaces[live.ID] = taken
+	}
+	s := &slot{registry: g, workspace: live.ID, released: make(chan struct{})}
+	taken[s] = struct{}{}
+	return s, 0
+}
+
+// attach makes the slot's session stoppable, and stops it where that was asked
+// for while it connected.
+func (s *slot) attach(r protocols.Relay) {
+	s.registry.mu.Lock()
+	s.relay = r
+	stopped := s.stopped
+	s.registry.mu.Unlock()
+	if stopped != 0 {
+		r.Stop(stopped)
+	}
+}
+
+// release gives the slot back.
+func (s *slot) release() {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	taken := s.registry.workspaces[s.workspace]
+	delete(taken, s)
+	if len(taken) == 0 {
+		delete(s.registry.workspaces, s.workspace)
+	}
+	close(s.released)
+}
+
+// closeWorkspace stops a workspace's sessions and waits until they ended or
+// ctx did.
+func (g *registry) closeWorkspace(ctx context.Context, id int64) {
+	for _, s := range g.stop(protocols.Deleted, func(workspaceID int64) bool { return workspaceID == id }) {
+		select {
+		case <-s.released:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// stopAll stops every session.
+func (g *registry) stopAll(reason protocols.Reason) {
+	g.stop(reason, func(int64) bool { return true })
+}
+
+func (g *registry) stop(reason protocols.Reason, match func(workspaceID int64) bool) []*slot {
+	g.mu.Lock()
+	var slots []*slot
+	var relays []protocols.Relay
+	for id, taken := range g.workspaces {
+		if !match(id) {
+			continue
+		}
+		for s := range taken {
+			slots = append(slots, s)
+			s.stopped = reason
+			if s.relay != nil {
+				relays = append(relays, s.relay)
+			}
+		}
+	}
+	g.mu.Unlock()
+	for _, r := range relays {
+		r.Stop(reason)
+	}
+	return slots
+}

@@ -31,6 +31,14 @@ type Service interface {
 
 	Settings(ctx context.Context, p workspace.Principal, id string) (workspace.Workspace, error)
 	UpdateSettings(ctx context.Context, p workspace.Principal, id string, fields map[string]any) (workspace.Workspace, error)
+
+	ListProjects(ctx context.Context, p workspace.Principal) ([]workspace.ProjectSummary, error)
+	CreateProject(ctx context.Context, p workspace.Principal, name string) (workspace.CreatedProject, error)
+	DeleteProject(ctx context.Context, p workspace.Principal, id string) error
+
+	ListKeys(ctx context.Context, p workspace.Principal) ([]workspace.APIKey, error)
+	CreateKey(ctx context.Context, p workspace.Principal, r workspace.KeyRequest) (workspace.CreatedKey, error)
+	RevokeKey(ctx context.Context, p workspace.Principal, id string) error
 }
 
 // Config is what the API needs. Service is required.

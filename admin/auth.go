@@ -13,8 +13,8 @@ type role int
 const (
 	anyone        role = iota // no key needed
 	reader                    // sees
-	writer                    // also changes what is inside a workspace
-	administrator             // also makes and removes workspaces, projects and keys
+	writer                    // also makes, changes and removes workspaces
+	administrator             // also manages projects and keys
 )
 
 // roleOf is the role of a key; one that is not known may do nothing.

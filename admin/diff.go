@@ -129,7 +129,7 @@ func (a *api) revertChange(x *exchange) error {
 func (x *exchange) ddlID() (int64, error) {
 	id, err := strconv.ParseInt(x.vars["ddl_id"], 10, 64)
 	if err != nil {
-		return 0, workspace.Errorf(workspace.NotFound, "DDL %q not found", clip(x.vars["ddl_id"]))
+		return 0, workspace.Errorf(workspace.NotFound, "DDL not found in the deploy queue: %s", clip(x.vars["ddl_id"]))
 	}
 	x.note(slog.Int64("ddl_id", id))
 	return id, nil

@@ -27,6 +27,12 @@ func failing(f *fixture, err error) {
 	f.service.revert = func(string, int64) (string, error) { return "", err }
 	f.service.settings = func(string) (workspace.Workspace, error) { return workspace.Workspace{}, err }
 	f.service.updateSettings = func(string, map[string]any) (workspace.Workspace, error) { return workspace.Workspace{}, err }
+	f.service.listProjects = func() ([]workspace.ProjectSummary, error) { return nil, err }
+	f.service.createProject = func(string) (workspace.CreatedProject, error) { return workspace.CreatedProject{}, err }
+	f.service.deleteProject = func(string) error { return err }
+	f.service.listKeys = func() ([]workspace.APIKey, error) { return nil, err }
+	f.service.createKey = func(workspace.KeyRequest) (workspace.CreatedKey, error) { return workspace.CreatedKey{}, err }
+	f.service.revokeKey = func(string) error { return err }
 }
 
 // bodyFor is a good body for a route; empty where it takes none.
@@ -38,6 +44,8 @@ func bodyFor(rt route) string {
 		return `{"max_connections": 1}`
 	case strings.Contains(rt.path, "/quer"):
 		return `{"query": "SELECT 1"}`
+	case rt.path == "/projects", rt.path == "/apikeys":
+		return `{"name": "a"}`
 	case rt.path == "/workspaces":
 		return `{"name": "a", "database": "postgresql", "mode": "tenant"}`
 	}
@@ -45,7 +53,7 @@ func bodyFor(rt route) string {
 }
 
 func pathFor(rt route) string {
-	return strings.NewReplacer("{id}", "main", "{ddl_id}", "42").Replace(rt.path)
+	return strings.NewReplacer("{id}", "main", "{ddl_id}", "42", "{project_id}", "tdb_1", "{key_id}", "key_2").Replace(rt.path)
 }
 
 // keyed are the routes that need a key.

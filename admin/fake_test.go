@@ -36,7 +36,16 @@ type fakeService struct {
 	revert         func(id string, ddlID int64) (string, error)
 	settings       func(id string) (workspace.Workspace, error)
 	updateSettings func(id string, fields map[string]any) (workspace.Workspace, error)
+	listProjects   func() ([]workspace.ProjectSummary, error)
+	createProject  func(name string) (workspace.CreatedProject, error)
+	deleteProject  func(id string) error
+	listKeys       func() ([]workspace.APIKey, error)
+	createKey      func(r workspace.KeyRequest) (workspace.CreatedKey, error)
+	revokeKey      func(id string) error
 }
+
+// The real service is one, too.
+var _ Service = (*workspace.Service)(nil)
 
 func (f *fakeService) Authenticate(_ context.Context, key string) (workspace.Principal, error) {
 	if f.authenticate != nil {
@@ -92,6 +101,30 @@ func (f *fakeService) Settings(_ context.Context, _ workspace.Principal, id stri
 
 func (f *fakeService) UpdateSettings(_ context.Context, _ workspace.Principal, id string, fields map[string]any) (workspace.Workspace, error) {
 	return f.updateSettings(id, fields)
+}
+
+func (f *fakeService) ListProjects(context.Context, workspace.Principal) ([]workspace.ProjectSummary, error) {
+	return f.listProjects()
+}
+
+func (f *fakeService) CreateProject(_ context.Context, _ workspace.Principal, name string) (workspace.CreatedProject, error) {
+	return f.createProject(name)
+}
+
+func (f *fakeService) DeleteProject(_ context.Context, _ workspace.Principal, id string) error {
+	return f.deleteProject(id)
+}
+
+func (f *fakeService) ListKeys(context.Context, workspace.Principal) ([]workspace.APIKey, error) {
+	return f.listKeys()
+}
+
+func (f *fakeService) CreateKey(_ context.Context, _ workspace.Principal, r workspace.KeyRequest) (workspace.CreatedKey, error) {
+	return f.createKey(r)
+}
+
+func (f *fakeService) RevokeKey(_ context.Context, _ workspace.Principal, id string) error {
+	return f.revokeKey(id)
 }
 
 // fixture is an API over a fake, with what it wrote.

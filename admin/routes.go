@@ -32,6 +32,8 @@ func (a *api) register() {
 		a.schemaRoutes(),
 		a.diffRoutes(),
 		a.settingsRoutes(),
+		a.projectRoutes(),
+		a.keyRoutes(),
 	} {
 		for _, rt := range resource {
 			methods := []string{rt.method}

@@ -9,9 +9,9 @@ import (
 func (a *api) workspaceRoutes() []route {
 	return []route{
 		{http.MethodGet, "/workspaces", reader, "list workspaces", a.listWorkspaces},
-		{http.MethodPost, "/workspaces", administrator, "create workspace", a.createWorkspace},
+		{http.MethodPost, "/workspaces", writer, "create workspace", a.createWorkspace},
 		{http.MethodGet, "/workspaces/{id}", reader, "read workspace", a.getWorkspace},
-		{http.MethodDelete, "/workspaces/{id}", administrator, "delete workspace", a.deleteWorkspace},
+		{http.MethodDelete, "/workspaces/{id}", writer, "delete workspace", a.deleteWorkspace},
 	}
 }
 

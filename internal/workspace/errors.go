@@ -40,6 +40,12 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: err.Error(), cause: errors.Unwrap(err)}
 }
 
+// Because keeps cause for the log without telling it to the client.
+func (e *Error) Because(cause error) *Error {
+	e.cause = cause
+	return e
+}
+
 // ErrorCode is the Code in err's chain, Internal where there is none.
 func ErrorCode(err error) Code {
 	if e, ok := errors.AsType[*Error](err); ok {

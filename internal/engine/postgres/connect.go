@@ -126,7 +126,8 @@ func (e *Engine) connect(ctx context.Context, database, user, password string, s
 
 	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {
-		return nil, workspace.Errorf(workspace.Unavailable, "postgresql server %s can't be reached%w", e.config.Name, hidden{err})
+		// The cause names addresses and users of the server: for the log alone.
+		return nil, workspace.Errorf(workspace.Unavailable, "postgresql server %s can't be reached", e.config.Name).Because(err)
 	}
 	return conn, nil
 }
@@ -145,13 +146,6 @@ func clientTLS(a workspace.Address) *tls.Config {
 	}
 	return c
 }
-
-// hidden is a cause for the log alone: it adds nothing to the sentence that a
-// client reads, which must not learn addresses and user names of the server.
-type hidden struct{ cause error }
-
-func (h hidden) Error() string { return "" }
-func (h hidden) Unwrap() error { return h.cause }
 
 // disconnect closes conn, also when ctx has ended; it does not wait long.
 func disconnect(ctx context.Context, conn *pgx.Conn) {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/xdg-go/scram"
@@ -69,3 +70,12 @@ func scramVerifier(role, password string) (string, error) {
 
 // quote is name as an SQL identifier.
 func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
+
+// literal is s as an SQL string, whatever standard_conforming_strings is.
+func literal(s string) string {
+	quoted := "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	if !strings.Contains(s, `\`) {
+		return quoted
+	}
+	return "E" + strings.ReplaceAll(quoted, `\`, `\\`)
+}

@@ -28,6 +28,7 @@ type Config struct {
 type Engine struct {
 	config Config
 	admins *pool
+	plain  *pool // admin's connections with the server's own settings
 }
 
 // New makes an Engine that has not connected yet.
@@ -40,11 +41,15 @@ func New(c Config) *Engine {
 	}
 	e := &Engine{config: c}
 	e.admins = newPool(e.connectAdmin)
+	e.plain = newPool(e.connectPlain)
 	return e
 }
 
 // Close ends the idle connections. Those in use end when they are released.
-func (e *Engine) Close() { e.admins.close() }
+func (e *Engine) Close() {
+	e.admins.close()
+	e.plain.close()
+}
 
 // Type is workspace.PostgreSQL.
 func (e *Engine) Type() workspace.DatabaseType { return workspace.PostgreSQL }

@@ -5,7 +5,7 @@
 --
 -- The functions run as superuser on a client's session. Each but on_end has its
 -- own search_path; on_end must see the client's, so every name in it is
--- qualified. No text below depends on standard_conforming_strings.
+-- qualified. Its context is read in English. No text below depends on standard_conforming_strings.
 
 CREATE SCHEMA IF NOT EXISTS pg_tenantsdb;
 
@@ -155,12 +155,13 @@ BEGIN
 	             WHERE co.oid = a.attcollation) END), ', ' ORDER BY a.attnum)
 	       FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 	      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), ')',
-	    ' USING ' || quote_ident(m.amname),
+	    CASE WHEN m.amname <> current_setting('default_table_access_method') THEN ' USING ' || quote_ident(m.amname) END,
 	    (SELECT concat(' WITH (', string_agg(concat(o.prefix, quote_ident(x.option_name), ' = ', quote_literal(x.option_value)), ', '), ')')
 	       FROM (VALUES ('', c.reloptions), ('toast.', toast.reloptions)) o (prefix, options),
 	            pg_options_to_table(o.options) x
 	     HAVING count(*) > 0),
-	    ' TABLESPACE ' || quote_ident(s.spcname))
+	    CASE WHEN s.spcname IS NOT NULL OR current_setting('default_tablespace') <> ''
+	         THEN ' TABLESPACE ' || quote_ident(coalesce(s.spcname, 'pg_default')) END)
 	  FROM pg_class c
 	  JOIN pg_namespace n ON n.oid = c.relnamespace
 	  LEFT JOIN pg_class toast ON toast.oid = c.reltoastrelid
@@ -286,7 +287,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION pg_tenantsdb.on_end() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET lc_messages = 'C' AS $$
 DECLARE
 	context pg_catalog.text;
 BEGIN

@@ -1,0 +1,161 @@
+package ddltrack
+
+import (
+	"maps"
+	"slices"
+
+	pg_query "github.com/pganalyze/pg_query_go/v5"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// references are the identities that a statement needs. It errs on the side of
+// more: a name without a schema counts for each schema of the search path, a
+// column for each relation of the statement.
+func references(s Statement, c Command, own string) []string {
+	w := walker{path: c.SearchPath, relations: map[string][]string{}, columns: map[string]bool{}, found: map[string]bool{}}
+	for _, o := range append(slices.Clip(c.Objects), c.Dropped...) {
+		if o.Temporary {
+			continue
+		}
+		w.object(o)
+	}
+	if s.node != nil {
+		w.node(s.node)
+		w.walk(s.node.ProtoReflect())
+	}
+	for _, relation := range w.relations {
+		for column := range w.columns {
+			w.found[join(append(slices.Clip(relation), column))] = true
+		}
+	}
+	delete(w.found, own)
+	for _, o := range c.Objects {
+		// What the statement made is not what it needs.
+		if len(o.Tag) > 7 && o.Tag[:7] == "CREATE " {
+			delete(w.found, o.identity())
+		}
+	}
+	return slices.Sorted(maps.Keys(w.found))
+}
+
+// walker collects the names of a parse tree.
+type walker struct {
+	path      []string
+	relations map[string][]string // schema and name by identity
+	columns   map[string]bool
+	found     map[string]bool
+}
+
+// object notes what the server reported, which is exact.
+func (w *walker) object(o Object) {
+	w.found[o.identity()] = true
+	if r := o.relation(); len(r.Names) == 2 {
+		w.relation(r.Names)
+	}
+	if o.Schema != "" && o.Schema != publicSchema {
+		w.found[quoteIdent(o.Schema)] = true
+	}
+	delete(w.found, "")
+}
+
+func (w *walker) relation(names []string) {
+	id := join(names)
+	w.found[id] = true
+	w.relations[id] = slices.Clone(names)
+}
+
+// qualified calls f for each thing that a name may mean.
+func (w *walker) qualified(names []string, f func([]string)) {
+	switch {
+	case len(names) >= 2:
+		names = names[len(names)-2:]
+		if names[0] == "pg_catalog" || names[0] == "information_schema" {
+			return
+		}
+		if names[0] != publicSchema {
+			w.found[quoteIdent(names[0])] = true
+		}
+		f(names)
+	case len(names) == 1 && names[0] != "":
+		for _, schema := range w.path {
+			f([]string{schema, names[0]})
+		}
+	}
+}
+
+func (w *walker) name(names []string) {
+	w.qualified(names, func(n []string) { w.found[join(n)] = true })
+}
+
+// node notes the names that a kind of statement holds as plain strings.
+func (w *walker) node(n *pg_query.Node) {
+	switch n := n.Node.(type) {
+	case *pg_query.Node_CreateTrigStmt:
+		w.name(strs(n.CreateTrigStmt.Funcname))
+		w.column(n.CreateTrigStmt.Columns)
+	case *pg_query.Node_RenameStmt:
+		r := n.RenameStmt
+		if r.RenameType == pg_query.ObjectType_OBJECT_COLUMN {
+			w.columns[r.Subname] = true
+		}
+	case *pg_query.Node_AlterTableStmt:
+		for _, cmd := range n.AlterTableStmt.Cmds {
+			if name := cmd.GetAlterTableCmd().GetName(); name != "" {
+				w.columns[name] = true
+			}
+		}
+	case *pg_query.Node_DropStmt:
+		for _, o := range n.DropStmt.Objects {
+			if list := o.GetList(); list != nil {
+				w.name(strs(list.Items))
+			}
+		}
+	}
+}
+
+func (w *walker) column(list []*pg_query.Node) {
+	for _, name := range strs(list) {
+		w.columns[name] = true
+	}
+}
+
+// walk notes the names in all of the tree below m.
+func (w *walker) walk(m protoreflect.Message) {
+	switch n := m.Interface().(type) {
+	case *pg_query.RangeVar:
+		names := []string{n.Relname}
+		if n.Schemaname != "" {
+			names = []string{n.Schemaname, n.Relname}
+		}
+		w.qualified(names, w.relation)
+	case *pg_query.TypeName:
+		w.name(strs(n.Names))
+	case *pg_query.FuncCall:
+		w.name(strs(n.Funcname))
+	case *pg_query.ObjectWithArgs:
+		w.name(strs(n.Objname))
+	case *pg_query.CollateClause:
+		w.name(strs(n.Collname))
+	case *pg_query.ColumnRef:
+		w.columns[last(n.Fields)] = true
+	case *pg_query.IndexElem:
+		w.columns[n.Name] = true
+	case *pg_query.Constraint:
+		w.column(n.Keys)
+		w.column(n.FkAttrs)
+		w.column(n.PkAttrs)
+	}
+	delete(w.columns, "")
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.Kind() != protoreflect.MessageKind:
+		case f.IsList():
+			for i := range v.List().Len() {
+				w.walk(v.List().Get(i).Message())
+			}
+		default:
+			w.walk(v.Message())
+		}
+		return true
+	})
+}

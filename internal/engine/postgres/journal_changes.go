@@ -1,0 +1,186 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tenantsdb/tenantsdb/ddltrack"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+)
+
+// Changes lists the committed schema changes that were not yet forgotten, in an
+// order in which they can be replayed, those of one transaction together.
+func (e *Engine) Changes(ctx context.Context, t workspace.Target) ([]workspace.Change, error) {
+	conn, release, err := e.admin(ctx, t.Database)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	j, err := readJournal(ctx, conn)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", t.Database, err)
+	}
+	if len(j.rows) == 0 {
+		return nil, nil
+	}
+	defaults, err := e.serverSettings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inCommitOrder(j.rows)
+	reader := journalReader{bodies: j.bodies, defaults: defaults}
+	var (
+		changes []workspace.Change
+		none    []int64 // rows about temporary objects only
+	)
+	for _, row := range j.rows {
+		if change, ok := reader.change(row); ok {
+			changes = append(changes, change)
+		} else {
+			none = append(none, row.ID)
+		}
+	}
+	if err := forget(ctx, conn, none); err != nil {
+		return nil, fmt.Errorf("database %s: %w", t.Database, err)
+	}
+	return changes, nil
+}
+
+// Forget removes changes from the journal, and the texts that no other change
+// needs.
+func (e *Engine) Forget(ctx context.Context, t workspace.Target, journalIDs []int64) error {
+	conn, release, err := e.admin(ctx, t.Database)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := forget(ctx, conn, journalIDs); err != nil {
+		return fmt.Errorf("database %s: %w", t.Database, err)
+	}
+	return nil
+}
+
+// forget also removes texts that an earlier forget left because it was cut
+// short; a text and its rows become visible together.
+func forget(ctx context.Context, conn *pgx.Conn, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "DELETE FROM pg_tenantsdb.journal WHERE id = ANY($1)", ids); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `
+			DELETE FROM pg_tenantsdb.body b
+			 WHERE NOT EXISTS (SELECT FROM pg_tenantsdb.journal j WHERE j.message = b.id)
+			   AND NOT EXISTS (SELECT FROM pg_tenantsdb.journal j WHERE j.context = b.id)`)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("forget schema changes: %w", err)
+	}
+	return nil
+}
+
+// journalReader turns journal rows into changes. A message of many statements
+// is split once.
+type journalReader struct {
+	bodies   map[int64]string
+	defaults map[string]string // settings of a fresh session, names in lower case
+	message  int64
+	list     []ddltrack.Statement
+}
+
+// change is the row as a change; false for one that is no part of the schema.
+func (r *journalReader) change(row journalRow) (workspace.Change, bool) {
+	c := workspace.Change{
+		JournalID: row.ID,
+		Unit:      row.Unit,
+		Statement: r.bodies[row.Message],
+		Operation: row.Tag,
+		Session:   r.session(row),
+		Source:    row.Source,
+		At:        row.At,
+		Reverts:   row.Reverts,
+	}
+	if row.Reverts != 0 {
+		return c, true
+	}
+	command := row.command()
+	statement, found := r.statement(row, command)
+	if row.Structure != nil {
+		command = asCreateTable(command)
+	}
+	if found {
+		statement, found = ddltrack.Persistent(statement, command)
+		if !found {
+			return c, false
+		}
+		c.Statement = statement.Text
+	}
+	d := ddltrack.Describe(statement, command)
+	c.Operation, c.ObjectType, c.Object, c.Identity = d.Operation, d.ObjectType, d.Object, d.Identity
+	c.Reversible, c.Reverse, c.WhyNot = d.Reversible, d.Reverse, d.WhyNot
+	c.References, c.Warnings = d.References, d.Warnings
+	return c, true
+}
+
+// statement is the text of what the row's command did.
+func (r *journalReader) statement(row journalRow, c ddltrack.Command) (ddltrack.Statement, bool) {
+	standardStrings := row.Settings["standard_conforming_strings"] != "off"
+	switch {
+	case row.Structure != nil:
+		if list := ddltrack.Split(*row.Structure, true); len(list) == 1 {
+			return list[0], true
+		}
+		return ddltrack.Statement{Text: *row.Structure}, true
+	case row.Context != nil:
+		return ddltrack.FindNested(r.bodies[*row.Context], row.Sources, standardStrings, c)
+	}
+	if r.message != row.Message {
+		r.message, r.list = row.Message, ddltrack.Split(r.bodies[row.Message], standardStrings)
+	}
+	return ddltrack.Find(r.list, c)
+}
+
+// command is the row as ddltrack knows it.
+func (row journalRow) command() ddltrack.Command {
+	return ddltrack.Command{
+		Tag:        row.Tag,
+		Ordinal:    row.Ordinal,
+		Created:    row.Created,
+		Objects:    row.Objects,
+		Dropped:    row.Dropped,
+		Temporary:  row.Temporary,
+		SearchPath: ddltrack.SearchPath(row.Settings["search_path"]),
+	}
+}
+
+// asCreateTable is a CREATE TABLE AS or SELECT INTO as the CREATE TABLE that is
+// recorded in its place.
+func asCreateTable(c ddltrack.Command) ddltrack.Command {
+	const tag = "CREATE TABLE"
+	objects := make([]ddltrack.Object, len(c.Objects))
+	copy(objects, c.Objects)
+	for i := range objects {
+		if objects[i].Tag == c.Tag {
+			objects[i].Tag = tag
+		}
+	}
+	c.Tag, c.Objects = tag, objects
+	return c
+}
+
+// session are the row's settings that differ from the server's.
+func (r *journalReader) session(row journalRow) map[string]string {
+	session := map[string]string{}
+	for name, value := range row.Settings {
+		if r.defaults[strings.ToLower(name)] != value {
+			session[name] = value
+		}
+	}
+	return session
+}

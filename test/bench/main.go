@@ -1,0 +1,73 @@
+// Command bench measures the proxy against a direct connection and against
+// PgBouncer, all over TLS to one PostgreSQL server, in one run, and prints the
+// ratios as a table. It needs the Debian packages postgresql and pgbouncer and
+// a tenantsdb binary.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// options are the measure of a run.
+type options struct {
+	program string        // the tenantsdb binary
+	seconds int           // of one pgbench run
+	rounds  int           // of each figure; the median counts
+	scale   int           // pgbench's
+	idle    int           // sessions of the memory measurement
+	settle  time.Duration // between opening the idle sessions and measuring
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.program, "program", "bin/tenantsdb", "tenantsdb binary")
+	flag.IntVar(&o.seconds, "seconds", 5, "seconds of one pgbench run")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds of each figure, of which the median counts")
+	flag.IntVar(&o.scale, "scale", 10, "pgbench scale factor")
+	flag.IntVar(&o.idle, "idle", 1000, "idle sessions of the memory measurement")
+	flag.DurationVar(&o.settle, "settle", 3*time.Second, "pause before memory is measured")
+	flag.Parse()
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	dir, err := os.MkdirTemp("", "tenantsdb-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	program, err := filepath.Abs(o.program)
+	if err != nil {
+		return err
+	}
+	servers, err := startServers(dir, program)
+	if err != nil {
+		return err
+	}
+	defer servers.stop()
+	targets, err := servers.targets()
+	if err != nil {
+		return err
+	}
+	if err := initialise(targets, o.scale); err != nil {
+		return err
+	}
+	fmt.Printf("pgbench -S, scale %d, %d s a run, median of %d rounds; TLS to every target\n\n", o.scale, o.seconds, o.rounds)
+	if err := throughput(o, targets, servers); err != nil {
+		return err
+	}
+	if err := connectRate(o, targets); err != nil {
+		return err
+	}
+	return idleMemory(o, targets, servers)
+}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"time"
+	"unsafe"
 
 	"github.com/tenantsdb/tenantsdb/ddltrack"
 )
@@ -197,21 +198,19 @@ func (t *track) rearm(now int64, timeout time.Duration) {
 	t.arm(now, timeout)
 }
 
-// statementText is the text of a whole Query or Parse frame.
-func statementText(frame []byte) []byte {
+// statementText is the text of a whole Query or Parse frame, without a copy:
+// it must not be kept.
+func statementText(frame []byte) string {
 	body := frame[headerLen:]
 	if frame[0] == 'P' {
 		name, ok := cstring(body)
 		if !ok {
-			return nil
+			return ""
 		}
 		body = body[len(name)+1:]
 	}
-	text, ok := cstring(body)
-	if !ok {
-		return nil
-	}
-	return text
+	text, _ := cstring(body)
+	return unsafe.String(unsafe.SliceData(text), len(text))
 }
 
 // portalHash hashes the portal name at the head of a Bind or Execute (FNV-1a).

@@ -11,7 +11,7 @@ const commentsSQL = `
 			ELSE upper(i.type) || ' ' || i.identity END
 		|| ' IS ' || quote_literal(d.description)
 	FROM pg_description d, pg_identify_object(d.classoid, d.objoid, d.objsubid) i
-	WHERE d.objoid >= 16384 AND coalesce(i.schema, '') !~ '^pg_' AND i.identity !~ '^pg_'
+	WHERE d.objoid >= 16384 AND coalesce(i.schema, '') !~ '^pg_' AND NOT (i.type = 'schema' AND i.identity ~ '^pg_')
 		AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = d.classoid AND e.objid = d.objoid AND e.deptype = 'e')
 		AND d.classoid NOT IN ('pg_event_trigger'::regclass)
 		AND NOT (d.classoid = 'pg_extension'::regclass AND d.description = (
@@ -73,7 +73,7 @@ const grantee = `CASE WHEN b.grantee = 0 THEN 'PUBLIC' WHEN b.grantee = t.owner 
 const defaultPrivilegesSQL = `
 	WITH target (within, acl, base, owner, kind) AS (
 		SELECT coalesce(' IN SCHEMA ' || quote_ident(n.nspname), ''), d.defaclacl,
-			CASE WHEN d.defaclnamespace = 0 THEN acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's'::"char" ELSE d.defaclobjtype END, d.defaclrole) ELSE '{}' END,
+			CASE WHEN d.defaclnamespace = 0 THEN acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's'::"char" ELSE d.defaclobjtype END, d.defaclrole) END,
 			d.defaclrole, CASE d.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' WHEN 'T' THEN 'TYPES' ELSE 'SCHEMAS' END
 		FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
 	), change (statement, ord, step, n) AS (

@@ -47,7 +47,8 @@ const castsSQL = `
 		'CREATE CAST (' || format_type(o.castsource, NULL) || ' AS ' || format_type(o.casttarget, NULL) || ') '
 		|| CASE o.castmethod WHEN 'i' THEN 'WITH INOUT' WHEN 'b' THEN 'WITHOUT FUNCTION' ELSE 'WITH FUNCTION ' || o.castfunc::regprocedure END
 		|| CASE o.castcontext WHEN 'a' THEN ' AS ASSIGNMENT' WHEN 'i' THEN ' AS IMPLICIT' ELSE '' END]
-	FROM pg_cast o WHERE o.oid >= 16384 AND ` + notExtensions
+	FROM pg_cast o WHERE o.oid >= 16384 AND ` + notExtensions + `
+		AND NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = o.tableoid AND i.objid = o.oid AND i.deptype = 'i')`
 
 // aliasesSQL lists parts and what makes them: (part, whole).
 const aliasesSQL = `

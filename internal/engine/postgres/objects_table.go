@@ -82,13 +82,15 @@ const policiesSQL = `
 	FROM pg_policy o JOIN pg_class c ON c.oid = o.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 	WHERE ` + userSchema
 
+// publicationsSQL takes prqual from z on servers before 15, which have none.
 const publicationsSQL = `
 	SELECT ` + selfColumns + `o.pubname, ARRAY[
 		'CREATE PUBLICATION ' || quote_ident(o.pubname) || coalesce((
 			SELECT ' FOR TABLE ' || string_agg('ONLY ' || r.prrelid::regclass || coalesce(' (' || (
 					SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
-					WHERE a.attrelid = r.prrelid AND a.attnum::text = ANY (string_to_array(to_jsonb(r)->>'prattrs', ' '))) || ')', '')
-				|| coalesce(' WHERE (' || pg_get_expr((to_jsonb(r)->>'prqual')::pg_node_tree, r.prrelid) || ')', ''), ', ' ORDER BY r.prrelid::regclass::text)
+					WHERE a.attrelid = r.prrelid AND to_jsonb(r)->'prattrs' @> to_jsonb(a.attnum)) || ')', '')
+				|| coalesce(' WHERE (' || (
+					SELECT pg_get_expr(f.q, r.prrelid) FROM (SELECT NULL::pg_node_tree AS prqual) z, LATERAL (SELECT prqual AS q FROM pg_publication_rel s WHERE s.oid = r.oid) f) || ')', ''), ', ' ORDER BY r.prrelid::regclass::text)
 			FROM pg_publication_rel r WHERE r.prpubid = o.oid), '')
 		|| ' WITH (publish = ' || quote_literal(concat_ws(', ', CASE WHEN o.pubinsert THEN 'insert' END, CASE WHEN o.pubupdate THEN 'update' END, CASE WHEN o.pubdelete THEN 'delete' END, CASE WHEN o.pubtruncate THEN 'truncate' END)) || CASE WHEN o.pubviaroot THEN ', publish_via_partition_root = true' ELSE '' END || ')']
 	FROM pg_publication o WHERE NOT o.puballtables AND ` + notExtensions

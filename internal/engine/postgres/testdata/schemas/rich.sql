@@ -158,6 +158,7 @@ COMMENT ON TEXT SEARCH CONFIGURATION fast IS 'a configuration';
 COMMENT ON TEXT SEARCH DICTIONARY plain_words IS 'a dictionary';
 COMMENT ON EXTENSION pg_trgm IS 'another comment';
 COMMENT ON PUBLICATION published IS 'a publication';
+COMMENT ON TYPE mood IS 'a type again';
 GRANT SELECT, INSERT ON users TO PUBLIC;
 GRANT SELECT ON users TO pg_monitor WITH GRANT OPTION;
 GRANT UPDATE (name) ON users TO pg_monitor;

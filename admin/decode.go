@@ -9,7 +9,6 @@ import (
 	"mime"
 	"net/http"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -66,9 +65,6 @@ func (x *exchange) body(most int64) ([]byte, error) {
 	if err != nil {
 		return nil, badRequest("the request body broke off or came too slowly")
 	}
-	// The server's deadline is for reading the request; left on, it would
-	// cancel the statement that the request asks for.
-	_ = http.NewResponseController(x.w).SetReadDeadline(time.Time{})
 	return body, nil
 }
 

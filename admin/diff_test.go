@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 	"testing"
 
@@ -58,7 +59,7 @@ func TestSkipAnswersTheSpecifiedMessage(t *testing.T) {
 
 func TestRevertAnswersTheSpecifiedMessage(t *testing.T) {
 	f := newFixture(t)
-	f.service.revert = func(string, int64) (string, error) { return "DROP TABLE IF EXISTS users;", nil }
+	f.service.revert = func(context.Context, string, int64) (string, error) { return "DROP TABLE IF EXISTS users;", nil }
 	f.call(t, "POST", "/workspaces/main/diff/42/revert", "").is(`{
 		"success": true, "http_status": 200, "code": "ok", "message": "Reverted: DROP TABLE IF EXISTS users;"}`)
 }

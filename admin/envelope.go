@@ -43,6 +43,11 @@ func (x *exchange) send(status int, body any) error {
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
+	return x.sendText(status, text)
+}
+
+// sendText writes JSON as the whole answer.
+func (x *exchange) sendText(status int, text []byte) error {
 	x.Header().Set("Content-Type", "application/json")
 	x.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	x.WriteHeader(status)
@@ -62,6 +67,11 @@ func encode(v any) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+// join makes one object of two that encode made, neither of them empty.
+func join(first, second []byte) []byte {
+	return append(append(bytes.TrimSuffix(first, []byte("}\n")), ','), bytes.TrimPrefix(second, []byte("{"))...)
 }
 
 // milliseconds is how the API writes a duration: "8ms".

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"strconv"
@@ -71,21 +72,39 @@ func (a *api) fail(x *exchange, err error) {
 		x.Header().Set("WWW-Authenticate", `Bearer realm="tenantsdb"`)
 	}
 
-	body := make(map[string]any, len(details)+5)
-	for name, value := range details {
-		body[name] = value
-	}
-	body["success"] = false
-	body["http_status"] = f.status
-	body["code"] = f.code
-	body["error"] = f.text
+	head := refusal{envelope: envelope{HTTPStatus: f.status, Code: f.code}, Error: f.text}
 	if f.status == http.StatusInternalServerError {
-		body["request_id"] = x.id
+		head.RequestID = x.id
 	}
 	x.code = f.code
-	if err := x.send(f.status, body); err != nil {
+	if err := x.refuse(head, details); err != nil {
 		a.log.Info("answer not taken", "request_id", x.id, "error", err)
 	}
+}
+
+// refusal is the part that all errors have; its keys are its own.
+type refusal struct {
+	envelope
+	Error     string `json:"error"`
+	RequestID string `json:"request_id,omitempty"`
+}
+
+// refuse answers with head and, after it, details under other keys. Details
+// that have no JSON are left out: the refusal itself must arrive.
+func (x *exchange) refuse(head refusal, details map[string]any) error {
+	details = maps.Clone(details)
+	for _, own := range []string{"success", "http_status", "code", "error", "request_id"} {
+		delete(details, own)
+	}
+	more, err := encode(details)
+	if err != nil || len(details) == 0 {
+		return x.send(head.HTTPStatus, head)
+	}
+	first, err := encode(head)
+	if err != nil {
+		return fmt.Errorf("encode refusal: %w", err)
+	}
+	return x.sendText(head.HTTPStatus, join(first, more))
 }
 
 // tell decides what the client hears of err.

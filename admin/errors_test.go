@@ -24,7 +24,7 @@ func failing(f *fixture, err error) {
 	f.service.schema = func(string) ([]workspace.Table, error) { return nil, err }
 	f.service.pending = func(string) (workspace.Queue, error) { return workspace.Queue{}, err }
 	f.service.skip = func(string, int64) error { return err }
-	f.service.revert = func(string, int64) (string, error) { return "", err }
+	f.service.revert = func(context.Context, string, int64) (string, error) { return "", err }
 	f.service.settings = func(string) (workspace.Workspace, error) { return workspace.Workspace{}, err }
 	f.service.updateSettings = func(string, map[string]any) (workspace.Workspace, error) { return workspace.Workspace{}, err }
 	f.service.listProjects = func() ([]workspace.ProjectSummary, error) { return nil, err }
@@ -133,7 +133,7 @@ func TestPanicIsAnInternalErrorAndLogged(t *testing.T) {
 
 func TestUnknownRouteIsNotFoundInJSON(t *testing.T) {
 	f := newFixture(t)
-	for _, path := range []string{"/nope", "/workspaces/", "//workspaces", "/workspaces/a/b", "/workspaces/../health", "/workspaces/a%2Fb/diff/"} {
+	for _, path := range []string{"/nope", "/workspaces/", "//workspaces", "/workspaces/a/b", "/workspaces/../health", "/workspaces//diff", "/workspaces/a%2Fb/diff/"} {
 		f.call(t, "GET", path, "").want(http.StatusNotFound, "not_found")
 	}
 }
@@ -215,4 +215,26 @@ func TestHeadIsServedWhereGetIs(t *testing.T) {
 	if got := f.call(t, "HEAD", "/health", ""); got.Code != http.StatusOK {
 		t.Errorf("got %d, want 200", got.Code)
 	}
+}
+
+func TestRefusalKeepsItsOwnKeys(t *testing.T) {
+	f := newFixture(t)
+	err := workspace.Errorf(workspace.Conflict, "no")
+	err.Details = map[string]any{"success": true, "http_status": 200, "code": "ok", "error": "yes", "request_id": 1, "reason": "r"}
+	failing(f, err)
+	got := f.call(t, "GET", "/workspaces", "")
+	if want := `{"success":false,"http_status":409,"code":"conflict","error":"no","reason":"r"}` + "\n"; got.Body.String() != want {
+		t.Errorf("got %s, want %s", got.Body, want)
+	}
+	if len(err.Details) != 6 {
+		t.Errorf("the error's own details were changed: %v", err.Details)
+	}
+}
+
+func TestRefusalArrivesWithoutDetailsThatHaveNoJSON(t *testing.T) {
+	f := newFixture(t)
+	err := workspace.Errorf(workspace.Conflict, "no")
+	err.Details = map[string]any{"reason": make(chan int)}
+	failing(f, err)
+	f.call(t, "GET", "/workspaces", "").want(http.StatusConflict, "conflict").says("no")
 }

@@ -33,7 +33,7 @@ type fakeService struct {
 	schema         func(id string) ([]workspace.Table, error)
 	pending        func(id string) (workspace.Queue, error)
 	skip           func(id string, ddlID int64) error
-	revert         func(id string, ddlID int64) (string, error)
+	revert         func(ctx context.Context, id string, ddlID int64) (string, error)
 	settings       func(id string) (workspace.Workspace, error)
 	updateSettings func(id string, fields map[string]any) (workspace.Workspace, error)
 	listProjects   func() ([]workspace.ProjectSummary, error)
@@ -91,8 +91,8 @@ func (f *fakeService) Skip(_ context.Context, _ workspace.Principal, id string, 
 	return f.skip(id, ddlID)
 }
 
-func (f *fakeService) Revert(_ context.Context, _ workspace.Principal, id string, ddlID int64) (string, error) {
-	return f.revert(id, ddlID)
+func (f *fakeService) Revert(ctx context.Context, _ workspace.Principal, id string, ddlID int64) (string, error) {
+	return f.revert(ctx, id, ddlID)
 }
 
 func (f *fakeService) Settings(_ context.Context, _ workspace.Principal, id string) (workspace.Workspace, error) {

@@ -74,7 +74,7 @@ func (x *exchange) stream(result workspace.Result) error {
 
 	x.Header().Set("Content-Type", "application/json")
 	out := bufio.NewWriterSize(x, 64<<10)
-	// The two objects are joined into one, with the rows between them. A
+	// Head and tail become one object, with the rows between them. A
 	// bufio.Writer keeps its first error for Flush.
 	_, _ = out.Write(bytes.TrimSuffix(head, []byte("}\n")))
 	_, _ = out.WriteString(`,"rows":[`)

@@ -20,9 +20,9 @@ type route struct {
 
 // register makes the router from the routes of all resources.
 func (a *api) register() {
-	// SkipClean: a path that isn't canonical is an unknown route, answered in
-	// JSON like any other, where the router would redirect with a page.
-	a.router = mux.NewRouter().SkipClean(true)
+	// The router only matches and never serves: so a path that isn't canonical
+	// is an unknown route like any other, where it would redirect with a page.
+	a.router = mux.NewRouter()
 	a.routes = make(map[*mux.Route]route)
 	for _, resource := range [][]route{
 		a.healthRoutes(),
@@ -40,7 +40,6 @@ func (a *api) register() {
 			if rt.method == http.MethodGet {
 				methods = append(methods, http.MethodHead)
 			}
-			// The router is asked for matches only, so no handler runs there.
 			matched := a.router.Path(rt.path).Methods(methods...).Handler(http.NotFoundHandler())
 			a.routes[matched] = rt
 		}

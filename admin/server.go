@@ -7,9 +7,9 @@ import (
 )
 
 // NewServer makes the HTTP server of the API with bounds on what a client may
-// hold open. There is no bound on the whole answer, since a query may rightly
-// take long; each write of an answer has its own. log takes net/http's own
-// complaints.
+// hold open. ReadTimeout ends with the request's body. There is no bound on the
+// whole answer, since a query may rightly take long; each write of an answer
+// has its own. log takes net/http's own complaints.
 func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,

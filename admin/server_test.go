@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -75,27 +76,36 @@ func TestSlowBodyIsRefused(t *testing.T) {
 	}
 }
 
-func TestLongQueryOutlivesTheReadDeadline(t *testing.T) {
-	f := newFixture(t)
+func TestLongWorkOutlivesTheReadDeadline(t *testing.T) {
 	const readTimeout = 50 * time.Millisecond
-	f.service.query = func(ctx context.Context, _, _ string) (workspace.Result, error) {
-		select {
-		case <-ctx.Done():
-			return workspace.Result{}, ctx.Err()
-		case <-time.After(6 * readTimeout):
-			return workspace.Result{}, nil
-		}
-	}
-	conn := listen(t, f, func(s *http.Server) { s.ReadTimeout = readTimeout })
-	body := `{"query": "SELECT pg_sleep(1)"}`
-	_, _ = fmt.Fprintf(conn, "POST /workspaces/main/queries HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s",
-		rightKey, len(body), body)
-	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if answer.StatusCode != http.StatusOK {
-		t.Errorf("got %d, want 200", answer.StatusCode)
+	for name, rest := range map[string]string{
+		"with a body":    "POST /workspaces/main/queries HTTP/1.1\r\nContent-Length: 21\r\n%s\r\n{\"query\": \"SELECT 1\"}",
+		"without a body": "POST /workspaces/main/diff/42/revert HTTP/1.1\r\n%s\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			work := func(ctx context.Context) error {
+				select {
+				case <-ctx.Done():
+					return ctx.Err()
+				case <-time.After(6 * readTimeout):
+					return nil
+				}
+			}
+			f.service.query = func(ctx context.Context, _, _ string) (workspace.Result, error) {
+				return workspace.Result{}, work(ctx)
+			}
+			f.service.revert = func(ctx context.Context, _ string, _ int64) (string, error) { return "", work(ctx) }
+			conn := listen(t, f, func(s *http.Server) { s.ReadTimeout = readTimeout })
+			_, _ = fmt.Fprintf(conn, rest, "Host: x\r\nAuthorization: Bearer "+rightKey+"\r\n")
+			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer.StatusCode != http.StatusOK {
+				t.Errorf("got %d, want 200", answer.StatusCode)
+			}
+		})
 	}
 }
 
@@ -123,4 +133,50 @@ func TestPanicAfterTheHeaderCutsTheConnection(t *testing.T) {
 	if log := f.log.String(); !strings.Contains(log, "planted panic") || !strings.Contains(log, `"aborted":true`) {
 		t.Errorf("the log lacks the panic\n%s", log)
 	}
+}
+
+// patient notes how long each write may take.
+type patient struct {
+	*httptest.ResponseRecorder
+	deadline time.Time
+	waits    []time.Duration
+}
+
+func (p *patient) SetWriteDeadline(deadline time.Time) error {
+	p.deadline = deadline
+	return nil
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	p.waits = append(p.waits, time.Until(p.deadline))
+	return p.ResponseRecorder.Write(b)
+}
+
+func TestEachWriteHasADeadlineOfItsOwn(t *testing.T) {
+	f := newFixture(t)
+	f.service.query = func(context.Context, string, string) (workspace.Result, error) {
+		return workspace.Result{Columns: []string{"x"}, Rows: [][]any{{strings.Repeat("a", 300_000)}, {"b"}}, RowCount: 2}, nil
+	}
+	w := &patient{ResponseRecorder: httptest.NewRecorder(), deadline: time.Now().Add(-time.Hour)}
+	f.api.ServeHTTP(w, request("POST", "/workspaces/main/queries", `{"query": "SELECT"}`))
+	if len(w.waits) < 2 {
+		t.Fatalf("got %d writes, want several", len(w.waits))
+	}
+	for _, wait := range w.waits {
+		if wait <= 0 || wait > writeWait {
+			t.Errorf("a write may take %v, want up to %v", wait, writeWait)
+		}
+	}
+}
+
+func TestKeptConnectionForgetsTheLastDeadline(t *testing.T) {
+	f := newFixture(t)
+	w := &patient{ResponseRecorder: httptest.NewRecorder(), deadline: time.Now().Add(-time.Hour)}
+	f.service.list = func() ([]workspace.Workspace, error) {
+		if !w.deadline.IsZero() {
+			t.Errorf("the request began with the deadline %v", w.deadline)
+		}
+		return nil, nil
+	}
+	f.api.ServeHTTP(w, request("GET", "/workspaces", ""))
 }

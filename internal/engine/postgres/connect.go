@@ -46,7 +46,6 @@ func trustedSettings() map[string]string {
 		"default_transaction_deferrable":      "off",
 		"default_tablespace":                  "",
 		"row_security":                        "on",
-		"session_replication_role":            "origin",
 	}
 }
 
@@ -78,10 +77,7 @@ func (e *Engine) connectAs(ctx context.Context, t workspace.Target, source strin
 // connectReader is a connection as the workspace's role that reads the catalogs
 // and is not misled by the role's own settings. The caller closes it.
 func (e *Engine) connectReader(ctx context.Context, t workspace.Target) (*pgx.Conn, error) {
-	settings := trustedSettings()
-	// Only a superuser may set it, and it has no meaning for who only reads.
-	delete(settings, "session_replication_role")
-	return e.connectRole(ctx, t, settings)
+	return e.connectRole(ctx, t, trustedSettings())
 }
 
 // connectRole connects as the workspace's role. A role may change its own

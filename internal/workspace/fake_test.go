@@ -180,7 +180,7 @@ func newFaults() *faults {
 
 // around runs one operation, or lets it fail.
 func (f *faults) around(operation string, do func() error) error {
-	dies, err, hook := f.next(operation)
+	dies, hook, err := f.next(operation)
 	if hook != nil {
 		hook()
 	}
@@ -197,17 +197,17 @@ func (f *faults) around(operation string, do func() error) error {
 	return err
 }
 
-func (f *faults) next(operation string) (dies bool, err error, hook func()) {
+func (f *faults) next(operation string) (dies bool, hook func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
 	case f.alive == 0:
-		return false, errDead, nil
+		return false, nil, errDead
 	case f.alive > 0:
 		f.alive--
 		return f.alive == 0, nil, nil
 	}
-	return false, f.fail[operation], f.hook[operation]
+	return false, f.hook[operation], f.fail[operation]
 }
 
 // set makes every call of operation fail; nil makes it work again.

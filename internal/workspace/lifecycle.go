@@ -109,6 +109,8 @@ func (s *Service) reserve(ctx context.Context, v *server, w Workspace) (*held, e
 
 // realize makes the database and lets logins in.
 func (s *Service) realize(ctx context.Context, h *held) error {
+	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
 	w := s.directory.current(h)
 	if err := h.server.engine.Create(ctx, h.target, w.Mode == Tenant); err != nil {
 		return fmt.Errorf("create database: %w", err)

@@ -45,6 +45,21 @@ func TestLoginKnowsUserDatabaseAndType(t *testing.T) {
 	equal(t, "another project's database", l.Known, false)
 }
 
+// Connecting must be quick, and go on while the metadata store does not.
+func TestLoginReadsMemoryOnly(t *testing.T) {
+	i, s, p, _ := newWorkspace(t)
+	must(t, i.catalog.Close())
+	l, err := s.Login(t.Context(), workspace.PostgreSQL, i.boot.ProjectID, "shop_workspace")
+	must(t, err)
+	equal(t, "known", l.Known, true)
+	_, err = s.Get(t.Context(), p, "shop")
+	refused(t, err, workspace.Unavailable) // the store is really closed
+	allocs := testing.AllocsPerRun(100, func() {
+		_, err = s.Login(t.Context(), workspace.PostgreSQL, i.boot.ProjectID, "shop_workspace")
+	})
+	equal(t, "allocations", allocs, 0)
+}
+
 func TestSCRAMVerifierTakesThePassword(t *testing.T) {
 	i, s, _, _ := newWorkspace(t)
 	for range 2 { // also after a restart

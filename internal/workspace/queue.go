@@ -74,7 +74,7 @@ func (s *Service) Revert(ctx context.Context, p Principal, id string, ddlID int6
 	if err != nil {
 		return "", err
 	}
-	if err := h.server.engine.Revert(ctx, h.target, e); err != nil {
+	if err := s.revert(ctx, h, e); err != nil {
 		return "", fmt.Errorf("revert: %w", err)
 	}
 	// The journal has the revert, so a failure here is made good by any later
@@ -83,6 +83,13 @@ func (s *Service) Revert(ctx context.Context, p Principal, id string, ddlID int6
 		s.log.Warn("queue can't be brought up to date", "workspace", h.live.ID, "error", err)
 	}
 	return e.Reverse, nil
+}
+
+// revert bounds the time that changing is held.
+func (s *Service) revert(ctx context.Context, h *held, e Entry) error {
+	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
+	return h.server.engine.Revert(ctx, h.target, e)
 }
 
 // revertible is the entry, if it can be reverted now.

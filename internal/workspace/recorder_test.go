@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
@@ -22,6 +23,10 @@ func TestRecordIsExactWhenForgetFails(t *testing.T) {
 	all, err := s.List(t.Context(), p)
 	must(t, err)
 	equal(t, "version", all[0].Version, int64(2))
+
+	i.faults.set("forget", nil)
+	must(t, s.Record(t.Context(), id))
+	equal(t, "left in the journal", len(i.server.databases["shop_workspace"].journal), 0)
 
 	equal(t, "queue of the next start", statements(t, i.start(), p), want)
 }
@@ -130,7 +135,11 @@ func TestStartRecordsWhatWasLeft(t *testing.T) {
 	var once sync.Once
 	i.faults.on("forget", func() { once.Do(func() { close(appended) }) })
 	i.start()
-	<-appended
+	select {
+	case <-appended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the start recorded nothing")
+	}
 	n, err := i.catalog.PendingCount(t.Context(), id)
 	must(t, err)
 	equal(t, "pending", n, int64(1))

@@ -13,7 +13,7 @@ import (
 
 const (
 	recordEvery   = 30 * time.Second
-	engineTimeout = time.Minute     // of one piece of work on a physical server that no client waits for
+	engineTimeout = time.Minute     // of one piece of work on a physical server that others wait behind
 	checkTimeout  = 5 * time.Second // of one health check
 )
 

@@ -11,9 +11,10 @@ import (
 // holds.
 var ErrInUse = errors.New("folder is in use by another process")
 
-// lockFile takes an exclusive lock that ends with this process, however it
-// ends.
-func lockFile(path string) (*os.File, error) {
+// Lock takes the exclusive lock on the file at path, which it makes where it is
+// not there. The lock is held until the file is closed or this process ends,
+// however it ends. ErrInUse: another process holds it.
+func Lock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err

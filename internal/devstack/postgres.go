@@ -47,7 +47,7 @@ func StartPostgres(ctx context.Context, c PostgresConfig) (*Postgres, error) {
 	if err := makeFolder(c.Dir); err != nil {
 		return nil, fmt.Errorf("postgresql folder: %w", err)
 	}
-	lock, err := lockFile(filepath.Join(c.Dir, "lock"))
+	lock, err := Lock(filepath.Join(c.Dir, "lock"))
 	if err != nil {
 		return nil, fmt.Errorf("postgresql folder: %w", err)
 	}

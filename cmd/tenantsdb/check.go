@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+)
+
+// check finds what can't work, all of it, each by the key's path.
+func (c Config) check() error {
+	var found []error
+	wrong := func(key, format string, args ...any) {
+		found = append(found, fmt.Errorf(key+": "+format, args...))
+	}
+	if c.DataDir == "" {
+		wrong("data_dir", "must be set")
+	}
+	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
+		wrong("tls", "cert and key go together")
+	}
+	if err := checkAddress(c.Admin.Listen); err != nil {
+		wrong("admin.listen", "%w", err)
+	}
+	if err := checkAddress(c.PostgreSQL.Listen); err != nil {
+		wrong("postgresql.listen", "%w", err)
+	}
+	if c.PostgreSQL.PublicHost == "" {
+		wrong("postgresql.public_host", "must be set: connection strings show it")
+	}
+	if p := c.PostgreSQL.PublicPort; p < 0 || p > 65535 {
+		wrong("postgresql.public_port", "%d is no port", p)
+	}
+	if c.Limits.DrainTimeout < 0 {
+		wrong("limits.drain_timeout", "can't be negative")
+	}
+	if _, err := logLevel(c.Log.Level); err != nil {
+		wrong("log.level", "%q is none of debug, info, warn, error", c.Log.Level)
+	}
+	if !slices.Contains([]string{"json", "text"}, c.Log.Format) {
+		wrong("log.format", "%q is none of json, text", c.Log.Format)
+	}
+	if len(c.Servers) == 0 {
+		wrong("servers", "at least one is needed")
+	}
+	names := map[string]bool{}
+	for i, s := range c.Servers {
+		if err := s.check(); err != nil {
+			wrong("servers["+strconv.Itoa(i)+"]", "%w", err)
+		}
+		if names[s.Name] {
+			wrong("servers["+strconv.Itoa(i)+"].name", "%q is taken", s.Name)
+		}
+		names[s.Name] = true
+	}
+	return errors.Join(found...)
+}
+
+func (s PhysicalConfig) check() error {
+	t, known := workspace.ParseDatabaseType(s.Type)
+	switch {
+	case s.Name == "":
+		return errors.New("name: must be set")
+	case !known || t != workspace.PostgreSQL:
+		return fmt.Errorf("type: %q is none of postgresql", s.Type)
+	case (s.Host == "") == (s.Socket == ""):
+		return errors.New("host, socket: one of them must be set")
+	case s.Port < 0 || s.Port > 65535:
+		return fmt.Errorf("port: %d is no port", s.Port)
+	case s.User == "":
+		return errors.New("user: must be set")
+	case !slices.Contains([]string{"", "verify", "unverified", "off"}, s.TLS):
+		return fmt.Errorf("tls: %q is none of verify, unverified, off", s.TLS)
+	case s.Socket != "" && s.TLS != "" && s.TLS != "off":
+		return errors.New("tls: a socket has none")
+	case s.CA != "" && (s.Socket != "" || s.TLS == "off" || s.TLS == "unverified"):
+		return errors.New("ca: is of use with tls: verify only")
+	}
+	return nil
+}
+
+func checkAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q is no host:port: %w", address, err)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q is no port", port)
+	} else if n == 0 {
+		return errors.New("port 0 is none that clients could know")
+	}
+	return nil
+}
+
+func logLevel(name string) (slog.Level, error) {
+	var level slog.Level
+	err := level.UnmarshalText([]byte(name))
+	return level, err
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Config is everything that an installation is told. Each key of the file is
+// also a variable of the environment, which wins: TENANTSDB_ and the key's path
+// in capitals, as in TENANTSDB_ADMIN_LISTEN or TENANTSDB_SERVERS_0_PASSWORD.
+type Config struct {
+	// DataDir holds the metadata, the audit log and what else we keep.
+	DataDir string `yaml:"data_dir"`
+	// MasterKey seals the secrets in the metadata: 64 hex digits. It is taken
+	// from the environment only; without it the key is in MasterKeyFile,
+	// master.key in DataDir by default, made on first start.
+	MasterKey     string `yaml:"-" env:"MASTER_KEY"`
+	MasterKeyFile string `yaml:"master_key_file"`
+
+	TLS        TLSConfig        `yaml:"tls"`
+	Admin      AdminConfig      `yaml:"admin"`
+	PostgreSQL ListenerConfig   `yaml:"postgresql"`
+	Servers    []PhysicalConfig `yaml:"servers"`
+	Limits     LimitsConfig     `yaml:"limits"`
+	Log        LogConfig        `yaml:"log"`
+}
+
+// TLSConfig names the certificate of all listeners, PEM files. Without them a
+// development authority in DataDir/certs makes one.
+type TLSConfig struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// AdminConfig is the admin API's listener. With TLS it serves HTTPS with the
+// certificate of the others.
+type AdminConfig struct {
+	Listen string `yaml:"listen"`
+	TLS    bool   `yaml:"tls"`
+}
+
+// ListenerConfig is one protocol's listener, and where clients reach it if that
+// is elsewhere: connection strings show PublicHost and PublicPort.
+type ListenerConfig struct {
+	Listen     string `yaml:"listen"`
+	PublicHost string `yaml:"public_host"`
+	PublicPort int    `yaml:"public_port"`
+}
+
+// PhysicalConfig is one physical server, by Host and Port or by Socket, and its
+// administrator's login.
+type PhysicalConfig struct {
+	Name     string `yaml:"name"`
+	Type     string `yaml:"type"`
+	Host     string `yaml:"host"`
+	Port     int    `yaml:"port"` // 0: the type's own
+	Socket   string `yaml:"socket"`
+	User     string `yaml:"user"`
+	Password string `yaml:"password"`
+	Database string `yaml:"database"` // where the administrator logs in; empty: the type's own
+	// TLS: verify (the default for a host), unverified, or off (the only one
+	// for a socket). CA is a PEM file to trust beside the system's.
+	TLS string `yaml:"tls"`
+	CA  string `yaml:"ca"`
+}
+
+// LimitsConfig bounds the installation as a whole.
+type LimitsConfig struct {
+	// DrainTimeout is how long sessions have to finish their statement when
+	// the program is told to stop.
+	DrainTimeout time.Duration `yaml:"drain_timeout"`
+}
+
+// LogConfig is what is logged and how: Level debug, info, warn or error, Format
+// json or text.
+type LogConfig struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+func defaultConfig() Config {
+	return Config{
+		Admin:      AdminConfig{Listen: "127.0.0.1:8080"},
+		PostgreSQL: ListenerConfig{Listen: ":5432", PublicHost: "localhost"},
+		Limits:     LimitsConfig{DrainTimeout: 30 * time.Second},
+		Log:        LogConfig{Level: "info", Format: "json"},
+	}
+}
+
+// loadConfig reads the file (none if path is empty) and the environment over
+// the defaults and checks the whole. An unknown key of either is an error that
+// names it.
+func loadConfig(path string, environ []string) (Config, error) {
+	c := defaultConfig()
+	if path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return c, fmt.Errorf("configuration: %w", err)
+		}
+		if err := decodeStrictly(text, &c); err != nil {
+			return c, fmt.Errorf("configuration %s: %w", path, err)
+		}
+	}
+	if err := applyEnvironment(&c, environ); err != nil {
+		return c, fmt.Errorf("configuration by environment: %w", err)
+	}
+	if err := c.check(); err != nil {
+		return c, fmt.Errorf("configuration: %w", err)
+	}
+	if c.MasterKeyFile == "" {
+		c.MasterKeyFile = filepath.Join(c.DataDir, "master.key")
+	}
+	return c, nil
+}
+
+func decodeStrictly(text []byte, c *Config) error {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return errors.New("holds more than one document")
+	}
+	return nil
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tenantsdb/tenantsdb/admin"
+	"github.com/tenantsdb/tenantsdb/certs"
+	"github.com/tenantsdb/tenantsdb/internal/catalog"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tenantsdb/tenantsdb/protocols/postgres"
+	"github.com/tenantsdb/tenantsdb/proxy"
+)
+
+// adminPatience is how long requests to the admin API may take to end once the
+// sessions have.
+const adminPatience = 5 * time.Second
+
+// installation is the running program.
+type installation struct {
+	config  Config
+	live    *liveSettings
+	log     *slog.Logger
+	sockets sockets
+
+	registry *prometheus.Registry
+	certs    *certs.Store
+	service  *workspace.Service
+	postgres *postgres.Protocol
+	proxy    *proxy.Server
+	admin    *http.Server
+
+	closers []func() error // run from the last to the first
+	serving sync.WaitGroup
+	failed  chan error // why a listener ended before its time
+}
+
+// observer is told what happens on the way.
+type observer struct {
+	// bootstrap is given the first project's secrets on first start.
+	bootstrap func(workspace.Bootstrap) error
+	// ready is called when everything listens.
+	ready func() error
+}
+
+// run serves on the sockets, which it closes, until ctx ends; then it drains.
+func run(ctx context.Context, c Config, live *liveSettings, log *slog.Logger, s sockets, o observer) (err error) {
+	in := &installation{config: c, live: live, log: log, sockets: s, registry: newRegistry(), failed: make(chan error, 1)}
+	in.onClose(func() error { s.close(); return nil })
+	defer func() { err = errors.Join(err, in.close()) }()
+	for _, step := range []func(context.Context) error{
+		in.openCertificates,
+		func(ctx context.Context) error { return in.openService(ctx, o.bootstrap) },
+		in.openProxy,
+		in.openAdmin,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	in.serve()
+	if err := o.ready(); err != nil {
+		return fmt.Errorf("announce: %w", err)
+	}
+	log.Info("ready", "version", fullVersion(), "admin", s.admin[0].Addr().String(), "postgresql", s.postgresql[0].Addr().String())
+	select {
+	case err = <-in.failed:
+	case <-ctx.Done():
+	}
+	return errors.Join(err, in.drain())
+}
+
+// onClose adds to what close undoes.
+func (in *installation) onClose(f func() error) { in.closers = append(in.closers, f) }
+
+func (in *installation) close() error {
+	var all []error
+	for i := len(in.closers) - 1; i >= 0; i-- {
+		all = append(all, in.closers[i]())
+	}
+	return errors.Join(all...)
+}
+
+func (in *installation) openCertificates(ctx context.Context) (err error) {
+	if in.config.TLS.Cert != "" {
+		in.certs, err = certs.Files(in.config.TLS.Cert, in.config.TLS.Key, in.log)
+	} else {
+		in.certs, err = certs.Development(in.certsDir(), []string{in.config.PostgreSQL.PublicHost}, in.log)
+	}
+	if err != nil {
+		return err
+	}
+	registerCertificate(in.registry, in.certs)
+	watchCtx, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() { in.certs.Watch(watchCtx, 0) })
+	watching.Go(func() { reloadOnHangup(watchCtx, in.certs, in.live, in.log) })
+	in.onClose(func() error { stop(); watching.Wait(); return nil })
+	return nil
+}
+
+func (in *installation) certsDir() string { return filepath.Join(in.config.DataDir, "certs") }
+
+func (in *installation) openService(ctx context.Context, keep func(workspace.Bootstrap) error) error {
+	keyring, err := workspace.LoadKeyring(in.config.MasterKey, in.config.MasterKeyFile)
+	if err != nil {
+		return err
+	}
+	store, err := catalog.Open(ctx, filepath.Join(in.config.DataDir, "catalog.db"))
+	if err != nil {
+		return err
+	}
+	in.onClose(store.Close)
+	engines, err := in.openEngines()
+	if err != nil {
+		return err
+	}
+	in.service, err = workspace.NewService(ctx, workspace.Config{
+		Catalog:       store,
+		Engines:       engines,
+		Keyring:       keyring,
+		Public:        map[workspace.DatabaseType]workspace.Public{workspace.PostgreSQL: in.public()},
+		KeepBootstrap: keep,
+		Log:           in.log,
+	})
+	if err != nil {
+		return fmt.Errorf("start workspaces: %w", err)
+	}
+	in.onClose(func() error { in.service.Close(); return nil })
+	return nil
+}
+
+func (in *installation) openEngines() (map[string]workspace.Engine, error) {
+	engines := map[string]workspace.Engine{}
+	for _, c := range in.config.Servers {
+		e, err := newEngine(c, in.log)
+		if err != nil {
+			return nil, err
+		}
+		in.onClose(func() error { e.Close(); return nil })
+		engines[c.Name] = e
+	}
+	return engines, nil
+}
+
+// public is where clients reach the PostgreSQL listener.
+func (in *installation) public() workspace.Public {
+	p := workspace.Public{Host: in.config.PostgreSQL.PublicHost, Port: in.config.PostgreSQL.PublicPort}
+	if p.Port == 0 {
+		p.Port = port(in.sockets.postgresql)
+	}
+	return p
+}
+
+func (in *installation) openProxy(context.Context) error {
+	in.proxy = proxy.New(in.log, proxy.NewMetrics(in.registry))
+	in.service.SetSessions(in.proxy)
+	in.postgres = postgres.New(postgres.Config{
+		TLS:       in.certs.Config("postgresql"),
+		Directory: in.service,
+		Recorder:  in.service,
+		Log:       in.log,
+	})
+	in.onClose(func() error { in.postgres.Close(); return nil })
+	return nil
+}
+
+func (in *installation) openAdmin(context.Context) error {
+	audit, err := openAppend(filepath.Join(in.config.DataDir, "audit.log"))
+	if err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	in.onClose(audit.Close)
+	handler := admin.New(admin.Config{
+		Service:    in.service,
+		Version:    fullVersion(),
+		Log:        in.log,
+		Audit:      slog.New(slog.NewJSONHandler(audit, nil)),
+		Metrics:    promhttp.HandlerFor(in.registry, promhttp.HandlerOpts{}),
+		Registerer: in.registry,
+	})
+	in.admin = admin.NewServer(handler, in.log)
+	in.admin.TLSConfig = in.certs.Config()
+	return nil
+}
+
+// serve begins to accept on every socket.
+func (in *installation) serve() {
+	for _, l := range in.sockets.postgresql {
+		in.accept(func() error { return in.proxy.Serve(l, "postgresql", in.postgres) })
+	}
+	for _, l := range in.sockets.admin {
+		in.accept(func() error { return in.serveAdmin(l) })
+	}
+}
+
+func (in *installation) accept(serve func() error) {
+	in.serving.Go(func() {
+		if err := serve(); err != nil {
+			select {
+			case in.failed <- err:
+			default: // the first one ends the program
+			}
+		}
+	})
+}
+
+func (in *installation) serveAdmin(l net.Listener) error {
+	serve := in.admin.Serve
+	if in.config.Admin.TLS {
+		serve = func(l net.Listener) error { return in.admin.ServeTLS(l, "", "") }
+	}
+	if err := serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the admin API: %w", err)
+	}
+	return nil
+}
+
+// drain lets sessions finish their statement and requests their answer; those
+// that outlast their time are cut off, which is no failure of ours.
+func (in *installation) drain() error {
+	patience := in.live.drainTimeout()
+	in.log.Info("draining", "timeout", patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := in.proxy.Shutdown(ctx); err != nil {
+		in.log.Warn("sessions were cut off", "error", err)
+	}
+	ctx, cancel = context.WithTimeout(context.Background(), adminPatience)
+	defer cancel()
+	var err error
+	if in.admin.Shutdown(ctx) != nil {
+		in.log.Warn("requests to the admin API were cut off")
+		err = in.admin.Close()
+	}
+	in.serving.Wait()
+	in.log.Info("stopped")
+	return err
+}

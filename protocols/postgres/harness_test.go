@@ -1,0 +1,365 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tenantsdb/tenantsdb/protocols"
+	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
+	"github.com/tenantsdb/tenantsdb/proxy"
+)
+
+const (
+	testUser     = "tdb_0a1b2c3d"
+	testPassword = "tdb_planted_secret"
+	patience     = 20 * time.Second
+)
+
+// world is one workspace behind one proxy.
+type world struct {
+	addr     string // of the proxy
+	cert     *wiretest.Certificate
+	live     *workspace.Live
+	route    workspace.Route
+	protocol *Protocol
+	server   *proxy.Server
+	recorder *recorder
+	log      *syncBuffer
+
+	mu     sync.Mutex
+	relays []*relay
+}
+
+// option changes a world before it begins.
+type option func(*world, *Config, *workspace.Workspace)
+
+func withSettings(s workspace.Settings) option {
+	return func(_ *world, _ *Config, w *workspace.Workspace) { w.Settings = s }
+}
+
+func withMode(m workspace.Mode) option {
+	return func(_ *world, _ *Config, w *workspace.Workspace) { w.Mode = m }
+}
+
+func withCancelGrace(d time.Duration) option {
+	return func(_ *world, c *Config, _ *workspace.Workspace) { c.CancelGrace = d }
+}
+
+// withBackend puts a scripted peer in the place of the real server.
+func withBackend(addr string) option {
+	return func(w *world, _ *Config, _ *workspace.Workspace) {
+		w.route.Address = workspace.Address{Network: "unix", Addr: addr}
+		w.route.Database, w.route.Role = "scripted", "scripted"
+	}
+}
+
+var worlds atomic.Int64
+
+// newWorld makes a database with its role and a proxy in front of it.
+func newWorld(t testing.TB, options ...option) *world {
+	t.Helper()
+	id := worlds.Add(1)
+	w := &world{cert: wiretest.NewCertificate(t), log: &syncBuffer{}}
+	w.recorder = &recorder{}
+	record := workspace.Workspace{ID: id, Name: fmt.Sprintf("shop%d", id), Type: workspace.PostgreSQL, Mode: workspace.Control}
+	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	config := Config{TLS: w.cert.Server("postgresql"), Recorder: w.recorder, Log: log}
+	for _, o := range options {
+		o(w, &config, &record)
+	}
+	if w.route.Database == "" {
+		w.route.Database, w.route.Role, w.route.Password = fmt.Sprintf("shop%d_workspace", id), fmt.Sprintf("shop%d_owner", id), "role_secret"
+		w.makeDatabase(t)
+	}
+	w.live = workspace.NewLive(record)
+	w.route.Live = w.live
+	config.Directory = &directory{w.route, wiretest.SCRAM(t, testPassword), wiretest.SCRAM(t, "known to nobody")}
+	w.protocol = New(config)
+	w.server = proxy.New(log, proxy.NewMetrics(prometheus.NewRegistry()))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.addr = l.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- w.server.Serve(l, "postgresql", watched{w.protocol, w}) }()
+	t.Cleanup(func() {
+		ctx, done := context.WithTimeout(context.Background(), time.Second)
+		defer done()
+		if err := w.server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("shutdown: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+		w.protocol.Close()
+		if strings.Contains(w.log.String(), testPassword) || strings.Contains(w.log.String(), "role_secret") {
+			t.Error("the log holds a secret")
+		}
+		if strings.Contains(w.log.String(), "panicked") {
+			t.Errorf("a session panicked:\n%s", w.log.String())
+		}
+	})
+	return w
+}
+
+func (w *world) makeDatabase(t testing.TB) {
+	t.Helper()
+	server := theServer.start(t)
+	w.route.Address = workspace.Address{Network: "unix", Addr: server.Socket()}
+	role, db := w.route.Role, w.route.Database
+	admin := adminConn(t, "postgres")
+	for _, sql := range []string{
+		fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", role, w.route.Password),
+		fmt.Sprintf("CREATE DATABASE %s OWNER %s", db, role),
+	} {
+		mustExec(t, admin, sql)
+	}
+	t.Cleanup(func() {
+		mustExec(t, admin, fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", db))
+		mustExec(t, admin, fmt.Sprintf("DROP ROLE %s", role))
+	})
+}
+
+// watched remembers every relay, so that tests can see what it still owes.
+type watched struct {
+	*Protocol
+	world *world
+}
+
+func (p watched) Handshake(ctx context.Context, conn net.Conn) (protocols.Session, error) {
+	s, err := p.Protocol.Handshake(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	return watchedSession{s, p.world}, nil
+}
+
+type watchedSession struct {
+	protocols.Session
+	world *world
+}
+
+func (s watchedSession) Connect(ctx context.Context) (protocols.Relay, error) {
+	r, err := s.Session.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	s.world.relays = append(s.world.relays, r.(*relay))
+	return r, nil
+}
+
+// last is the relay of the session that connected last.
+func (w *world) last() *relay {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.relays[len(w.relays)-1]
+}
+
+// owed is how many replies the relay still waits for.
+func (r *relay) replies() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.track.owed.n
+}
+
+// directory knows one login.
+type directory struct {
+	route workspace.Route
+	scram workspace.SCRAM
+	decoy workspace.SCRAM
+}
+
+func (d *directory) Login(_ context.Context, _ workspace.DatabaseType, user, database string) (workspace.Login, error) {
+	if user != testUser || database != d.route.Database {
+		return workspace.Login{SCRAM: d.decoy}, nil
+	}
+	return workspace.Login{Known: true, SCRAM: d.scram, Route: d.route}, nil
+}
+
+// recorder counts records; before, where set, runs within each.
+type recorder struct {
+	count  atomic.Int64
+	before func()
+}
+
+func (r *recorder) Record(context.Context, int64) error {
+	r.count.Add(1)
+	if r.before != nil {
+		r.before()
+	}
+	return nil
+}
+
+// syncBuffer is a log that tests can read while it is written.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// config is a client's, through the proxy.
+func (w *world) config(t testing.TB) *pgconn.Config {
+	t.Helper()
+	c, err := pgconn.ParseConfig("host=localhost sslmode=require")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, port, err := net.SplitHostPort(w.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Host = host
+	if _, err := fmt.Sscan(port, &c.Port); err != nil {
+		t.Fatal(err)
+	}
+	c.User, c.Password, c.Database = testUser, testPassword, w.route.Database
+	c.TLSConfig = w.cert.Client()
+	c.Fallbacks = nil
+	return c
+}
+
+// connect logs in through the proxy.
+func (w *world) connect(t testing.TB, params ...string) *pgconn.PgConn {
+	t.Helper()
+	c := w.config(t)
+	for i := 0; i < len(params); i += 2 {
+		c.RuntimeParams[params[i]] = params[i+1]
+	}
+	return dialConfig(t, c)
+}
+
+// direct logs in at the server itself, as the workspace's role.
+func (w *world) direct(t testing.TB) *pgconn.PgConn {
+	t.Helper()
+	return serverConn(t, w.route.Database, w.route.Role, w.route.Password)
+}
+
+// admin logs in at the server as its superuser.
+func adminConn(t testing.TB, database string) *pgconn.PgConn {
+	t.Helper()
+	server := theServer.start(t)
+	return serverConn(t, database, server.User(), server.Password())
+}
+
+func serverConn(t testing.TB, database, user, password string) *pgconn.PgConn {
+	t.Helper()
+	server := theServer.start(t)
+	c, err := pgconn.ParseConfig("host=localhost sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Host, c.Port = server.SocketDir(), uint16(server.Port())
+	c.User, c.Password, c.Database = user, password, database
+	return dialConfig(t, c)
+}
+
+func dialConfig(t testing.TB, c *pgconn.Config) *pgconn.PgConn {
+	t.Helper()
+	ctx, done := context.WithTimeout(context.Background(), patience)
+	defer done()
+	conn, err := pgconn.ConnectConfig(ctx, c)
+	if err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+	t.Cleanup(func() {
+		ctx, done := context.WithTimeout(context.Background(), time.Second)
+		defer done()
+		_ = conn.Close(ctx)
+	})
+	return conn
+}
+
+// exec runs sql in the simple protocol.
+func exec(t testing.TB, conn *pgconn.PgConn, sql string) ([]*pgconn.Result, error) {
+	t.Helper()
+	ctx, done := context.WithTimeout(context.Background(), patience)
+	defer done()
+	return conn.Exec(ctx, sql).ReadAll()
+}
+
+func mustExec(t testing.TB, conn *pgconn.PgConn, sql string) []*pgconn.Result {
+	t.Helper()
+	results, err := exec(t, conn, sql)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return results
+}
+
+// one is the only value of sql's result.
+func one(t testing.TB, conn *pgconn.PgConn, sql string) string {
+	t.Helper()
+	results := mustExec(t, conn, sql)
+	last := results[len(results)-1]
+	if len(last.Rows) != 1 || len(last.Rows[0]) != 1 {
+		t.Fatalf("%s: got %d rows, want one value", sql, len(last.Rows))
+	}
+	return string(last.Rows[0][0])
+}
+
+// sqlstate is err's SQLSTATE; empty where it has none.
+func sqlstate(err error) string {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return ""
+	}
+	return pgErr.Code
+}
+
+// dialTLS is a raw connection after the TLS handshake, before the startup.
+func (w *world) dialTLS(t testing.TB) *tls.Conn {
+	t.Helper()
+	raw := w.dialRaw(t)
+	if _, err := raw.Write(sslRequest()); err != nil {
+		t.Fatal(err)
+	}
+	var answer [1]byte
+	if err := readFull(raw, answer[:]); err != nil || answer[0] != 'S' {
+		t.Fatalf("answer to SSLRequest: got %q, %v", answer, err)
+	}
+	conn := tls.Client(raw, w.cert.Client())
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func (w *world) dialRaw(t testing.TB) net.Conn {
+	t.Helper()
+	raw, err := net.Dial("tcp", w.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { raw.Close() })
+	if err := raw.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}

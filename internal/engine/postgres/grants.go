@@ -19,7 +19,7 @@ const commentsSQL = `
 	UNION ALL
 	SELECT 'COMMENT ON SCHEMA public IS ' || coalesce(quote_literal(d.description), 'NULL')
 	FROM pg_namespace n LEFT JOIN pg_description d ON d.classoid = n.tableoid AND d.objoid = n.oid AND d.objsubid = 0
-	WHERE n.nspname = 'public' AND d.description IS DISTINCT FROM 'standard public schema'
+	WHERE n.nspname = 'public' AND d.description IS DISTINCT FROM CASE WHEN ` + givenPublic + ` THEN 'standard public schema' END
 	ORDER BY 1`
 
 // privilegesSQL gives the REVOKE and GRANT statements that lead from an
@@ -43,7 +43,7 @@ const privilegesSQL = `
 			AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = t.tableoid AND e.objid = t.oid AND e.deptype = 'e')
 		UNION ALL
 		SELECT 'SCHEMA ' || quote_ident(n.nspname), n.nspacl,
-			CASE WHEN n.nspname = 'public' THEN coalesce((SELECT p.initprivs FROM pg_init_privs p WHERE p.classoid = n.tableoid AND p.objoid = n.oid), acldefault('n', n.nspowner)) ELSE acldefault('n', n.nspowner) END,
+			CASE WHEN n.nspname = 'public' AND ` + givenPublic + ` THEN coalesce((SELECT p.initprivs FROM pg_init_privs p WHERE p.classoid = n.tableoid AND p.objoid = n.oid), acldefault('n', n.nspowner)) ELSE acldefault('n', n.nspowner) END,
 			n.nspowner, n.nspname::text
 		FROM pg_namespace n WHERE n.nspacl IS NOT NULL AND ` + userSchema + `
 			AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = n.tableoid AND e.objid = n.oid AND e.deptype = 'e')

@@ -63,7 +63,13 @@ const schemasSQL = `
 	FROM pg_namespace o JOIN pg_namespace n ON n.oid = o.oid
 	WHERE ` + userSchema + ` AND n.nspname <> 'public' AND ` + notExtensions + `
 	UNION ALL
-	SELECT 0::int8, 2::int8, 'public', ARRAY['DROP SCHEMA public'] WHERE to_regnamespace('public') IS NULL`
+	SELECT 0::int8, 2::int8, '', ARRAY['DROP SCHEMA public'] WHERE to_regnamespace('public') IS NULL
+	UNION ALL
+	SELECT n.tableoid::int8, n.oid::int8, '', ARRAY['DROP SCHEMA public', 'CREATE SCHEMA public'] FROM pg_namespace n WHERE n.nspname = 'public' AND NOT ` + givenPublic
+
+// givenPublic says that n, schema public, is the one that came with the
+// database and not one that the client made anew.
+const givenPublic = `(n.nspowner = coalesce(to_regrole('pg_database_owner')::oid, n.nspowner))`
 
 const extensionsSQL = `
 	SELECT ` + selfColumns + `o.extname, ARRAY['CREATE EXTENSION IF NOT EXISTS ' || quote_ident(o.extname) || ' WITH SCHEMA ' || quote_ident(n.nspname)]

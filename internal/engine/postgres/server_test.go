@@ -222,8 +222,8 @@ func asRole(t *testing.T, target workspace.Target, statements ...string) {
 // moment or the workspace.
 func dump(t *testing.T, target workspace.Target) string {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(server.bin, "pg_dump"), "-s", "-h", server.dir, "-U", target.Role, "-d", target.Database)
-	cmd.Env = append(os.Environ(), "PGPASSWORD="+target.Password)
+	cmd := exec.Command(filepath.Join(server.bin, "pg_dump"), "-s", "-h", server.dir, "-U", "postgres", "-d", target.Database)
+	cmd.Env = append(os.Environ(), "PGPASSWORD="+superuserPassword)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("pg_dump: %v", err)

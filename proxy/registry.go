@@ -48,6 +48,11 @@ func (g *registry) take(live *workspace.Live, draining bool) (*slot, protocols.R
 	}
 	s := &slot{registry: g, workspace: live.ID, released: make(chan struct{})}
 	taken[s] = struct{}{}
+	if live.Deleted() {
+		// Removed between the login and here; its sessions may have been
+		// stopped before this one was among them.
+		s.stopped = protocols.Deleted
+	}
 	return s, 0
 }
 

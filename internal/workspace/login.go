@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"crypto/tls"
+	"maps"
 	"sync/atomic"
 	"time"
 )
@@ -53,6 +54,15 @@ type Live struct {
 	maxRowsPerQuery atomic.Int64
 	maxConnections  atomic.Int64
 	deleted         atomic.Bool
+	keyRules        atomic.Pointer[KeyRules]
+}
+
+// KeyRules are the settings of a Redis workspace. A change makes a new value,
+// so that what is derived from one may be kept by its address.
+type KeyRules struct {
+	DefaultTTL int64 // seconds; 0 means none
+	MaxKeys    int64 // 0 means no limit
+	Patterns   map[string]Pattern
 }
 
 // NewLive makes the shared state of w.
@@ -67,7 +77,11 @@ func (l *Live) Set(s Settings) {
 	l.queryTimeoutMS.Store(s.QueryTimeoutMS)
 	l.maxRowsPerQuery.Store(s.MaxRowsPerQuery)
 	l.maxConnections.Store(s.MaxConnections)
+	l.keyRules.Store(&KeyRules{DefaultTTL: s.DefaultTTL, MaxKeys: s.MaxKeys, Patterns: maps.Clone(s.Patterns)})
 }
+
+// KeyRules are the rules for keys of a Redis workspace now.
+func (l *Live) KeyRules() *KeyRules { return l.keyRules.Load() }
 
 // QueryTimeout is the longest time a statement may run; 0 means no limit.
 func (l *Live) QueryTimeout() time.Duration {

@@ -1,0 +1,101 @@
+#!/bin/sh
+# Installs the Debian packages of the programs that are missing, and nothing
+# else. Usage: scripts/setup.sh run|test|bench
+set -eu
+
+# newest prints the folder of the newest PostgreSQL server's programs, if any.
+newest() {
+	ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1
+}
+
+has_postgres() {
+	command -v initdb >/dev/null 2>&1 || [ -x "$(newest)/initdb" ]
+}
+
+has() {
+	command -v "$1" >/dev/null 2>&1
+}
+
+packages=
+need() {
+	packages="$packages $1"
+}
+
+for_run() {
+	has gcc || need gcc
+	[ -f /usr/include/stdlib.h ] || [ "$(uname -s)" != Linux ] || need libc6-dev
+	has_postgres || need postgresql
+	has psql || need postgresql-client
+}
+
+for_test() {
+	for_run
+	has git || need git
+	has node || need nodejs
+	has npm || need npm
+}
+
+for_bench() {
+	for_run
+	has pgbouncer || need pgbouncer
+}
+
+case "${1-}" in
+run) for_run ;;
+test) for_test ;;
+bench) for_bench ;;
+*)
+	echo "usage: $0 run|test|bench" >&2
+	exit 2
+	;;
+esac
+
+[ -n "$packages" ] || exit 0
+
+if ! has apt-get; then
+	echo "missing here, by the names of their Debian packages:$packages" >&2
+	exit 1
+fi
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif has sudo; then
+		sudo "$@"
+	else
+		echo "to be installed by root: apt-get install$packages" >&2
+		exit 1
+	fi
+}
+
+install() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"
+}
+
+echo "installing:$packages"
+as_root apt-get update --quiet
+
+case "$packages" in
+*" postgresql"*)
+	# Debian makes a cluster of its own on port 5432 and starts it when the
+	# server is installed. Told beforehand, it does not; afterwards its
+	# configuration is as it was.
+	conf=/etc/postgresql-common/createcluster.conf
+	install postgresql-common
+	as_root cp -p $conf $conf.tenantsdb
+	trap 'as_root mv $conf.tenantsdb $conf' EXIT
+	as_root sh -c "echo 'create_main_cluster = false' >>$conf"
+	;;
+esac
+
+# shellcheck disable=SC2086 # one word per package
+install $packages
+
+case "$packages" in
+*" pgbouncer"*)
+	# The benchmark runs its own; the service is not wanted.
+	if has systemctl && [ -d /run/systemd/system ]; then
+		as_root systemctl disable --now pgbouncer
+	fi
+	;;
+esac

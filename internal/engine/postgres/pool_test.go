@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 )
 
 func (p *pool) idleCount() int {
@@ -113,5 +114,9 @@ func TestIdleAdminConnectionExpires(t *testing.T) {
 	ic.timer.Reset(0)
 	e.admins.mu.Unlock()
 	await(t, "the idle connection to expire", func() bool { return e.admins.idleCount() == 0 })
-	await(t, "the connection to close", conn.PgConn().IsClosed)
+	select {
+	case <-conn.PgConn().CleanupDone():
+	case <-time.After(10 * time.Second):
+		t.Error("the expired connection was not closed")
+	}
 }

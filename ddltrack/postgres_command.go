@@ -30,6 +30,9 @@ type Object struct {
 	Temporary bool
 }
 
+// created says whether the command made o.
+func (o Object) created() bool { return strings.HasPrefix(o.Tag, "CREATE ") }
+
 // main is the object that a command is about.
 func (c Command) main() (Object, bool) {
 	for _, o := range c.Objects {

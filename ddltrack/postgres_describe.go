@@ -32,13 +32,11 @@ func Describe(s Statement, c Command) Description {
 		d.ObjectType = typeOfTag(c.Tag)
 	}
 	d.ObjectType = strings.ToLower(d.ObjectType)
-	if column := o; column.Type == "table column" {
-		d.Object = column.relation().shown() + "." + quoteIdent(column.Names[2])
+	if o.column() {
+		d.Object = o.relation().shown() + "." + quoteIdent(o.Names[2])
 	}
-	if names := addedColumns(s.node); len(names) > 0 && len(o.Names) == 2 {
-		if len(names) == 1 {
-			d.Identity = join([]string{o.Names[0], o.Names[1], names[0]})
-		}
+	if names := addedColumns(s.node); len(names) == 1 && len(o.Names) == 2 {
+		d.Identity = join([]string{o.Names[0], o.Names[1], names[0]})
 	}
 	if s.node == nil {
 		d.WhyNot = "the statement uses syntax that is newer than this program knows"
@@ -96,6 +94,9 @@ func shortName(schema, name string) string {
 // addedColumns are the names of the columns that an ALTER TABLE adds; nil where
 // it does anything else.
 func addedColumns(n *pg_query.Node) []string {
+	if n.GetAlterTableStmt().GetObjtype() != pg_query.ObjectType_OBJECT_TABLE {
+		return nil
+	}
 	var names []string
 	for _, cmd := range n.GetAlterTableStmt().GetCmds() {
 		a := cmd.GetAlterTableCmd()

@@ -30,9 +30,14 @@ func (o Object) attached() bool {
 	return false
 }
 
+// column says whether o is a column of a relation or of a composite type.
+func (o Object) column() bool {
+	return strings.HasSuffix(o.Type, " column") && len(o.Names) == 3
+}
+
 // relation is the table or view that o is on or is a part of.
 func (o Object) relation() Object {
-	if (o.attached() || o.Type == "table column") && len(o.Names) == 3 {
+	if o.attached() || o.column() {
 		return Object{Type: "table", Schema: o.Names[0], Names: o.Names[:2], Identity: join(o.Names[:2])}
 	}
 	return o
@@ -41,8 +46,11 @@ func (o Object) relation() Object {
 // identity is what References name: names joined by dots, without the
 // arguments of a routine, since a statement that uses it does not tell them.
 func (o Object) identity() string {
-	if o.Type == "type" || o.Type == "domain" || len(o.Names) == 0 {
+	switch {
+	case o.Type == "type", o.Type == "cast", len(o.Names) == 0:
 		return o.Identity
+	case o.Type == "domain constraint":
+		return o.Names[0] // the domain, quoted already
 	}
 	return join(o.Names)
 }

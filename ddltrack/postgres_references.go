@@ -23,6 +23,11 @@ func references(s Statement, c Command, own string) []string {
 		w.node(s.node)
 		w.walk(s.node.ProtoReflect())
 	}
+	for _, o := range c.Objects {
+		if o.created() {
+			delete(w.relations, o.identity())
+		}
+	}
 	for _, relation := range w.relations {
 		for column := range w.columns {
 			w.found[join(append(slices.Clip(relation), column))] = true
@@ -31,7 +36,7 @@ func references(s Statement, c Command, own string) []string {
 	delete(w.found, own)
 	for _, o := range c.Objects {
 		// What the statement made is not what it needs.
-		if len(o.Tag) > 7 && o.Tag[:7] == "CREATE " {
+		if o.created() {
 			delete(w.found, o.identity())
 		}
 	}
@@ -95,8 +100,17 @@ func (w *walker) node(n *pg_query.Node) {
 		w.column(n.CreateTrigStmt.Columns)
 	case *pg_query.Node_RenameStmt:
 		r := n.RenameStmt
-		if r.RenameType == pg_query.ObjectType_OBJECT_COLUMN {
-			w.columns[r.Subname] = true
+		switch {
+		case r.RenameType == pg_query.ObjectType_OBJECT_SCHEMA:
+			w.found[quoteIdent(r.Subname)] = true
+		case r.Relation != nil && r.Subname != "":
+			w.columns[r.Subname] = true // or a trigger, a rule, … of the relation
+		case r.Object != nil:
+			w.objectName(r.Object)
+		}
+	case *pg_query.Node_AlterObjectSchemaStmt:
+		if o := n.AlterObjectSchemaStmt.Object; o != nil {
+			w.objectName(o)
 		}
 	case *pg_query.Node_AlterTableStmt:
 		for _, cmd := range n.AlterTableStmt.Cmds {
@@ -104,12 +118,19 @@ func (w *walker) node(n *pg_query.Node) {
 				w.columns[name] = true
 			}
 		}
-	case *pg_query.Node_DropStmt:
-		for _, o := range n.DropStmt.Objects {
-			if list := o.GetList(); list != nil {
-				w.name(strs(list.Items))
+	case *pg_query.Node_GrantStmt:
+		if n.GrantStmt.Objtype == pg_query.ObjectType_OBJECT_SCHEMA || n.GrantStmt.Targtype == pg_query.GrantTargetType_ACL_TARGET_ALL_IN_SCHEMA {
+			for _, schema := range strs(n.GrantStmt.Objects) {
+				w.found[quoteIdent(schema)] = true
 			}
 		}
+	}
+}
+
+// objectName notes the name of an object of any kind, where it is a list.
+func (w *walker) objectName(n *pg_query.Node) {
+	if list := n.GetList(); list != nil {
+		w.name(strs(list.Items))
 	}
 }
 

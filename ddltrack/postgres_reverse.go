@@ -161,10 +161,13 @@ func reverseRename(r *pg_query.RenameStmt, o Object) (sql, whyNot string) {
 		name = o.relation().shown()
 	case pg_query.ObjectType_OBJECT_TRIGGER, pg_query.ObjectType_OBJECT_POLICY, pg_query.ObjectType_OBJECT_RULE:
 		name = from + " ON " + o.relation().shown()
-	case pg_query.ObjectType_OBJECT_ATTRIBUTE, pg_query.ObjectType_OBJECT_DOMCONSTRAINT:
-		return "", "renaming a part of a type back is not supported"
+	case pg_query.ObjectType_OBJECT_ATTRIBUTE:
+		words, part = "TYPE", "ATTRIBUTE "+from
+		name = o.relation().shown()
+	case pg_query.ObjectType_OBJECT_DOMCONSTRAINT:
+		words, part = "DOMAIN", "CONSTRAINT "+from
+		name = strings.TrimPrefix(o.identity(), publicSchema+".")
 	case pg_query.ObjectType_OBJECT_SCHEMA:
-		to = quoteIdent(r.Subname)
 	default:
 		old := oldName(r)
 		if old == "" {
@@ -221,14 +224,11 @@ func whyNotAction(t pg_query.AlterTableType) string {
 // whyNotReversible is the reason for a kind of statement.
 func whyNotReversible(tag string) string {
 	verb, words, _ := strings.Cut(tag, " ")
-	words = strings.ToLower(words)
 	switch {
-	case tag == "DROP OWNED":
-		return "what was dropped is gone"
-	case verb == "DROP" && (words == "table" || words == "schema"):
-		return "the " + words + "'s definition and data are gone"
+	case verb == "DROP" && (words == "TABLE" || words == "SCHEMA" || words == "OWNED"):
+		return "the definition and the data are gone"
 	case verb == "DROP":
-		return "the " + words + "'s definition is gone"
+		return "the definition is gone"
 	case tag == "GRANT", tag == "REVOKE", tag == "ALTER DEFAULT PRIVILEGES":
 		return "the privileges before it are not kept"
 	case tag == "COMMENT":

@@ -170,16 +170,20 @@ BEGIN
 	 WHERE c.oid = relation);
 END $$;
 
--- keep stores a text once for a transaction and message.
-CREATE OR REPLACE FUNCTION pg_tenantsdb.keep(content text) RETURNS bigint
+-- keep stores a text once for a transaction and message. One that is known to
+-- be new is not looked for, which also spares serializable transactions a
+-- conflict about the journal.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.keep(content text, is_new boolean) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	known bigint;
 BEGIN
-	SELECT b.id INTO known FROM pg_tenantsdb.body b
-	 WHERE b.xid = pg_current_xact_id() AND b.sent = statement_timestamp()
-	   AND b.hash = hashtextextended(content COLLATE "C", 0) AND b.text = content
-	 LIMIT 1;
+	IF NOT is_new THEN
+		SELECT b.id INTO known FROM pg_tenantsdb.body b
+		 WHERE b.xid = pg_current_xact_id() AND b.sent = statement_timestamp()
+		   AND b.hash = hashtextextended(content COLLATE "C", 0) AND b.text = content
+		 LIMIT 1;
+	END IF;
 	IF known IS NULL THEN
 		INSERT INTO pg_tenantsdb.body (xid, sent, hash, text)
 		VALUES (pg_current_xact_id(), statement_timestamp(), hashtextextended(content COLLATE "C", 0), content)
@@ -270,8 +274,8 @@ BEGIN
 
 	INSERT INTO pg_tenantsdb.journal (xid, pid, message, context, ordinal, tag, created, objects, dropped,
 	            sources, temporary, structure, settings, source, at, reverts)
-	SELECT pg_current_xact_id(), pg_backend_pid(), pg_tenantsdb.keep(current_query()),
-	       CASE WHEN context <> '' THEN pg_tenantsdb.keep(context) END, nth, tag,
+	SELECT pg_current_xact_id(), pg_backend_pid(), pg_tenantsdb.keep(current_query(), context = '' AND nth = 0),
+	       CASE WHEN context <> '' THEN pg_tenantsdb.keep(context, nth = 0) END, nth, tag,
 	       coalesce(own[2]::bigint < w.inserts, false), list, gone, sources, temps,
 	       CASE WHEN made IS NOT NULL THEN pg_tenantsdb.structure(made) END,
 	       (SELECT jsonb_object_agg(s, CASE s WHEN 'search_path' THEN search_path ELSE current_setting(s, true) END)

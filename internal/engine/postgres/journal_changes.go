@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -96,6 +97,7 @@ type journalReader struct {
 
 // change is the row as a change; false for one that is no part of the schema.
 func (r *journalReader) change(row journalRow) (workspace.Change, bool) {
+	r.asParsed(&row)
 	c := workspace.Change{
 		JournalID: row.ID,
 		Unit:      row.Unit,
@@ -128,9 +130,22 @@ func (r *journalReader) change(row journalRow) (workspace.Change, bool) {
 	return c, true
 }
 
+const standardStringsName = "standard_conforming_strings"
+
+// asParsed corrects the one setting that the server heeds when it reads a
+// message, not when it runs the statement: where the message itself changes it,
+// what the message was read under is taken to be the server's own value.
+func (r *journalReader) asParsed(row *journalRow) {
+	if row.Context != nil || !strings.Contains(strings.ToLower(r.bodies[row.Message]), standardStringsName) {
+		return
+	}
+	row.Settings = maps.Clone(row.Settings)
+	row.Settings[standardStringsName] = r.defaults[standardStringsName]
+}
+
 // statement is the text of what the row's command did.
 func (r *journalReader) statement(row journalRow, c ddltrack.Command) (ddltrack.Statement, bool) {
-	standardStrings := row.Settings["standard_conforming_strings"] != "off"
+	standardStrings := row.Settings[standardStringsName] != "off"
 	switch {
 	case row.Structure != nil:
 		if list := ddltrack.Split(*row.Structure, true); len(list) == 1 {

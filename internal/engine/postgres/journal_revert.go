@@ -30,11 +30,32 @@ func (e *Engine) Revert(ctx context.Context, t workspace.Target, entry workspace
 	}
 	defer release()
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		before, err := catalogWrites(ctx, tx)
+		if err != nil {
+			return err
+		}
 		if err := runReverse(ctx, tx, t.Role, entry); err != nil {
 			return err
 		}
+		after, err := catalogWrites(ctx, tx)
+		if err != nil {
+			return err
+		}
+		// IF EXISTS says yes to an object that has another name by now.
+		if before == after {
+			return workspace.Errorf(workspace.Conflict, "DDL %d can't be reverted: %s is not there any more", entry.ID, entry.Object)
+		}
 		return noteRevert(ctx, tx, entry)
 	})
+}
+
+// catalogWrites is how much this connection has written to the schema.
+func catalogWrites(ctx context.Context, tx pgx.Tx) (int64, error) {
+	var total int64
+	if err := tx.QueryRow(ctx, "SELECT total FROM pg_tenantsdb.writes()").Scan(&total); err != nil {
+		return 0, fmt.Errorf("count writes to the catalogs: %w", err)
+	}
+	return total, nil
 }
 
 // runReverse leaves the transaction with the admin's role and search_path.
@@ -80,7 +101,7 @@ func noteRevert(ctx context.Context, tx pgx.Tx, entry workspace.Entry) error {
 	_, err := tx.Exec(ctx, `
 		INSERT INTO pg_tenantsdb.journal (xid, pid, message, ordinal, tag, created, objects, dropped, sources,
 		            temporary, settings, source, at, reverts)
-		SELECT pg_current_xact_id(), pg_backend_pid(), pg_tenantsdb.keep($1), 0, 'REVERT', false, '[]', '[]', '[]',
+		SELECT pg_current_xact_id(), pg_backend_pid(), pg_tenantsdb.keep($1, true), 0, 'REVERT', false, '[]', '[]', '[]',
 		       '{}', '{}', 'api', clock_timestamp(), $2`, entry.Reverse, entry.ID)
 	if err != nil {
 		return fmt.Errorf("note revert of DDL %d: %w", entry.ID, err)

@@ -54,7 +54,7 @@ func extended(sql string, rows int) []byte {
 	return join(parse("", sql), bind("", ""), execute("", rows))
 }
 
-func ready(status byte) []byte  { return frame('Z', []byte{status}) }
+func ready(status byte) []byte   { return frame('Z', []byte{status}) }
 func complete(tag string) []byte { return frame('C', str(tag)) }
 func dataRow(v string) []byte    { return frame('D', half(1), word(len(v)), []byte(v)) }
 
@@ -115,10 +115,14 @@ type message struct {
 	body []byte
 }
 
-// String shows the message for a comparison: its type, and what of its body
-// tells one from another. Lines of the server's source may differ.
+// String shows the message for a comparison: its type and what of its body
+// does not depend on the session.
 func (m message) String() string {
-	if m.typ != 'E' && m.typ != 'N' {
+	switch m.typ {
+	case 'E', 'N':
+	case 'T':
+		return fmt.Sprintf("T %q", m.columns())
+	default:
 		return fmt.Sprintf("%c %q", m.typ, m.body)
 	}
 	var fields []string
@@ -127,10 +131,30 @@ func (m message) String() string {
 		if !ok {
 			break
 		}
-		fields = append(fields, string(body[0])+":"+string(value))
+		shown := string(value)
+		if strings.HasPrefix(shown, "pg_temp_") {
+			shown = "pg_temp"
+		}
+		fields = append(fields, string(body[0])+":"+shown)
 		body = body[2+len(value):]
 	}
 	return fmt.Sprintf("%c %s", m.typ, strings.Join(fields, " "))
+}
+
+// columns is a RowDescription's body without the tables' object ids, which
+// differ between temporary tables of one definition.
+func (m message) columns() []byte {
+	out := bytes.Clone(m.body)
+	for at := 2; at < len(out); {
+		name, ok := cstring(out[at:])
+		if !ok {
+			break
+		}
+		at += len(name) + 1
+		clear(out[at : at+4])
+		at += 18
+	}
+	return out
 }
 
 // field is one field of an error or notice.

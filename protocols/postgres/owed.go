@@ -13,11 +13,13 @@ const (
 
 // reply is one reply owed. portal is the hash of an Execute's portal name;
 // bound says that the portal was bound anew for this Execute, so that its row
-// count starts at zero.
+// count starts at zero. unsynced says that extended messages went before a
+// Query or FunctionCall without a Sync: an error there voids it.
 type reply struct {
-	kind   replyKind
-	bound  bool
-	portal uint64
+	kind     replyKind
+	bound    bool
+	unsynced bool
+	portal   uint64
 }
 
 // maxOwed bounds a client's pipeline. A client that runs further ahead is read
@@ -53,27 +55,73 @@ func (q *owedQueue) front() reply {
 	return q.ring[q.head]
 }
 
-func (q *owedQueue) pop() {
+// advance drops the front.
+func (q *owedQueue) advance() {
 	q.head = (q.head + 1) & (len(q.ring) - 1)
 	q.n--
+}
+
+// pop drops the front, and the ends of copies behind it: they are nothing that
+// is answered, so that the front is always a reply.
+func (q *owedQueue) pop() {
+	q.advance()
+	for q.front().kind == copyEnd {
+		q.advance()
+	}
 }
 
 // dropUntilReady drops what an error made void: everything before the next
 // reply that ends with ReadyForQuery.
 func (q *owedQueue) dropUntilReady() {
-	for q.n > 0 && (q.front().kind == replyExecute || q.front().kind == copyEnd) {
+	for q.front().kind == replyExecute {
 		q.pop()
 	}
 }
 
-// dropThroughCopyEnd drops the Syncs that the backend took for part of a COPY,
-// up to the CopyDone or CopyFail that ended it. Without one in the queue the
-// copy goes on and all of them are dropped.
-func (q *owedQueue) dropThroughCopyEnd() {
-	for q.n > 0 && q.front().kind == replySync {
+// dropUntilSync drops what a backend skips after an error in the extended
+// protocol. found is false where no Sync was sent yet.
+func (q *owedQueue) dropUntilSync() (found bool) {
+	for q.n > 0 && q.front().kind != replySync {
 		q.pop()
+	}
+	return q.n > 0
+}
+
+// dropCopied drops, behind the front, the Syncs that the backend took for part
+// of a COPY, up to the CopyDone or CopyFail that ended it. Without one in the
+// queue the client is still to send it, and all of them are dropped.
+func (q *owedQueue) dropCopied() {
+	front := q.front()
+	q.advance()
+	for q.front().kind == replySync {
+		q.advance()
 	}
 	if q.front().kind == copyEnd {
-		q.pop()
+		q.advance()
 	}
+	q.head = (q.head - 1) & (len(q.ring) - 1)
+	q.ring[q.head] = front
+	q.n++
+}
+
+// copyEnded says whether the client ended the COPY that the front is about.
+func (q *owedQueue) copyEnded() bool {
+	for i := 1; i < q.n; i++ {
+		switch q.ring[(q.head+i)&(len(q.ring)-1)].kind {
+		case replySync:
+			continue
+		case copyEnd:
+			return true
+		}
+		return false
+	}
+	return false
+}
+
+// last is the newest reply owed; the zero reply where there is none.
+func (q *owedQueue) last() reply {
+	if q.n == 0 {
+		return reply{}
+	}
+	return q.ring[(q.head+q.n-1)&(len(q.ring)-1)]
 }

@@ -34,7 +34,8 @@ type track struct {
 	owed    owedQueue
 	status  byte // of the last ReadyForQuery: 'I', 'T' or 'E'
 	rows    int64
-	copyIn  bool // the backend waits for the client's copy data
+	copying bool // the backend takes what comes for copy data, up to its end
+	copyIn  bool // of copying: the client has not sent the end
 	copyOut bool
 	binary  bool // of copyOut: one more CopyData than rows, the trailer
 	stop    stop
@@ -52,6 +53,10 @@ type track struct {
 	last     byte // type of the last backend frame
 	defaults bool // the session may have changed what new sessions start with
 	lost     bool // the replies did not match what is owed: never reuse this backend
+	obeyed   bool // the statement that the proxy ends has ended
+
+	unsynced bool // extended messages went without a Sync: a transaction may be open
+	skipping bool // after an error the backend skips everything up to a Sync that was not sent yet
 
 	frontPass int  // body bytes of a frontend frame still to pass unread
 	backPass  int  // body bytes of a backend frame still to pass unread
@@ -124,13 +129,16 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 				}
 			}
 			if rest[0] == 'Q' {
-				t.owe(reply{kind: replyQuery}, now, timeout)
+				t.owe(reply{kind: replyQuery, unsynced: t.unsynced}, now, timeout)
+			} else {
+				t.unsynced = true
 			}
 		case 'B', 'E':
 			portal, need := portalHash(rest, size)
 			if need > 0 {
 				return step{pass: pos, need: need}, nil
 			}
+			t.unsynced = true
 			if rest[0] == 'B' {
 				t.lastBound, t.lastBoundOK = portal, true
 				break
@@ -139,16 +147,19 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 			t.lastBoundOK = t.lastBoundOK && !bound
 			t.owe(reply{kind: replyExecute, portal: portal, bound: bound}, now, timeout)
 		case 'S':
+			t.unsynced, t.skipping = false, false
 			t.owe(reply{kind: replySync}, now, timeout)
 		case 'F':
-			t.owe(reply{kind: replyFunction}, now, timeout)
+			t.owe(reply{kind: replyFunction, unsynced: t.unsynced}, now, timeout)
 		case 'c', 'f':
 			if t.owed.n > 0 {
 				t.owed.push(reply{kind: copyEnd})
 			}
 			t.copyIn = false
 			t.rearm(now, timeout)
-		case 'D', 'C', 'H', 'd':
+		case 'D', 'C':
+			t.unsynced = true
+		case 'H', 'd':
 		case 'X':
 			return step{pass: pos, act: terminate}, nil
 		default:
@@ -163,6 +174,9 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 
 // owe adds a reply and starts the clock where none was owed.
 func (t *track) owe(r reply, now int64, timeout time.Duration) {
+	if t.skipping {
+		return
+	}
 	if t.owed.n == 0 {
 		t.arm(now, timeout)
 		t.startRows(r)
@@ -324,8 +338,11 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 				act = swallowed
 			}
 		case 'G', 'W':
-			t.copyIn = true
-			t.deadline = 0
+			t.copying = true
+			if !t.owed.copyEnded() {
+				t.copyIn = true
+				t.deadline = 0
+			}
 		case 'H':
 			if len(rest) < headerLen+1 {
 				return step{pass: pos, need: headerLen + 1}, nil
@@ -356,8 +373,9 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 const (
 	// maxInspected is the largest backend frame that is held to be read.
 	maxInspected = 8 << 10
-	// noticeHead is enough of a notice to see its severity and SQLSTATE.
-	noticeHead = headerLen + 32
+	// noticeHead is enough of a notice to see its severity, in the server's
+	// language, and its SQLSTATE.
+	noticeHead = headerLen + 64
 )
 
 var (
@@ -428,43 +446,36 @@ func (t *track) suspend() {
 
 // completed settles the Execute at the front, or one result of a Query.
 func (t *track) completed(now int64, timeout time.Duration) {
+	t.endCopy()
 	if t.owed.front().kind == replyExecute {
 		t.owed.pop()
-		if t.copyEnded() {
-			t.owed.dropThroughCopyEnd()
-		}
 	}
-	t.copyIn, t.copyOut = false, false
 	t.startRows(t.owed.front())
 	t.rearm(now, timeout)
 }
 
-// copyEnded says whether a CopyDone is behind Syncs that the backend took for
-// part of the copy.
-func (t *track) copyEnded() bool {
-	for i := range t.owed.n {
-		switch t.owed.ring[(t.owed.head+i)&(len(t.owed.ring)-1)].kind {
-		case replySync:
-			continue
-		case copyEnd:
-			return true
-		}
-		return false
+// endCopy settles what the client sent while the backend took it for copy data.
+func (t *track) endCopy() {
+	if t.copying && t.owed.n > 0 {
+		t.owed.dropCopied()
 	}
-	return false
+	t.copying, t.copyIn, t.copyOut = false, false, false
 }
 
 // failed drops what an error voids: in the extended protocol everything up to
 // the next Sync; a Query is still owed its ReadyForQuery.
 func (t *track) failed() {
-	if t.owed.front().kind == replyExecute {
-		t.owed.pop()
-		if t.copyIn || t.copyEnded() {
-			t.owed.dropThroughCopyEnd()
-		}
+	t.endCopy()
+	switch front := t.owed.front(); {
+	case front.kind == replyExecute, front.kind == 0 && t.unsynced:
+		t.skipping = !t.owed.dropUntilSync()
+	case front.kind != replySync && front.unsynced:
+		// Was it this Query or a message before it that failed? Then the Query
+		// is skipped; to wait for a reply that doesn't come would be worse.
+		t.skipping = !t.owed.dropUntilSync()
+		t.lost = true
 	}
-	t.owed.dropUntilReady()
-	t.copyIn, t.copyOut = false, false
+	t.obeyed = t.stop != running
 	t.rows = 0
 }
 
@@ -476,16 +487,14 @@ func (t *track) ready(status byte, now int64, timeout time.Duration) {
 	} else {
 		t.owed.pop()
 	}
-	for t.owed.front().kind == copyEnd {
-		t.owed.pop()
-	}
+	t.skipping = false
 	t.status = status
 	t.settled = false
 	if status == 'I' {
 		t.changed = unchanged
 	}
-	t.copyIn, t.copyOut = false, false
-	t.stop = running
+	t.copying, t.copyIn, t.copyOut = false, false, false
+	t.stop, t.obeyed = running, false
 	if status == 'I' && len(t.suspended) > 0 {
 		clear(t.suspended)
 	}
@@ -500,4 +509,12 @@ func (t *track) idle() bool {
 }
 
 // reusable says whether the backend's state is known well enough to reset it.
-func (t *track) reusable() bool { return t.idle() && !t.lost && t.stop == running }
+func (t *track) reusable() bool {
+	return t.idle() && !t.lost && !t.unsynced && t.stop == running
+}
+
+// awaitsClient says that the backend sends nothing more before the client does:
+// within a frame or a copy, or where it keeps replies back until a Sync.
+func (t *track) awaitsClient() bool {
+	return t.frontPass > 0 || t.copyIn || t.owed.last().kind == replyExecute
+}

@@ -31,6 +31,7 @@ type installation struct {
 	config  Config
 	live    *liveSettings
 	log     *slog.Logger
+	audit   *slog.Logger // every admin action and every schema change
 	sockets sockets
 
 	registry *prometheus.Registry
@@ -59,12 +60,15 @@ func run(ctx context.Context, c Config, live *liveSettings, log *slog.Logger, s 
 	in.onClose(func() error { s.close(); return nil })
 	defer func() { err = errors.Join(err, in.close()) }()
 	for _, step := range []func(context.Context) error{
+		in.openAudit,
 		in.openCertificates,
 		func(ctx context.Context) error { return in.openService(ctx, o.bootstrap) },
 		in.openProxy,
 		in.openAdmin,
 	} {
-		if err := step(ctx); err != nil {
+		if err := step(ctx); err != nil && ctx.Err() != nil {
+			return nil // told to stop while it started
+		} else if err != nil {
 			return err
 		}
 	}
@@ -89,6 +93,16 @@ func (in *installation) close() error {
 		all = append(all, in.closers[i]())
 	}
 	return errors.Join(all...)
+}
+
+func (in *installation) openAudit(context.Context) error {
+	f, err := openAppend(filepath.Join(in.config.DataDir, "audit.log"))
+	if err != nil {
+		return fmt.Errorf("audit log: %w", err)
+	}
+	in.onClose(f.Close)
+	in.audit = slog.New(slog.NewJSONHandler(f, nil))
+	return nil
 }
 
 func (in *installation) openCertificates(ctx context.Context) (err error) {
@@ -132,6 +146,7 @@ func (in *installation) openService(ctx context.Context, keep func(workspace.Boo
 		Public:        map[workspace.DatabaseType]workspace.Public{workspace.PostgreSQL: in.public()},
 		KeepBootstrap: keep,
 		Log:           in.log,
+		Audit:         in.audit,
 	})
 	if err != nil {
 		return fmt.Errorf("start workspaces: %w", err)
@@ -176,16 +191,11 @@ func (in *installation) openProxy(context.Context) error {
 }
 
 func (in *installation) openAdmin(context.Context) error {
-	audit, err := openAppend(filepath.Join(in.config.DataDir, "audit.log"))
-	if err != nil {
-		return fmt.Errorf("audit log: %w", err)
-	}
-	in.onClose(audit.Close)
 	handler := admin.New(admin.Config{
 		Service:    in.service,
 		Version:    fullVersion(),
 		Log:        in.log,
-		Audit:      slog.New(slog.NewJSONHandler(audit, nil)),
+		Audit:      in.audit,
 		Metrics:    promhttp.HandlerFor(in.registry, promhttp.HandlerOpts{}),
 		Registerer: in.registry,
 	})

@@ -18,8 +18,11 @@ type Config struct {
 	// next start makes new ones and calls it again. Nil: nobody is told.
 	KeepBootstrap func(Bootstrap) error
 
-	Log *slog.Logger     // nil: nothing is logged
-	Now func() time.Time // nil: the system's clock
+	Log *slog.Logger // nil: nothing is logged
+	// Audit is told of every schema change that enters a queue: what it did to
+	// which object, not its text, which may hold what is nobody else's.
+	Audit *slog.Logger     // nil: nothing is kept
+	Now   func() time.Time // nil: the system's clock
 
 	// RecordEvery is how often all queues are brought up to date and unfinished
 	// work is taken up again. 0: 30 s.

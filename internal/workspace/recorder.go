@@ -112,6 +112,7 @@ func (s *Service) record(ctx context.Context, h *held) error {
 		return storeFailed(err)
 	}
 	s.directory.setVersion(h, version)
+	s.auditChanges(h, changes)
 	ids := make([]int64, len(changes))
 	for i, ch := range changes {
 		ids[i] = ch.JournalID
@@ -120,6 +121,19 @@ func (s *Service) record(ctx context.Context, h *held) error {
 		s.log.Warn("recorded schema changes can't be forgotten yet", "workspace", h.live.ID, "error", err)
 	}
 	return nil
+}
+
+// auditChanges notes what entered the queue or left it by a revert. A change
+// that the journal could not forget is noted again.
+func (s *Service) auditChanges(h *held, changes []Change) {
+	for _, ch := range changes {
+		attrs := []any{"workspace", h.live.Name, "workspace_id", h.live.ID, "journal_id", ch.JournalID,
+			"operation", ch.Operation, "object", ch.Object, "source", ch.Source, "committed_at", ch.At}
+		if ch.Reverts != 0 {
+			attrs = append(attrs, "reverts", ch.Reverts)
+		}
+		s.audit.Info("schema change", attrs...)
+	}
 }
 
 // keepUp brings everything up to date, now and every so often, until ctx ends.

@@ -25,6 +25,7 @@ type Service struct {
 	keyring *Keyring
 	public  map[DatabaseType]Public
 	log     *slog.Logger
+	audit   *slog.Logger
 	now     func() time.Time
 
 	directory *directory
@@ -48,11 +49,15 @@ func NewService(ctx context.Context, c Config) (*Service, error) {
 		keyring:   c.Keyring,
 		public:    maps.Clone(c.Public),
 		log:       c.Log,
+		audit:     c.Audit,
 		now:       c.Now,
 		directory: newDirectory(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.audit == nil {
+		s.audit = slog.New(slog.DiscardHandler)
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -25,6 +24,9 @@ import (
 	"syscall"
 	"time"
 )
+
+// startTimeout is how long a server may take to start.
+const startTimeout = 30 * time.Second
 
 // password is the superuser's on the throw-away server.
 const password = "bench"
@@ -171,8 +173,8 @@ func (s *servers) startTenantsDB(program string) error {
 tls:
   cert: %s
   key: %s
-listen:
-  postgresql: 127.0.0.1:%d
+postgresql:
+  listen: 127.0.0.1:%d
 admin:
   listen: 127.0.0.1:%d
 servers:
@@ -186,9 +188,13 @@ servers:
 	if err := os.WriteFile(s.path("tenantsdb.yaml"), []byte(config), 0o600); err != nil {
 		return err
 	}
-	var out bytes.Buffer
+	out, err := os.Create(s.path("tenantsdb.out"))
+	if err != nil {
+		return err
+	}
+	defer out.Close()
 	s.tenantsdb = exec.Command(program, "serve", "--config", s.path("tenantsdb.yaml"))
-	s.tenantsdb.Stdout = &out
+	s.tenantsdb.Stdout = out
 	s.tenantsdb.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := s.tenantsdb.Start(); err != nil {
 		return err
@@ -196,10 +202,35 @@ servers:
 	if err := listening(s.ports.proxy); err != nil {
 		return err
 	}
-	if err := listening(s.ports.admin); err != nil {
+	if err := s.ready(); err != nil {
 		return err
 	}
-	for word := range strings.FieldsSeq(strings.NewReplacer(`"`, " ", "=", " ").Replace(out.String())) {
+	return s.readAPIKey()
+}
+
+// ready waits until the admin API says that everything is.
+func (s *servers) ready() error {
+	deadline := time.Now().Add(startTimeout)
+	for time.Now().Before(deadline) {
+		response, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/ready", s.ports.admin))
+		if err == nil {
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return errors.New("not ready in time")
+}
+
+// readAPIKey finds the key that the first start prints before it serves.
+func (s *servers) readAPIKey() error {
+	text, err := os.ReadFile(s.path("tenantsdb.out"))
+	if err != nil {
+		return err
+	}
+	for word := range strings.FieldsSeq(string(text)) {
 		if strings.HasPrefix(word, "tenantsdb_sk_") {
 			s.apiKey = word
 			return nil
@@ -355,7 +386,7 @@ func freePort() (int, error) {
 
 // listening waits until something accepts connections on port.
 func listening(port int) error {
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(startTimeout)
 	for time.Now().Before(deadline) {
 		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {

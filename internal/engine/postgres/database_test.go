@@ -217,7 +217,7 @@ func TestSecretsReachNoServerLog(t *testing.T) {
 	if !strings.Contains(string(log), "a mark for the log") {
 		t.Error("the server's log is not where it is looked for")
 	}
-	for _, secret := range []string{target.Password, superuserPassword} {
+	for _, secret := range []string{target.Password, server.Password()} {
 		if strings.Contains(string(log), secret) {
 			t.Error("a password is in the server's log")
 		}

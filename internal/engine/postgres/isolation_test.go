@@ -33,6 +33,7 @@ func TestRoleCannotLeaveItsDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	outside := filepath.Join(server.dir, "intruder")
 	for name, sql := range map[string]string{
 		"become superuser":         "ALTER ROLE " + mine.Role + " SUPERUSER",
 		"become creator of roles":  "ALTER ROLE " + mine.Role + " CREATEROLE",
@@ -55,9 +56,9 @@ func TestRoleCannotLeaveItsDatabase(t *testing.T) {
 		"list logs":                "SELECT pg_ls_logdir()",
 		"stat file":                "SELECT pg_stat_file('PG_VERSION')",
 		"import large object":      "SELECT lo_import('/etc/passwd')",
-		"export large object":      "SELECT lo_export(1, '/tmp/intruder')",
+		"export large object":      "SELECT lo_export(1, " + literal(outside) + ")",
 		"copy from file":           "CREATE TEMP TABLE stolen (line text); COPY stolen FROM '/etc/passwd'",
-		"copy to file":             "COPY (SELECT 1) TO '/tmp/intruder'",
+		"copy to file":             "COPY (SELECT 1) TO " + literal(outside),
 		"copy from program":        "CREATE TEMP TABLE ran (line text); COPY ran FROM PROGRAM 'id'",
 		"copy to program":          "COPY (SELECT 1) TO PROGRAM 'cat'",
 		"extension dblink":         "CREATE EXTENSION dblink",
@@ -84,7 +85,7 @@ func TestRoleCannotLeaveItsDatabase(t *testing.T) {
 		"logical slot":             "SELECT pg_create_logical_replication_slot('x', 'pgoutput')",
 		"subscription":             "CREATE SUBSCRIPTION s CONNECTION 'host=x' PUBLICATION p",
 		"publication of all":       "CREATE PUBLICATION p FOR ALL TABLES",
-		"tablespace":               "CREATE TABLESPACE t LOCATION '/tmp'",
+		"tablespace":               "CREATE TABLESPACE t LOCATION " + literal(filepath.Dir(outside)),
 		"shared memory statistics": "SELECT pg_stat_reset()",
 		"backtrace":                "SELECT pg_log_backend_memory_contexts(1)",
 	} {
@@ -93,7 +94,7 @@ func TestRoleCannotLeaveItsDatabase(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", name, err, insufficientPrivilege)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(os.TempDir(), "intruder")); err == nil {
+	if _, err := os.Stat(outside); err == nil {
 		t.Error("the role wrote a file")
 	}
 }

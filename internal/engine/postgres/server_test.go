@@ -2,23 +2,22 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
+	"github.com/tenantsdb/tenantsdb/internal/devstack"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
@@ -33,134 +32,55 @@ func TestMain(m *testing.M) {
 	}
 	server = s
 	code := m.Run()
-	if err := goleak.Find(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	if err := s.stop(); err != nil {
-		fmt.Fprintln(os.Stderr, "stop PostgreSQL:", err)
-		code = 1
+	for _, err := range []error{s.stop(), goleak.Find()} {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
 	}
 	os.Exit(code)
 }
 
-const superuserPassword = "planted-superuser-password"
-
 // testServer is a real server on a unix socket that asks everyone for a
 // password.
 type testServer struct {
-	dir    string
-	bin    string
-	cmd    *exec.Cmd
+	*devstack.Postgres
+	dir    string // holds the server's log under the name "log"
 	serial atomic.Int64
 }
 
 func startServer() (*testServer, error) {
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
-	if err != nil || len(found) == 0 {
-		return nil, fmt.Errorf("no server program under /usr/lib/postgresql (Debian package postgresql)")
-	}
 	dir, err := os.MkdirTemp("", "engine-postgres-")
 	if err != nil {
 		return nil, err
 	}
-	s := &testServer{dir: dir, bin: filepath.Dir(slices.Max(found))}
-	password := filepath.Join(dir, "password")
-	if err := os.WriteFile(password, []byte(superuserPassword), 0o600); err != nil {
+	// The server's account must be able to pass.
+	if err := os.Chmod(dir, 0o711); err != nil {
 		return nil, err
 	}
-	account, err := unprivileged()
-	if err != nil {
-		return nil, err
-	}
-	if account != nil {
-		for _, path := range []string{dir, password} {
-			if err := os.Chown(path, int(account.Uid), int(account.Gid)); err != nil {
-				return nil, err
-			}
-		}
-	}
-	run := func(program string, args ...string) *exec.Cmd {
-		cmd := exec.Command(filepath.Join(s.bin, program), args...)
-		cmd.Dir = dir
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: account, Pdeathsig: syscall.SIGTERM}
-		return cmd
-	}
-	initdb := run("initdb", "-D", filepath.Join(dir, "data"), "-U", "postgres", "--pwfile", password, "-A", "scram-sha-256", "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync")
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w: %s", err, out)
-	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	s.cmd = run("postgres", "-D", filepath.Join(dir, "data"), "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off",
-		"-c", "log_statement=all", "-c", "max_prepared_transactions=5", "-c", "wal_level=logical")
-	s.cmd.Stdout, s.cmd.Stderr = log, log
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
-	return s, s.await()
-}
-
-// unprivileged is whom the server runs as, since it refuses to run as root.
-func unprivileged() (*syscall.Credential, error) {
-	if os.Geteuid() != 0 {
-		return nil, nil
-	}
-	account, err := user.Lookup("postgres")
-	if err != nil {
-		return nil, err
-	}
-	uid, err := strconv.ParseUint(account.Uid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	gid, err := strconv.ParseUint(account.Gid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
-}
-
-func (s *testServer) await() error {
-	e := New(s.config())
-	defer e.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := e.Ping(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-tick.C:
-		}
+	p, err := devstack.StartPostgres(ctx, devstack.PostgresConfig{Dir: dir, Settings: map[string]string{
+		"fsync": "off", "log_statement": "all", "log_min_error_statement": "error", "max_prepared_transactions": "5", "wal_level": "logical",
+	}})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
+	return &testServer{Postgres: p, dir: dir}, os.Symlink("server.log", filepath.Join(dir, "log"))
 }
 
 func (s *testServer) stop() error {
-	err := s.cmd.Process.Signal(syscall.SIGINT)
-	if err == nil {
-		err = s.cmd.Wait()
-	}
-	if removed := os.RemoveAll(s.dir); err == nil {
-		err = removed
-	}
-	return err
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return errors.Join(s.Stop(ctx), os.RemoveAll(s.dir))
 }
 
 func (s *testServer) config() Config {
 	return Config{
 		Name:     "main",
-		Address:  workspace.Address{Network: "unix", Addr: filepath.Join(s.dir, ".s.PGSQL.5432")},
-		User:     "postgres",
-		Password: superuserPassword,
+		Address:  workspace.Address{Network: "unix", Addr: s.Socket()},
+		User:     s.User(),
+		Password: s.Password(),
 		Log:      slog.New(slog.DiscardHandler),
 	}
 }
@@ -201,7 +121,7 @@ func newWorkspace(t *testing.T, e *Engine) workspace.Target {
 // credentials makes it.
 func connectRole(t *testing.T, target workspace.Target, database string) (*pgx.Conn, error) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), fmt.Sprintf("host=%s user=%s password=%s dbname=%s", server.dir, target.Role, target.Password, database))
+	conn, err := pgx.Connect(t.Context(), fmt.Sprintf("host=%s port=%d user=%s password=%s dbname=%s", server.SocketDir(), server.Port(), target.Role, target.Password, database))
 	if err == nil {
 		t.Cleanup(func() { disconnect(context.Background(), conn) })
 	}
@@ -227,8 +147,13 @@ func asRole(t *testing.T, target workspace.Target, statements ...string) {
 // moment or the workspace.
 func dump(t *testing.T, target workspace.Target) string {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(server.bin, "pg_dump"), "-s", "-h", server.dir, "-U", "postgres", "-d", target.Database)
-	cmd.Env = append(os.Environ(), "PGPASSWORD="+superuserPassword)
+	// The folder may hold links to some programs of the server's real one.
+	initdb, err := filepath.EvalSymlinks(filepath.Join(server.Programs(), "initdb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(filepath.Dir(initdb), "pg_dump"), "-s", "-h", server.SocketDir(), "-p", strconv.Itoa(server.Port()), "-U", server.User(), "-d", target.Database)
+	cmd.Env = append(os.Environ(), "PGPASSWORD="+server.Password())
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("pg_dump: %v", err)

@@ -31,6 +31,8 @@ type Engine struct {
 	plain  *pool // admin's connections with the server's own settings
 }
 
+var _ workspace.Engine = (*Engine)(nil)
+
 // New makes an Engine that has not connected yet.
 func New(c Config) *Engine {
 	if c.Log == nil {

@@ -33,7 +33,7 @@ func TestRoleCannotLeaveItsDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outside := filepath.Join(server.dir, "intruder")
+	outside := filepath.Join(server.SocketDir(), "intruder") // where the server may write
 	for name, sql := range map[string]string{
 		"become superuser":         "ALTER ROLE " + mine.Role + " SUPERUSER",
 		"become creator of roles":  "ALTER ROLE " + mine.Role + " CREATEROLE",

@@ -63,10 +63,13 @@ func run(o options) error {
 		return err
 	}
 	fmt.Printf("pgbench -S, scale %d, %d s a run, median of %d rounds; TLS to every target\n\n", o.scale, o.seconds, o.rounds)
-	if err := throughput(o, targets, servers); err != nil {
+	if err := throughput(o, targets); err != nil {
 		return err
 	}
 	if err := connectRate(o, targets); err != nil {
+		return err
+	}
+	if err := allocations(o, targets, servers); err != nil {
 		return err
 	}
 	return idleMemory(o, targets, servers)

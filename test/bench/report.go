@@ -16,39 +16,78 @@ import (
 
 // throughput prints one line for each mode and number of clients. The targets
 // take turns within a round, so that a slow moment of the machine hits all.
-func throughput(o options, targets []target, s *servers) error {
-	fmt.Printf("%-9s %7s | %9s %9s %9s | %8s %12s | %26s | %s\n", "mode", "clients",
-		"direct/s", "pgbncr/s", "ours/s", "/direct", "/pgbouncer", "p99/p50 direct pgbncr ours", "mallocs/transaction")
-	for _, mode := range []string{"simple", "extended", "prepared"} {
+func throughput(o options, targets []target) error {
+	fmt.Printf("%-9s %7s | %9s %9s %9s | %8s %12s | %s\n", "mode", "clients",
+		"direct/s", "pgbncr/s", "ours/s", "/direct", "/pgbouncer", "p99/p50 direct, pgbncr, ours")
+	for _, mode := range modes {
 		for _, clients := range []int{1, 16, 64} {
-			measures := make([][]measure, len(targets))
-			var mallocs, transactions float64
-			for range o.rounds {
-				for i, t := range targets {
-					before, err := s.mallocs()
-					if err != nil {
-						return err
-					}
-					m, err := t.selects(o.seconds, clients, "-M", mode)
-					if err != nil {
-						return err
-					}
-					if i == len(targets)-1 {
-						after, err := s.mallocs()
-						if err != nil {
-							return err
-						}
-						mallocs += after - before
-						transactions += float64(m.transactions)
-					}
-					measures[i] = append(measures[i], m)
-				}
+			m, err := inTurns(o, targets, clients, "-M", mode)
+			if err != nil {
+				return err
 			}
-			direct, pgbouncer, ours := median(measures[0]), median(measures[1]), median(measures[2])
-			fmt.Printf("%-9s %7d | %9.0f %9.0f %9.0f | %8.2f %12.2f | %12.2f %6.2f %6.2f | %.3f\n", mode, clients,
+			direct, pgbouncer, ours := m[0], m[1], m[2]
+			fmt.Printf("%-9s %7d | %9.0f %9.0f %9.0f | %8.2f %12.2f | %14.2f %7.2f %5.2f\n", mode, clients,
 				direct.tps, pgbouncer.tps, ours.tps, ours.tps/direct.tps, ours.tps/pgbouncer.tps,
-				direct.p99/direct.p50, pgbouncer.p99/pgbouncer.p50, ours.p99/ours.p50, mallocs/transactions)
+				direct.p99/direct.p50, pgbouncer.p99/pgbouncer.p50, ours.p99/ours.p50)
 		}
+	}
+	return nil
+}
+
+var modes = []string{"simple", "extended", "prepared"}
+
+// inTurns measures every target in each round and gives their medians.
+func inTurns(o options, targets []target, clients int, args ...string) ([]measure, error) {
+	rounds := make([][]measure, len(targets))
+	for range o.rounds {
+		for i, t := range targets {
+			m, err := t.selects(o.seconds, clients, args...)
+			if err != nil {
+				return nil, err
+			}
+			rounds[i] = append(rounds[i], m)
+		}
+	}
+	medians := make([]measure, len(targets))
+	for i := range rounds {
+		medians[i] = median(rounds[i])
+	}
+	return medians, nil
+}
+
+// allocations prints the proxy's heap allocations a transaction, counted while
+// all clients are connected, less what the counting itself allocates.
+func allocations(o options, targets []target, s *servers) error {
+	const clients = 16
+	t := targets[len(targets)-1]
+	for _, mode := range modes {
+		type result struct {
+			m   measure
+			err error
+		}
+		done := make(chan result, 1)
+		seconds := max(o.seconds, 5)
+		go func() {
+			m, err := t.selects(seconds, clients, "-M", mode)
+			done <- result{m, err}
+		}()
+		window := time.Duration(seconds) * time.Second / 2
+		time.Sleep(window / 2)
+		var counts [3]float64
+		var err error
+		for i, pause := range []time.Duration{0, window, 0} {
+			time.Sleep(pause)
+			if counts[i], err = s.mallocs(); err != nil {
+				return err
+			}
+		}
+		r := <-done
+		if r.err != nil {
+			return r.err
+		}
+		counting := counts[2] - counts[1]
+		fmt.Printf("allocations: %.4f a transaction, %s, %d clients\n",
+			max(0, counts[1]-counts[0]-counting)/(r.m.tps*window.Seconds()), mode, clients)
 	}
 	return nil
 }
@@ -58,17 +97,11 @@ const connectClients = 8
 
 // connectRate prints how many connections, each with one select, a second.
 func connectRate(o options, targets []target) error {
-	measures := make([][]measure, len(targets))
-	for range o.rounds {
-		for i, t := range targets {
-			m, err := t.selects(o.seconds, connectClients, "-C")
-			if err != nil {
-				return err
-			}
-			measures[i] = append(measures[i], m)
-		}
+	m, err := inTurns(o, targets, connectClients, "-C")
+	if err != nil {
+		return err
 	}
-	direct, pgbouncer, ours := median(measures[0]), median(measures[1]), median(measures[2])
+	direct, pgbouncer, ours := m[0], m[1], m[2]
 	fmt.Printf("\nconnect each time (pgbench -C, %d clients): direct %.0f/s, pgbouncer %.0f/s, ours %.0f/s: %.2f x direct, %.2f x pgbouncer\n",
 		connectClients, direct.tps, pgbouncer.tps, ours.tps, ours.tps/direct.tps, ours.tps/pgbouncer.tps)
 	return nil

@@ -184,6 +184,7 @@ func (in *installation) openProxy(context.Context) error {
 		TLS:       in.certs.Config("postgresql"),
 		Directory: in.service,
 		Recorder:  in.service,
+		Restorer:  in.service,
 		Log:       in.log,
 	})
 	in.onClose(func() error { in.postgres.Close(); return nil })

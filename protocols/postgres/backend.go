@@ -25,7 +25,7 @@ type backend struct {
 	// parameters are what the server reported at startup, encoded as
 	// ParameterStatus messages for the client.
 	parameters []byte
-	born       time.Time
+	born       time.Time // before the server read the role's settings
 	idleSince  time.Time
 
 	// cancels are the cancel requests on their way to this backend. The
@@ -52,6 +52,7 @@ func dial(ctx context.Context, route workspace.Route, params map[string]string) 
 		return new(net.Dialer).DialContext(ctx, route.Address.Network, route.Address.Addr)
 	}
 	config.MaxProtocolMessageBodyLen = 1 << 20 // of the startup only
+	born := time.Now()
 	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
@@ -70,12 +71,19 @@ func dial(ctx context.Context, route workspace.Route, params map[string]string) 
 		address: route.Address,
 		pid:     hijacked.PID,
 		secret:  hijacked.SecretKey,
-		born:    time.Now(),
+		born:    born,
 	}
 	for name, value := range hijacked.ParameterStatuses {
 		b.parameters = encode(b.parameters, &pgproto3.ParameterStatus{Name: name, Value: value})
 	}
 	return b, nil
+}
+
+// refusedPassword says whether a dial failed because the server does not take
+// the role's password.
+func refusedPassword(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == codeInvalidPassword
 }
 
 // dialFailure says what the client may know of a failed dial: the server's own

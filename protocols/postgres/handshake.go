@@ -175,6 +175,11 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	p := s.protocol
 	key := keyOf(s.route, s.startup.params)
 	b, err := p.pool.take(ctx, key, s.route, s.startup.params)
+	if refusedPassword(err) {
+		if err = p.config.Restorer.RestoreRole(ctx, s.route.Live.ID); err == nil {
+			b, err = p.pool.take(ctx, key, s.route, s.startup.params)
+		}
+	}
 	if err != nil {
 		return nil, errors.Join(refusePlain(s.startup.conn, dialFailure(err, s.route.Live)), err)
 	}

@@ -20,6 +20,12 @@ type Recorder interface {
 	Record(ctx context.Context, workspaceID int64) error
 }
 
+// Restorer puts back a workspace's physical role whose password the server
+// does not take any more.
+type Restorer interface {
+	RestoreRole(ctx context.Context, workspaceID int64) error
+}
+
 // Config is what the protocol needs.
 type Config struct {
 	// TLS is the server's configuration; its NextProtos names "postgresql",
@@ -28,6 +34,7 @@ type Config struct {
 	TLS       *tls.Config
 	Directory Directory
 	Recorder  Recorder
+	Restorer  Restorer
 	Log       *slog.Logger
 	// CancelGrace is how long a statement over its time may ignore cancel
 	// requests before its session is ended; 0 means ten seconds.

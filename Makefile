@@ -41,7 +41,7 @@ fuzz: ## run each fuzz target for FUZZTIME
 
 lint: ## check format, vet, staticcheck and the import table
 	@scripts/setup.sh run
-	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not as gofmt has it:" $$unformatted; exit 1; fi
+	@unformatted=$$(gofmt -l $$(find . -name '*.go' -not -path './.*')); if [ -n "$$unformatted" ]; then echo "not as gofmt has it:" $$unformatted; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 	$(GO) test ./internal/boundaries

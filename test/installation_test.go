@@ -250,13 +250,14 @@ func (d database) psqlErr(stdin string, args ...string) (string, error) {
 
 // entry is one element of the deploy queue.
 type entry struct {
-	ID      int64             `json:"id"`
-	Version int64             `json:"version"`
-	DDL     string            `json:"ddl"`
-	Session map[string]string `json:"session"`
-	Reverse string            `json:"reverse"`
-	Object  string            `json:"object"`
-	Source  string            `json:"source"`
+	ID        int64             `json:"id"`
+	Version   int64             `json:"version"`
+	DDL       string            `json:"ddl"`
+	Session   map[string]string `json:"session"`
+	Reverse   string            `json:"reverse"`
+	Object    string            `json:"object"`
+	Source    string            `json:"source"`
+	Operation string            `json:"operation"`
 }
 
 // queue is the workspace's pending DDL, oldest first.

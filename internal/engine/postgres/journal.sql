@@ -45,7 +45,9 @@ CREATE TABLE IF NOT EXISTS pg_tenantsdb.journal (
 	settings  jsonb NOT NULL,
 	source    text NOT NULL,
 	at        timestamptz NOT NULL,
-	reverts   bigint NOT NULL
+	reverts   bigint NOT NULL,
+	began     xid8,            -- the first transaction of CREATE INDEX CONCURRENTLY
+	seen      pg_snapshot NOT NULL -- what had committed when the command ended
 );
 CREATE INDEX IF NOT EXISTS journal_message ON pg_tenantsdb.journal (message);
 CREATE INDEX IF NOT EXISTS journal_context ON pg_tenantsdb.journal (context);
@@ -54,6 +56,17 @@ CREATE INDEX IF NOT EXISTS journal_context ON pg_tenantsdb.journal (context);
 CREATE UNLOGGED TABLE IF NOT EXISTS pg_tenantsdb.dropped (
 	pid     integer PRIMARY KEY,
 	objects jsonb NOT NULL
+);
+
+-- CREATE INDEX CONCURRENTLY gives up its lock on the table just before
+-- ddl_command_end. A change of the table that waited for the lock may then get
+-- its row, and commit, before the index has its own. A row here, from the
+-- index's first transaction to its last, tells readers to wait for it; began
+-- and seen tell them which came first.
+CREATE TABLE IF NOT EXISTS pg_tenantsdb.building (
+	pid  integer PRIMARY KEY,
+	sent timestamptz NOT NULL, -- statement_timestamp() of the command
+	xid  xid8 NOT NULL
 );
 
 -- The state of one client message lives in a setting, since a row would need a
@@ -117,6 +130,10 @@ BEGIN
 	            (tg_tag IN ('CREATE EXTENSION', 'ALTER EXTENSION'))::int));
 	parts[6] := '';
 	PERFORM pg_tenantsdb.remember(parts);
+	IF tg_tag = 'CREATE INDEX' AND current_query() ILIKE '%concurrently%' THEN
+		INSERT INTO pg_tenantsdb.building VALUES (pg_backend_pid(), statement_timestamp(), pg_current_xact_id())
+		ON CONFLICT (pid) DO UPDATE SET sent = excluded.sent, xid = excluded.xid;
+	END IF;
 END $$;
 
 CREATE OR REPLACE FUNCTION pg_tenantsdb.on_drop() RETURNS event_trigger
@@ -213,6 +230,7 @@ DECLARE
 	sources    jsonb := '[]';
 	temps      text[] := '{}';
 	caller     text[];
+	began      xid8;
 BEGIN
 	-- The first line of the context is on_end's own.
 	context := CASE WHEN strpos(context, chr(10)) > 0 THEN substr(context, strpos(context, chr(10)) + 1) ELSE '' END;
@@ -232,6 +250,11 @@ BEGIN
 	END IF;
 	PERFORM pg_tenantsdb.remember(parts);
 
+	IF tag = 'CREATE INDEX' AND current_query() ILIKE '%concurrently%' THEN
+		DELETE FROM pg_tenantsdb.building b WHERE b.pid = pg_backend_pid() RETURNING b.xid INTO began;
+		began := nullif(began::text, pg_current_xact_id()::text)::xid8;
+	END IF;
+
 	IF EXISTS (SELECT FROM unnest(outer_ones) o WHERE o LIKE '%:1') THEN
 		RETURN; -- part of an extension's script
 	END IF;
@@ -248,6 +271,10 @@ BEGIN
 	  LEFT JOIN LATERAL pg_identify_object_as_address(d.classid, d.objid, d.objsubid) a ON true,
 	       coalesce(d.schema_name = 'pg_temp' OR (cardinality(a.object_names) > 1 AND a.object_names[1] = 'pg_temp'), false) t
 	 WHERE NOT d.in_extension;
+
+	IF list = '[]' AND context ~ '^SQL statement "(CREATE TEMP|ALTER) TABLE pg_temp_[0-9]+\.' THEN
+		RETURN; -- REFRESH MATERIALIZED VIEW CONCURRENTLY at its work, which the server does not list
+	END IF;
 
 	IF dropping = 'p' THEN
 		DELETE FROM pg_tenantsdb.dropped WHERE pid = pg_backend_pid() RETURNING objects INTO gone;
@@ -273,7 +300,7 @@ BEGIN
 	END IF;
 
 	INSERT INTO pg_tenantsdb.journal (xid, pid, message, context, ordinal, tag, created, objects, dropped,
-	            sources, temporary, structure, settings, source, at, reverts)
+	            sources, temporary, structure, settings, source, at, reverts, began, seen)
 	SELECT pg_current_xact_id(), pg_backend_pid(), pg_tenantsdb.keep(current_query(), context = '' AND nth = 0),
 	       CASE WHEN context <> '' THEN pg_tenantsdb.keep(context, nth = 0) END, nth, tag,
 	       coalesce(own[2]::bigint < w.inserts, false), list, gone, sources, temps,
@@ -286,7 +313,7 @@ BEGIN
 	         WHERE current_setting(s, true) IS NOT NULL),
 	       CASE WHEN current_setting('tenantsdb.source', true) IN ('api', 'import')
 	            THEN current_setting('tenantsdb.source', true) ELSE 'proxy' END,
-	       clock_timestamp(), 0;
+	       clock_timestamp(), 0, began, pg_current_snapshot();
 	RAISE INFO USING MESSAGE = 'schema changed', ERRCODE = 'TDB01';
 END $$;
 

@@ -134,8 +134,9 @@ REINDEX TABLE CONCURRENTLY billing.invoice;
 VACUUM billing.invoice;
 \endif
 REINDEX TABLE account;
-ANALYZE;
-CLUSTER billing.invoice USING invoice_number;
+ANALYZE billing.invoice;
+ALTER TABLE billing.invoice CLUSTER ON invoice_number;
+CLUSTER billing.invoice;
 CREATE UNIQUE INDEX plan_ident ON billing.plan (code);
 ALTER TABLE billing.plan REPLICA IDENTITY USING INDEX plan_ident;
 ALTER TABLE tenant REPLICA IDENTITY FULL;
@@ -220,10 +221,17 @@ CREATE STATISTICS invoice_related (ndistinct, dependencies, mcv) ON tenant_id, s
 ALTER STATISTICS invoice_related SET STATISTICS 250;
 ALTER STATISTICS invoice_related RENAME TO invoice_correlated;
 ALTER STATISTICS invoice_correlated SET SCHEMA billing;
+\if :single
+\else
 BEGIN;
+\endif
 SET LOCAL search_path = audit;
 CREATE TABLE local_path (id int PRIMARY KEY, entry bigint REFERENCES entry);
+\if :single
+SET LOCAL search_path TO "Reports & More", billing, core, public;
+\else
 COMMIT;
+\endif
 CREATE TABLE after_local (id int);
 DROP TABLE after_local;
 SELECT set_config('search_path', 'billing, core', false);
@@ -345,7 +353,7 @@ EXECUTE prepared_ddl;
 CREATE TABLE billing.typed OF core.money_amount (value NOT NULL, PRIMARY KEY (value));
 CREATE TABLE billing.like_all (LIKE billing.invoice INCLUDING ALL EXCLUDING STATISTICS, extra int);
 CREATE TABLE billing.copied AS TABLE billing.plan WITH NO DATA;
-EXPLAIN (ANALYZE, COSTS off) CREATE TABLE billing.explained AS SELECT id, total, now() AS at FROM billing.invoice;
+CREATE TABLE billing.explained AS SELECT id, total, now() AS at FROM billing.invoice;
 EXPLAIN CREATE TABLE billing.only_explained AS SELECT 1;
 DROP TABLE billing.compressed, billing.copied;
 DROP FUNCTION IF EXISTS billing.no_such_function(int);

@@ -82,7 +82,8 @@ func (w *wheel) turn() {
 // enforcement is the proxy's own end of a statement: cancel requests until the
 // backend obeys, or the end of the session.
 type enforcement struct {
-	obeyed  chan struct{} // closed when the statement ended
+	obeyed  chan struct{} // closed by obey
+	obey    func()        // says that the statement ended; may be called again
 	ended   chan struct{} // closed when no request of ours is on its way
 	timeout time.Duration // the limit that was passed, where it was the time
 }
@@ -95,9 +96,12 @@ func (r *relay) expire(now int64) {
 		return
 	}
 	limit := r.live.QueryTimeout()
-	r.track.stop = timedOut
 	r.track.deadline = 0
 	r.deadline.Store(0)
+	if limit == 0 {
+		return // the limit was lifted since the statement began
+	}
+	r.track.stop = timedOut
 	r.enforce(timeoutFailure("FATAL", r.live, limit), limit)
 }
 
@@ -106,6 +110,7 @@ func (r *relay) expire(now int64) {
 // track.stop, so that the statement's end can't slip between.
 func (r *relay) enforce(f *failure, timeout time.Duration) {
 	e := &enforcement{obeyed: make(chan struct{}), ended: make(chan struct{}), timeout: timeout}
+	e.obey = sync.OnceFunc(func() { close(e.obeyed) })
 	r.enforcing = e
 	go r.cancelUntilObeyed(e, f)
 }
@@ -137,7 +142,7 @@ func (r *relay) endEnforcement() {
 	r.enforcing = nil
 	r.mu.Unlock()
 	if e != nil {
-		close(e.obeyed)
+		e.obey()
 		<-e.ended
 	}
 	r.mu.Lock()

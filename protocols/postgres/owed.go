@@ -118,10 +118,7 @@ func (q *owedQueue) copyEnded() bool {
 	return false
 }
 
-// last is the newest reply owed; the zero reply where there is none.
-func (q *owedQueue) last() reply {
-	if q.n == 0 {
-		return reply{}
-	}
-	return q.ring[(q.head+q.n-1)&(len(q.ring)-1)]
+// syncBehindFront says whether a Sync was sent right behind the front.
+func (q *owedQueue) syncBehindFront() bool {
+	return q.n > 1 && q.ring[(q.head+1)&(len(q.ring)-1)].kind == replySync
 }

@@ -2,12 +2,15 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
@@ -38,8 +41,11 @@ type pool struct {
 	mu     sync.Mutex
 	groups map[poolKey]*group
 	idle   int
-	closed bool
-	resets sync.WaitGroup
+	// forgotten says since when backends of a workspace may be kept; needed
+	// while there are older ones, which is maxAge.
+	forgotten map[int64]time.Time
+	closed    bool
+	resets    sync.WaitGroup
 }
 
 // group is the backends of one key. returned is signalled, without blocking,
@@ -50,7 +56,9 @@ type group struct {
 	returned  chan struct{}
 }
 
-func newPool() *pool { return &pool{groups: make(map[poolKey]*group)} }
+func newPool() *pool {
+	return &pool{groups: make(map[poolKey]*group), forgotten: make(map[int64]time.Time)}
+}
 
 func keyOf(route workspace.Route, params map[string]string) poolKey {
 	names := make([]string, 0, len(params))
@@ -87,7 +95,7 @@ func (p *pool) take(ctx context.Context, key poolKey, route workspace.Route, par
 		}
 	}
 	b, err := dial(ctx, route, params)
-	if err != nil && p.evict() {
+	if isFull(err) && p.evict() {
 		// The server may be full of our own idle connections.
 		b, err = dial(ctx, route, params)
 	}
@@ -124,6 +132,12 @@ func (p *pool) awaited(key poolKey) <-chan struct{} {
 	return nil
 }
 
+// isFull says whether the server refused a connection for want of a slot.
+func isFull(err error) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == codeTooManyConnections
+}
+
 // give resets b in the background and keeps it for the next session.
 func (p *pool) give(key poolKey, b *backend, status byte) {
 	p.mu.Lock()
@@ -140,15 +154,15 @@ func (p *pool) give(key poolKey, b *backend, status byte) {
 	g.resetting++
 	p.resets.Add(1)
 	p.mu.Unlock()
-	go p.resetAndKeep(g, b, status)
+	go p.resetAndKeep(key, g, b, status)
 }
 
-func (p *pool) resetAndKeep(g *group, b *backend, status byte) {
+func (p *pool) resetAndKeep(key poolKey, g *group, b *backend, status byte) {
 	defer p.resets.Done()
 	err := b.reset(status)
 	p.mu.Lock()
 	g.resetting--
-	keep := err == nil && !p.closed && len(g.idle) < maxIdlePerKey && p.idle < maxIdle
+	keep := err == nil && !p.closed && b.born.After(p.forgotten[key.workspaceID]) && len(g.idle) < maxIdlePerKey && p.idle < maxIdle
 	if keep {
 		b.idleSince = time.Now()
 		g.idle = append(g.idle, b)
@@ -209,13 +223,20 @@ func (p *pool) closeWhere(match func(poolKey, *backend) bool) {
 	}
 }
 
-// forget closes a workspace's warm backends.
+// forget closes a workspace's warm backends, and those in use when they come
+// back.
 func (p *pool) forget(workspaceID int64) {
+	p.mu.Lock()
+	p.forgotten[workspaceID] = time.Now()
+	p.mu.Unlock()
 	p.closeWhere(func(k poolKey, _ *backend) bool { return k.workspaceID == workspaceID })
 }
 
 // retire closes what is old or was idle too long.
 func (p *pool) retire(now time.Time) {
+	p.mu.Lock()
+	maps.DeleteFunc(p.forgotten, func(_ int64, at time.Time) bool { return now.Sub(at) > maxAge })
+	p.mu.Unlock()
 	p.closeWhere(func(_ poolKey, b *backend) bool {
 		return now.Sub(b.born) > maxAge || now.Sub(b.idleSince) > maxIdleTime
 	})

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,21 +70,47 @@ func (r *relay) Run(ctx context.Context) error {
 	backendDone := make(chan struct{})
 	go func() {
 		defer close(backendDone)
-		r.end(r.pumpBackend(ctx))
+		r.end(r.contained(func() error { return r.pumpBackend(ctx) }))
 		r.unblockFrontend()
+		r.unblockWrite()
 	}()
-	err := r.pumpFrontend()
+	err := r.contained(r.pumpFrontend)
 	r.end(err)
 	r.leave(err)
 	<-backendDone
 	r.protocol.wheel.remove(r)
+	r.stopClock()
 	r.endEnforcement()
 	cause := r.dispose()
 	r.lastWords(cause)
+	if b, ok := errors.AsType[*bug](cause); ok {
+		panic(b)
+	}
 	if errors.Is(cause, errGoodbye) || errors.Is(cause, io.EOF) {
 		return nil
 	}
 	return cause
+}
+
+// bug is a panic on its way through Run, which cleans up first.
+type bug struct {
+	value any
+	stack []byte
+}
+
+func (b *bug) Error() string { return fmt.Sprintf("panic: %v\n%s", b.value, b.stack) }
+
+// contained makes a panic in one direction the end of this session only.
+func (r *relay) contained(pump func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.track.lost = true
+			err = &bug{p, debug.Stack()}
+		}
+	}()
+	return pump()
 }
 
 // end keeps the first cause; what follows is its consequence.
@@ -104,6 +131,17 @@ func (r *relay) unblockFrontend() {
 	_ = r.front.SetReadDeadline(past)
 }
 
+// unblockWrite makes a write to a backend that no longer reads return: with
+// nobody to read its replies it never would.
+func (r *relay) unblockWrite() { _ = r.back.conn.SetWriteDeadline(past) }
+
+// stopClock keeps the wheel from ending a statement of a session that ended.
+func (r *relay) stopClock() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.track.deadline = 0
+}
+
 // leave lets the backend's direction finish: at once where nothing is owed,
 // else with the last reply. A backend that can't be written may still have
 // last words to read.
@@ -111,11 +149,14 @@ func (r *relay) leave(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.leaving = true
-	if _, lost := errors.AsType[*backendWriteError](err); lost {
-		_ = r.back.conn.SetReadDeadline(time.Now().Add(lastWordsTimeout))
+	if _, failed := errors.AsType[*backendWriteError](err); failed {
+		r.track.lost = true // a part of a frame may have been written
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = r.back.conn.SetReadDeadline(time.Now().Add(lastWordsTimeout))
+		}
 		return
 	}
-	if r.track.owed.n == 0 || !isGoodbye(err) {
+	if r.track.owed.n == 0 || !isGoodbye(err) || !r.track.finishes() {
 		_ = r.back.conn.SetReadDeadline(past)
 	}
 }
@@ -149,10 +190,7 @@ func (r *relay) forwardFrontend() error {
 		b := r.fromFrontend.Bytes()
 		now := r.protocol.wheel.now()
 		timeout := r.live.QueryTimeout()
-		r.mu.Lock()
-		s, err := r.track.scanFrontend(b, r.tracked, now, timeout)
-		r.deadline.Store(r.track.deadline)
-		r.mu.Unlock()
+		s, err := r.scanFrontend(b, now, timeout)
 		if s.pass > 0 {
 			r.in.Add(int64(s.pass))
 			if _, err := r.back.conn.Write(b[:s.pass]); err != nil {
@@ -179,9 +217,34 @@ func (r *relay) forwardFrontend() error {
 			if err := r.fromFrontend.Hold(s.need, maxStatement); err != nil {
 				return fmt.Errorf("hold frontend frame: %w", err)
 			}
-			return nil
+			return r.flush()
 		}
 	}
+}
+
+// flushMessage makes the server send what it has.
+var flushMessage = encode(nil, &pgproto3.Flush{})
+
+// flush asks for the replies to a client's unsynced Executes: without them a
+// statement that has ended could not be told from one that takes too long.
+func (r *relay) flush() error {
+	if !r.track.unflushed || r.track.frontPass > 0 {
+		return nil // both change in this direction only
+	}
+	r.track.unflushed = false
+	if _, err := r.back.conn.Write(flushMessage); err != nil {
+		return &backendWriteError{err}
+	}
+	return nil
+}
+
+// scanFrontend is track's, under the lock.
+func (r *relay) scanFrontend(b []byte, now int64, timeout time.Duration) (step, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, err := r.track.scanFrontend(b, r.tracked, now, timeout)
+	r.deadline.Store(r.track.deadline)
+	return s, err
 }
 
 // awaitRoom waits until the client's pipeline has room; false when the relay
@@ -251,11 +314,7 @@ func (r *relay) forwardBackend(ctx context.Context) error {
 		b := r.fromBackend.Bytes()
 		now := r.protocol.wheel.now()
 		timeout, maxRows := r.live.QueryTimeout(), r.live.MaxRows()
-		r.mu.Lock()
-		s, err := r.track.scanBackend(b, maxRows, now, timeout)
-		r.deadline.Store(r.track.deadline)
-		r.room.Signal()
-		r.mu.Unlock()
+		s, err := r.scanBackend(b, maxRows, now, timeout)
 		if s.pass > 0 {
 			r.out.Add(int64(s.pass))
 			if _, err := r.front.Write(b[:s.pass]); err != nil {
@@ -276,6 +335,8 @@ func (r *relay) forwardBackend(ctx context.Context) error {
 			return r.atBoundary()
 		case record:
 			r.record(ctx)
+		case renew:
+			r.renew()
 		case awaitReady:
 			r.endEnforcement()
 		case limitRows:
@@ -298,12 +359,25 @@ func (r *relay) forwardBackend(ctx context.Context) error {
 	}
 }
 
+// scanBackend is track's, under the lock.
+func (r *relay) scanBackend(b []byte, maxRows, now int64, timeout time.Duration) (step, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, err := r.track.scanBackend(b, maxRows, now, timeout)
+	r.deadline.Store(r.track.deadline)
+	if r.track.obeyed && r.enforcing != nil {
+		r.enforcing.obey()
+	}
+	r.room.Signal()
+	return s, err
+}
+
 // atBoundary ends the backend's direction where nothing is owed and the
 // session is to end.
 func (r *relay) atBoundary() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if (r.leaving || r.stopped != 0) && r.track.owed.n == 0 {
+	if (r.leaving || r.stopped != 0) && r.track.owed.n == 0 || r.leaving && !r.track.finishes() {
 		return os.ErrDeadlineExceeded
 	}
 	return nil
@@ -348,6 +422,15 @@ func (r *relay) record(ctx context.Context) {
 	r.track.settled = true
 }
 
+// renew lets the next sessions start with what ALTER ROLE or ALTER DATABASE
+// has set, which no reset of a warm backend gives them.
+func (r *relay) renew() {
+	r.protocol.pool.forget(r.live.ID)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.track.defaults = false
+}
+
 // Stop makes Run end.
 func (r *relay) Stop(reason protocols.Reason) {
 	r.mu.Lock()
@@ -365,6 +448,7 @@ func (r *relay) Stop(reason protocols.Reason) {
 // interrupt makes both directions return from what they wait for.
 func (r *relay) interrupt() {
 	r.unblockFrontend()
+	r.unblockWrite()
 	_ = r.back.conn.SetReadDeadline(past)
 	_ = r.front.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
 }
@@ -375,7 +459,7 @@ func (r *relay) dispose() error {
 	r.mu.Lock()
 	r.ended = true
 	reusable := r.track.reusable() && (r.stopped == 0 || r.stopped == protocols.Draining) && len(r.fromBackend.Bytes()) == 0
-	status, defaults := r.track.status, r.track.defaults
+	status := r.track.status
 	cause := r.cause
 	if r.stopped != 0 && !isGoodbye(cause) {
 		cause = reasonFailure(r.stopped, r.live)
@@ -383,10 +467,7 @@ func (r *relay) dispose() error {
 	r.mu.Unlock()
 	r.fromFrontend.Release()
 	r.fromBackend.Release()
-	if defaults {
-		r.protocol.pool.forget(r.live.ID)
-	}
-	if reusable && !defaults && r.back.conn.SetDeadline(time.Time{}) == nil {
+	if reusable && r.back.conn.SetDeadline(time.Time{}) == nil {
 		r.protocol.pool.give(r.poolKey, r.back, status)
 	} else {
 		r.back.close()
@@ -402,7 +483,7 @@ func (r *relay) lastWords(cause error) {
 	} else if !errors.As(cause, &f) {
 		return
 	}
-	if r.track.backPass > 0 {
+	if r.track.backPass > 0 && !r.track.swallow {
 		return // within a frame nothing can be said
 	}
 	_ = r.front.SetWriteDeadline(time.Now().Add(lastWordsTimeout))

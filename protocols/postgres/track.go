@@ -52,11 +52,14 @@ type track struct {
 	settled  bool // the relay did what the last verdict asked for; the frame may pass
 	last     byte // type of the last backend frame
 	defaults bool // the session may have changed what new sessions start with
-	lost     bool // the replies did not match what is owed: never reuse this backend
+	lost     bool // what is owed is not known exactly: never reuse this backend, nor wait for it
 	obeyed   bool // the statement that the proxy ends has ended
 
 	unsynced bool // extended messages went without a Sync: a transaction may be open
-	skipping bool // after an error the backend skips everything up to a Sync that was not sent yet
+	// unflushed says that the backend may keep the replies to Executes back,
+	// since neither Sync nor Flush came behind them.
+	unflushed bool
+	skipping  bool // after an error the backend skips everything up to a Sync that was not sent yet
 
 	frontPass int  // body bytes of a frontend frame still to pass unread
 	backPass  int  // body bytes of a backend frame still to pass unread
@@ -77,6 +80,7 @@ const (
 	swallowed                 // backend: drop size bytes
 	limitRows                 // backend: say that the row limit is reached, then drop size bytes
 	rewrite                   // backend: say that the timeout is reached, then drop size bytes
+	renew                     // backend: new sessions start differently now, let no warm one stand in for them
 	awaitReady                // backend: let cancel requests arrive before this ReadyForQuery passes
 )
 
@@ -145,9 +149,10 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 			}
 			bound := t.lastBoundOK && t.lastBound == portal
 			t.lastBoundOK = t.lastBoundOK && !bound
+			t.unflushed = true
 			t.owe(reply{kind: replyExecute, portal: portal, bound: bound}, now, timeout)
 		case 'S':
-			t.unsynced, t.skipping = false, false
+			t.unsynced, t.unflushed, t.skipping = false, false, false
 			t.owe(reply{kind: replySync}, now, timeout)
 		case 'F':
 			t.owe(reply{kind: replyFunction, unsynced: t.unsynced}, now, timeout)
@@ -159,7 +164,9 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 			t.rearm(now, timeout)
 		case 'D', 'C':
 			t.unsynced = true
-		case 'H', 'd':
+		case 'H':
+			t.unflushed = false
+		case 'd':
 		case 'X':
 			return step{pass: pos, act: terminate}, nil
 		default:
@@ -290,6 +297,8 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 				act = awaitReady
 			case t.changed == pending && rest[headerLen] == 'I' && !t.settled:
 				act = record
+			case t.defaults && rest[headerLen] == 'I':
+				act = renew
 			default:
 				t.ready(rest[headerLen], now, timeout)
 			}
@@ -465,6 +474,11 @@ func (t *track) endCopy() {
 // failed drops what an error voids: in the extended protocol everything up to
 // the next Sync; a Query is still owed its ReadyForQuery.
 func (t *track) failed() {
+	if t.copying && t.owed.syncBehindFront() {
+		// Were the Syncs skipped as copy data, or did the copy fail before
+		// they were read? What is owed from here on is a guess.
+		t.lost = true
+	}
 	t.endCopy()
 	switch front := t.owed.front(); {
 	case front.kind == replyExecute, front.kind == 0 && t.unsynced:
@@ -513,8 +527,6 @@ func (t *track) reusable() bool {
 	return t.idle() && !t.lost && !t.unsynced && t.stop == running
 }
 
-// awaitsClient says that the backend sends nothing more before the client does:
-// within a frame or a copy, or where it keeps replies back until a Sync.
-func (t *track) awaitsClient() bool {
-	return t.frontPass > 0 || t.copyIn || t.owed.last().kind == replyExecute
-}
+// finishes says whether what is owed comes without another word from the
+// client. It does not within a frame or a copy.
+func (t *track) finishes() bool { return t.frontPass == 0 && !t.copyIn && !t.lost }

@@ -74,8 +74,8 @@ CREATE TABLE IF NOT EXISTS pg_tenantsdb.building (
 -- can write settings, so it is sealed. Its parts: 1 the message's time, 2 the
 -- top-level commands that ended, 3 the hash of the last context and 4 how many
 -- commands ended in it, 5 the commands that run, innermost last, each as
--- writes:inserts:extension, 6 what the innermost one dropped (t temporary
--- objects only, p others too), 7 the seal.
+-- writes:inserts:extension:broken, 6 what the innermost one dropped (t temporary
+-- and broken objects only, p others too), 7 the seal.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.seal(parts text[]) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -120,6 +120,22 @@ BEGIN
 	              3456,3501,3541,3576,3596,3600,3601,3602,3603,3764,6104,6106,6237}'::oid[]) c, pg_stat_get_xact_tuples_inserted(c) i;
 END $$;
 
+-- broken lists the indexes that a failed or cancelled CREATE INDEX or REINDEX
+-- CONCURRENTLY left behind. The failure made no record and no dump has them, so
+-- what becomes of them makes no record either. One that another session is
+-- still building, with its lock on the table, is none.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.broken() RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+	RETURN (SELECT string_agg(i.indexrelid::text, '.')
+	          FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+	         WHERE NOT i.indisvalid AND c.relkind = 'i'
+	           AND NOT EXISTS (SELECT FROM pg_locks l
+	                            WHERE l.relation = i.indrelid AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+	                              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+	                              AND l.pid <> pg_backend_pid()));
+END $$;
+
 CREATE OR REPLACE FUNCTION pg_tenantsdb.on_start() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -127,7 +143,8 @@ DECLARE
 	w     record := pg_tenantsdb.writes();
 BEGIN
 	parts[5] := concat_ws(',', nullif(parts[5], ''), concat_ws(':', w.total, w.inserts,
-	            (tg_tag IN ('CREATE EXTENSION', 'ALTER EXTENSION'))::int));
+	            (tg_tag IN ('CREATE EXTENSION', 'ALTER EXTENSION'))::int,
+	            CASE WHEN tg_tag = 'DROP INDEX' THEN pg_tenantsdb.broken() END));
 	parts[6] := '';
 	PERFORM pg_tenantsdb.remember(parts);
 	IF tg_tag = 'CREATE INDEX' AND current_query() ILIKE '%concurrently%' THEN
@@ -139,9 +156,10 @@ END $$;
 CREATE OR REPLACE FUNCTION pg_tenantsdb.on_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
 DECLARE
-	parts text[] := pg_tenantsdb.state();
-	list  jsonb;
-	kept  boolean;
+	parts  text[] := pg_tenantsdb.state();
+	broken text[] := string_to_array(split_part(split_part(parts[5], ',', -1), ':', 4), '.');
+	list   jsonb;
+	kept   boolean;
 BEGIN
 	SELECT coalesce(jsonb_agg(jsonb_build_object(
 	         'tag', '', 'type', d.object_type, 'schema', d.schema_name, 'identity', d.object_identity,
@@ -149,7 +167,8 @@ BEGIN
 	       bool_or(NOT t)
 	  INTO list, kept
 	  FROM pg_event_trigger_dropped_objects() d,
-	       coalesce(d.is_temporary OR (cardinality(d.address_names) > 1 AND d.address_names[1] = 'pg_temp'), false) t
+	       coalesce(d.is_temporary OR (cardinality(d.address_names) > 1 AND d.address_names[1] = 'pg_temp')
+	             OR (d.classid = 1259 AND d.objid::text = ANY (broken)), false) t
 	 WHERE d.original;
 	parts[6] := CASE WHEN kept THEN 'p' WHEN list <> '[]' THEN 't' ELSE '' END;
 	IF kept THEN
@@ -269,7 +288,8 @@ BEGIN
 	  INTO list, kept, creates, made, is_data
 	  FROM pg_event_trigger_ddl_commands() WITH ORDINALITY d
 	  LEFT JOIN LATERAL pg_identify_object_as_address(d.classid, d.objid, d.objsubid) a ON true,
-	       coalesce(d.schema_name = 'pg_temp' OR (cardinality(a.object_names) > 1 AND a.object_names[1] = 'pg_temp'), false) t
+	       coalesce(d.schema_name = 'pg_temp' OR (cardinality(a.object_names) > 1 AND a.object_names[1] = 'pg_temp')
+	             OR (d.object_type = 'index' AND d.objid::text = ANY (string_to_array(pg_tenantsdb.broken(), '.'))), false) t
 	 WHERE NOT d.in_extension;
 
 	IF list = '[]' AND context ~ '^SQL statement "(CREATE TEMP|ALTER) TABLE pg_temp_[0-9]+\.' THEN

@@ -12,6 +12,7 @@ import (
 // ready.
 type registry struct {
 	mu         sync.Mutex
+	draining   bool
 	workspaces map[int64]map[*slot]struct{}
 }
 
@@ -29,12 +30,12 @@ type slot struct {
 
 // take counts and registers a session in one critical section, or says why
 // not. The slot's release must be deferred.
-func (g *registry) take(live *workspace.Live, draining bool) (*slot, protocols.Reason) {
-	if draining {
-		return nil, protocols.Draining
-	}
+func (g *registry) take(live *workspace.Live) (*slot, protocols.Reason) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.draining {
+		return nil, protocols.Draining
+	}
 	taken := g.workspaces[live.ID]
 	if limit := live.MaxConnections(); limit > 0 && int64(len(taken)) >= limit {
 		return nil, protocols.Full
@@ -92,8 +93,11 @@ func (g *registry) closeWorkspace(ctx context.Context, id int64) {
 	}
 }
 
-// stopAll stops every session.
+// stopAll stops every session, those of the future too.
 func (g *registry) stopAll(reason protocols.Reason) {
+	g.mu.Lock()
+	g.draining = true
+	g.mu.Unlock()
 	g.stop(reason, func(int64) bool { return true })
 }
 
@@ -107,7 +111,9 @@ func (g *registry) stop(reason protocols.Reason, match func(workspaceID int64) b
 		}
 		for s := range taken {
 			slots = append(slots, s)
-			s.stopped = reason
+			if reason != protocols.Draining || s.stopped == 0 {
+				s.stopped = reason
+			}
 			if s.relay != nil {
 				relays = append(relays, s.relay)
 			}

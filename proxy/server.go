@@ -15,9 +15,8 @@ import (
 )
 
 const (
-	// handshakeTimeout is the one deadline over startup, TLS, authentication
-	// and the connection to the backend.
-	handshakeTimeout = 10 * time.Second
+	// defaultHandshakeTimeout is what a Server without one of its own gives.
+	defaultHandshakeTimeout = 10 * time.Second
 	// maxHandshakes bounds the connections that are not authenticated, all
 	// together and from one address, and with them the memory that strangers
 	// can hold.
@@ -27,6 +26,10 @@ const (
 
 // Server is the proxy's sockets and sessions.
 type Server struct {
+	// HandshakeTimeout is the one deadline over startup, TLS, authentication
+	// and the connection to the backend; set before Serve. 0 means ten seconds.
+	HandshakeTimeout time.Duration
+
 	log      *slog.Logger
 	metrics  *Metrics
 	sessions registry
@@ -57,9 +60,9 @@ func New(log *slog.Logger, metrics *Metrics) *Server {
 // Serve accepts protocol's connections on l until the server shuts down; name
 // is the protocol's in logs and metrics. It returns nil after a shutdown.
 func (s *Server) Serve(l net.Listener, name string, protocol protocols.Protocol) error {
-	s.mu.Lock()
-	s.open = append(s.open, listener{l, protocol})
-	s.mu.Unlock()
+	if !s.listen(l, protocol) {
+		return l.Close()
+	}
 	for {
 		conn, err := accept(s.ctx, l)
 		if err != nil {
@@ -69,9 +72,35 @@ func (s *Server) Serve(l net.Listener, name string, protocol protocols.Protocol)
 			return fmt.Errorf("accept on %s: %w", l.Addr(), err)
 		}
 		s.metrics.accepted(name)
-		s.serving.Add(1)
+		if !s.begin() {
+			conn.Close()
+			continue
+		}
 		go s.serve(conn, name, protocol)
 	}
+}
+
+// listen adds a listener to those that Shutdown closes; false after Shutdown.
+func (s *Server) listen(l net.Listener, protocol protocols.Protocol) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining.Load() {
+		return false
+	}
+	s.open = append(s.open, listener{l, protocol})
+	return true
+}
+
+// begin counts a connection among those that Shutdown waits for; false after
+// Shutdown, which may not be waiting any more.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining.Load() {
+		return false
+	}
+	s.serving.Add(1)
+	return true
 }
 
 // serve is the way of one connection.
@@ -85,12 +114,19 @@ func (s *Server) serve(conn net.Conn, name string, protocol protocols.Protocol) 
 		return
 	}
 	defer leave()
-	ctx, done := context.WithTimeout(s.ctx, handshakeTimeout)
+	timeout := s.HandshakeTimeout
+	if timeout == 0 {
+		timeout = defaultHandshakeTimeout
+	}
+	ctx, done := context.WithTimeout(s.ctx, timeout)
 	defer done()
-	if err := conn.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		s.metrics.failed(name, "handshake")
 		return
 	}
+	// A handshake that waits for its client ends with the server's patience.
+	uncut := context.AfterFunc(s.ctx, func() { conn.Close() })
+	defer uncut()
 
 	session, err := protocol.Handshake(ctx, conn)
 	if err != nil {
@@ -98,7 +134,7 @@ func (s *Server) serve(conn net.Conn, name string, protocol protocols.Protocol) 
 		return
 	}
 	live := session.Route().Live
-	held, reason := s.sessions.take(live, s.draining.Load())
+	held, reason := s.sessions.take(live)
 	if reason != 0 {
 		session.Refuse(reason)
 		s.metrics.refused(name, reason)
@@ -112,6 +148,7 @@ func (s *Server) serve(conn net.Conn, name string, protocol protocols.Protocol) 
 		s.log.Warn("session not connected", "protocol", name, "workspace", live.Name, "client", conn.RemoteAddr().String(), "error", err)
 		return
 	}
+	uncut()
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		s.metrics.failed(name, "connect")
 		relay.Stop(protocols.Draining)
@@ -171,8 +208,8 @@ func (s *Server) CloseWorkspace(ctx context.Context, workspaceID int64) {
 // Shutdown closes the listeners, refuses new sessions, and ends the open ones
 // after the statement at hand; those that are left when ctx ends are cut off.
 func (s *Server) Shutdown(ctx context.Context) error {
-	s.draining.Store(true)
 	s.mu.Lock()
+	s.draining.Store(true)
 	for _, l := range s.open {
 		l.socket.Close()
 	}

@@ -100,9 +100,9 @@ func refused(entry workspace.Entry, err error) error {
 func noteRevert(ctx context.Context, tx pgx.Tx, entry workspace.Entry) error {
 	_, err := tx.Exec(ctx, `
 		INSERT INTO pg_tenantsdb.journal (xid, pid, message, ordinal, tag, created, objects, dropped, sources,
-		            temporary, settings, source, at, reverts)
+		            temporary, settings, source, at, reverts, seen)
 		SELECT pg_current_xact_id(), pg_backend_pid(), pg_tenantsdb.keep($1, true), 0, 'REVERT', false, '[]', '[]', '[]',
-		       '{}', '{}', 'api', clock_timestamp(), $2`, entry.Reverse, entry.ID)
+		       '{}', '{}', 'api', clock_timestamp(), $2, pg_current_snapshot()`, entry.Reverse, entry.ID)
 	if err != nil {
 		return fmt.Errorf("note revert of DDL %d: %w", entry.ID, err)
 	}

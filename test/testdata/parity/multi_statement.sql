@@ -1,0 +1,50 @@
+SELECT 1 AS one\; SELECT 2 AS two, 'x'\; SELECT;
+
+CREATE TABLE m (id int PRIMARY KEY)\; INSERT INTO m VALUES (1)\; SELECT * FROM m;
+
+INSERT INTO m VALUES (2)\; INSERT INTO m VALUES (1)\; INSERT INTO m VALUES (3);
+
+SELECT * FROM m ORDER BY id;
+
+BEGIN\; INSERT INTO m VALUES (4)\; COMMIT\; SELECT count(*) FROM m;
+
+BEGIN\; INSERT INTO m VALUES (5)\; SELECT 1 / 0\; COMMIT;
+
+SELECT 'in a failed transaction';
+
+ROLLBACK;
+
+INSERT INTO m VALUES (6)\; COMMIT\; INSERT INTO m VALUES (7)\; SELECT 1 / 0;
+
+SELECT * FROM m ORDER BY id;
+
+CREATE TABLE a (id int)\; CREATE TABLE b (id int REFERENCES nowhere)\; CREATE TABLE c (id int);
+
+SELECT * FROM a;
+
+CREATE TABLE a (id int)\; ALTER TABLE a ADD v text\; CREATE INDEX a_v ON a (v)\; DROP INDEX a_v\; COMMENT ON TABLE a IS ';';
+
+SELECT 1\;\;\; SELECT 2\;;
+
+SELECT 1\; SYNTAX ERROR\; SELECT 2;
+
+SET work_mem = '2MB'\; SHOW work_mem\; RESET work_mem\; SHOW work_mem;
+
+SELECT ';' AS semicolon, $$;$$ AS dollar\; /* ; */ SELECT 2 -- ;
+;
+
+VACUUM m\; SELECT 1;
+
+CREATE INDEX CONCURRENTLY m_i ON m (id)\; SELECT 1;
+
+SAVEPOINT s\; SELECT 1;
+
+BEGIN\; SAVEPOINT s\; INSERT INTO m VALUES (8)\; ROLLBACK TO s\; RELEASE s\; COMMIT;
+
+SELECT max(id) FROM m;
+
+DECLARE k CURSOR FOR SELECT * FROM m ORDER BY id\; FETCH 2 k\; CLOSE k;
+
+DO $$ BEGIN RAISE NOTICE 'one'; END $$\; DO $$ BEGIN RAISE NOTICE 'two'; END $$;
+
+DELETE FROM m WHERE id = 1\; UPDATE m SET id = id + 100\; SELECT * FROM m ORDER BY id;

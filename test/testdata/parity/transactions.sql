@@ -1,0 +1,169 @@
+CREATE TABLE t (id int PRIMARY KEY, v text);
+
+BEGIN;
+
+INSERT INTO t VALUES (1, 'a') RETURNING id, v;
+
+SELECT * FROM t;
+
+COMMIT;
+
+BEGIN;
+
+INSERT INTO t VALUES (2, 'b');
+
+ROLLBACK;
+
+SELECT count(*) FROM t;
+
+BEGIN;
+
+INSERT INTO t VALUES (1, 'duplicate');
+
+SELECT 1;
+
+SELECT syntax error here;
+
+COMMIT;
+
+COMMIT;
+
+ROLLBACK;
+
+BEGIN;
+
+BEGIN;
+
+END;
+
+START TRANSACTION ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE;
+
+SHOW transaction_isolation;
+
+SHOW transaction_read_only;
+
+INSERT INTO t VALUES (3, 'c');
+
+ROLLBACK;
+
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+
+SELECT * FROM t;
+
+SET TRANSACTION ISOLATION LEVEL SERIALIZABLE;
+
+COMMIT;
+
+BEGIN READ ONLY;
+
+CREATE TABLE not_now (id int);
+
+ROLLBACK;
+
+BEGIN;
+
+CREATE TABLE rolled_back (id int);
+
+ALTER TABLE t ADD COLUMN extra int DEFAULT 7;
+
+SELECT * FROM t;
+
+ROLLBACK;
+
+SELECT * FROM t;
+
+SELECT * FROM rolled_back;
+
+BEGIN;
+
+CREATE TABLE committed (id int);
+
+CREATE INDEX committed_idx ON committed (id);
+
+COMMIT AND CHAIN;
+
+INSERT INTO committed VALUES (1);
+
+ROLLBACK AND CHAIN;
+
+SELECT * FROM committed;
+
+ABORT;
+
+BEGIN;
+
+DROP TABLE committed;
+
+CREATE TABLE committed (other text);
+
+COMMIT WORK;
+
+TABLE committed;
+
+BEGIN;
+
+TRUNCATE t;
+
+SELECT count(*) FROM t;
+
+ROLLBACK;
+
+SELECT count(*) FROM t;
+
+SET default_transaction_read_only = on;
+
+CREATE TABLE not_now (id int);
+
+INSERT INTO t VALUES (9, 'x');
+
+RESET default_transaction_read_only;
+
+BEGIN;
+
+SET CONSTRAINTS ALL DEFERRED;
+
+CREATE TABLE d (id int PRIMARY KEY, up int REFERENCES d DEFERRABLE INITIALLY DEFERRED);
+
+INSERT INTO d VALUES (1, 2);
+
+COMMIT;
+
+SELECT * FROM d;
+
+BEGIN;
+
+CREATE TABLE d (id int PRIMARY KEY, up int REFERENCES d DEFERRABLE INITIALLY DEFERRED);
+
+INSERT INTO d VALUES (1, 2);
+
+INSERT INTO d VALUES (2, 1);
+
+COMMIT;
+
+SELECT * FROM d ORDER BY id;
+
+PREPARE TRANSACTION 'nope';
+
+BEGIN;
+
+VACUUM t;
+
+ROLLBACK;
+
+BEGIN;
+
+CREATE INDEX CONCURRENTLY t_v ON t (v);
+
+ROLLBACK;
+
+CREATE INDEX CONCURRENTLY t_v ON t (v);
+
+DROP INDEX CONCURRENTLY t_v;
+
+REINDEX TABLE CONCURRENTLY t;
+
+VACUUM (ANALYZE) t;
+
+ALTER TABLE t CLUSTER ON t_pkey;
+
+CLUSTER t;

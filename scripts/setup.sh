@@ -26,6 +26,7 @@ for_run() {
 	[ -f /usr/include/stdlib.h ] || [ "$(uname -s)" != Linux ] || need libc6-dev
 	has_postgres || need postgresql
 	has psql || need postgresql-client
+	has curl || need curl
 }
 
 for_test() {

@@ -27,6 +27,10 @@ type Config struct {
 	// RecordEvery is how often all queues are brought up to date and unfinished
 	// work is taken up again. 0: 30 s.
 	RecordEvery time.Duration
+
+	// RestoreEvery is how often servers that forget roles are asked whether
+	// they have been started again. 0: 1 s.
+	RestoreEvery time.Duration
 }
 
 // Public is where clients reach a listener, as connection strings show it.

@@ -16,6 +16,8 @@ type directory struct {
 	byID     map[int64]*held
 	byName   map[nameKey]*held
 	byLogin  map[loginKey]*held
+
+	byPassword map[[sha256.Size]byte]*heldProject // by the hash of the proxy password
 }
 
 // heldProject never changes.
@@ -54,6 +56,8 @@ func newDirectory() *directory {
 		byID:     map[int64]*held{},
 		byName:   map[nameKey]*held{},
 		byLogin:  map[loginKey]*held{},
+
+		byPassword: map[[sha256.Size]byte]*heldProject{},
 	}
 }
 
@@ -61,12 +65,16 @@ func (d *directory) addProject(p *heldProject) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.projects[p.ID] = p
+	d.byPassword[sha256.Sum256([]byte(p.password))] = p
 }
 
 // removeProject forgets the project and its keys.
 func (d *directory) removeProject(id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if p := d.projects[id]; p != nil {
+		delete(d.byPassword, sha256.Sum256([]byte(p.password)))
+	}
 	delete(d.projects, id)
 	for hash, k := range d.keys {
 		if k.ProjectID == id {
@@ -223,4 +231,42 @@ func (d *directory) route(t DatabaseType, user, database string) (project *heldP
 		h = nil
 	}
 	return project, h
+}
+
+// routeByPassword finds where a login without a database leads: its password
+// decides the project, its user names a workspace of that type there, or, as
+// anyWorkspace, the only one of that type. Nil where it leads nowhere. The
+// password is found by its hash, as keys are.
+func (d *directory) routeByPassword(t DatabaseType, user, password string) (*heldProject, *held) {
+	hash := sha256.Sum256([]byte(password))
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	project := d.byPassword[hash]
+	if project == nil {
+		return nil, nil
+	}
+	h := d.byName[nameKey{project.ID, user}]
+	if (h == nil || h.w.Type != t) && (user == anyWorkspace || user == "") {
+		h = d.only(t, project.ID)
+	}
+	if h == nil || h.w.Type != t || h.w.State != Ready || h.server == nil {
+		return nil, nil
+	}
+	return project, h
+}
+
+// only is the project's one workspace of that type, nil where there is none or
+// more; mu is held.
+func (d *directory) only(t DatabaseType, project string) *held {
+	var found *held
+	for _, h := range d.byID {
+		if h.w.ProjectID != project || h.w.Type != t || h.w.State != Ready {
+			continue
+		}
+		if found != nil {
+			return nil
+		}
+		found = h
+	}
+	return found
 }

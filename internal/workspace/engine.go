@@ -7,6 +7,16 @@ type Target struct {
 	Database string
 	Role     string
 	Password string // of Role
+
+	// Client is how the workspace's own clients log in at the proxy, for
+	// engines that run queries through it.
+	Client ClientLogin
+}
+
+// ClientLogin is a login at the proxy.
+type ClientLogin struct {
+	User     string
+	Password string
 }
 
 // Limits bound one query sent through the API. 0 means no limit.
@@ -49,6 +59,28 @@ type Engine interface {
 	// Revert runs e.Reverse as the workspace's role, all or nothing, and leaves
 	// in the journal, in the same transaction, a Change whose Reverts is e.ID.
 	Revert(ctx context.Context, t Target, e Entry) error
+}
+
+// Numbered is an Engine whose databases can't be named: they are the numbers
+// from 1 to Databases-1, and number 0 is nobody's. A Target's Database is such a
+// number in decimal digits.
+type Numbered interface {
+	Databases(ctx context.Context) (int, error)
+}
+
+// Restorer is an Engine whose server forgets roles when it is started again.
+type Restorer interface {
+	// Restore makes the roles again if the server has been started since the
+	// last call; where it has not, it costs next to nothing. current is the
+	// workspaces that should have their roles; it is asked while none can be
+	// dropped, so that a role that is being removed does not come back.
+	Restore(ctx context.Context, current func() []Target) error
+}
+
+// KeySpace is an Engine of keys and values.
+type KeySpace interface {
+	// Keys looks at a bounded number of keys, never at values.
+	Keys(ctx context.Context, t Target) (Keys, error)
 }
 
 // Sessions are the open sessions of the proxy.

@@ -86,14 +86,14 @@ func (s *Service) reserve(ctx context.Context, v *server, w Workspace) (*held, e
 	if err := v.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", v.label(), err)
 	}
-	database, err := s.freeDatabase(ctx, v, w.Name)
-	if err != nil {
+	if err := s.freePlace(ctx, v, &w); err != nil {
 		return nil, err
 	}
 	password := randomHex(rolePasswordSize)
-	w.Server, w.Database, w.Role = v.name, database, database
+	w.Server = v.name
 	w.RoleSecret = s.keyring.seal(roleRow(w), password)
 	w.State, w.CreatedAt = Creating, s.time()
+	var err error
 	w.ID, err = s.catalog.AddWorkspace(ctx, w)
 	if errors.Is(err, ErrExists) {
 		return nil, alreadyExists(w)

@@ -12,6 +12,27 @@ func (s *Service) Login(_ context.Context, t DatabaseType, user, database string
 	if h == nil {
 		return s.decoy.login(user, project.scram.Salt), nil
 	}
+	return loginTo(project, h), nil
+}
+
+// anyWorkspace is the user name that stands for the project's only workspace of
+// the type.
+const anyWorkspace = "workspace"
+
+// LoginByPassword is Login for protocols whose login names no database: user is
+// the workspace's name, or "workspace" or empty where the project that the
+// password belongs to has just one workspace of that type. The password has been
+// checked where the Login is Known; one that is not may be any password but not
+// the right one. It reads memory only.
+func (s *Service) LoginByPassword(_ context.Context, t DatabaseType, user, password string) (Login, error) {
+	project, h := s.directory.routeByPassword(t, user, password)
+	if h == nil {
+		return s.decoy.login(user, nil), nil
+	}
+	return loginTo(project, h), nil
+}
+
+func loginTo(project *heldProject, h *held) Login {
 	return Login{
 		Known:    true,
 		Password: project.password,
@@ -23,5 +44,5 @@ func (s *Service) Login(_ context.Context, t DatabaseType, user, database string
 			Role:     h.target.Role,
 			Password: h.target.Password,
 		},
-	}, nil
+	}
 }

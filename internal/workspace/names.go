@@ -1,8 +1,6 @@
 package workspace
 
 import (
-	"context"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -68,32 +66,6 @@ func displayNames() string {
 		names = append(names, t.DisplayName())
 	}
 	return strings.Join(names, ", ")
-}
-
-// freeDatabase is a database name that neither the catalog nor the server has:
-// <name>_workspace, with a number behind it where that is taken by another
-// project, or by a database that is not ours. naming is held.
-func (s *Service) freeDatabase(ctx context.Context, v *server, name string) (string, error) {
-	ours := map[string]bool{}
-	for _, h := range s.directory.workspaces(func(h *held) bool { return h.server == v }) {
-		ours[h.target.Database] = true
-	}
-	base := name + "_workspace"
-	candidate := base
-	for n := 2; n < maxNameTries; n++ {
-		taken := ours[candidate]
-		if !taken {
-			var err error
-			if taken, err = v.engine.Exists(ctx, candidate); err != nil {
-				return "", fmt.Errorf("look for database %s: %w", candidate, err)
-			}
-		}
-		if !taken {
-			return candidate, nil
-		}
-		candidate = fmt.Sprintf("%s_%d", base, n)
-	}
-	return "", Errorf(Conflict, "no database name is left for workspace %s", name)
 }
 
 // roleRow names the row that a role's sealed password belongs to.

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,13 +77,15 @@ func NewService(ctx context.Context, c Config) (*Service, error) {
 	}
 	s.finish(ctx)
 
-	every := c.RecordEvery
-	if every == 0 {
-		every = recordEvery
-	}
+	every, watchEvery := cmp.Or(c.RecordEvery, recordEvery), cmp.Or(c.RestoreEvery, restoreEvery)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.work.Go(func() { s.keepUp(background, every) })
+	for _, v := range s.servers {
+		if _, ok := v.engine.(Restorer); ok {
+			s.work.Go(func() { s.keepRoles(background, v, watchEvery) })
+		}
+	}
 	return s, nil
 }
 
@@ -153,7 +156,7 @@ func (s *Service) loadWorkspaces(ctx context.Context) error {
 func (s *Service) hold(w Workspace, password string) *held {
 	h := &held{
 		server: s.servers[w.Server],
-		target: Target{Database: w.Database, Role: w.Role, Password: password},
+		target: Target{Database: w.Database, Role: w.Role, Password: password, Client: s.clientLogin(w)},
 		live:   NewLive(w),
 		w:      w,
 	}
@@ -163,11 +166,24 @@ func (s *Service) hold(w Workspace, password string) *held {
 	return h
 }
 
+// clientLogin is how w's clients log in at the proxy.
+func (s *Service) clientLogin(w Workspace) ClientLogin {
+	project := s.directory.project(w.ProjectID)
+	if project == nil {
+		return ClientLogin{}
+	}
+	return ClientLogin{User: connection(w, Public{}, "").User, Password: project.password}
+}
+
 // prepare prepares the engines that are not yet. One that can't be reached is
 // left for later; any other failure is the operator's to mend.
 func (s *Service) prepare(ctx context.Context) error {
 	for _, v := range s.servers {
-		if err := v.prepare(ctx); err != nil {
+		err := v.prepare(ctx)
+		if err == nil {
+			err = s.restoreRoles(ctx, v)
+		}
+		if err != nil {
 			if ErrorCode(err) != Unavailable {
 				return fmt.Errorf("prepare %s: %w", v.label(), err)
 			}

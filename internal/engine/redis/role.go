@@ -1,0 +1,98 @@
+package redis
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+)
+
+// setRole makes the user, or puts back its rules and its password; roles is
+// held. Sessions that are logged in as it stay.
+func (e *Engine) setRole(ctx context.Context, t workspace.Target) error {
+	if t.Role == e.config.User || t.Role == defaultUser || t.Role == "" || strings.ContainsAny(t.Role, " \x00") {
+		return fmt.Errorf("make user %q: not the name of a workspace's user", t.Role)
+	}
+	if _, err := number(t.Database); err != nil {
+		return fmt.Errorf("make user %s: %w", t.Role, err)
+	}
+	if err := e.loadRules(ctx); err != nil {
+		return err
+	}
+	hash := sha256.Sum256([]byte(t.Password)) // the server never sees the password in an ACL rule
+	args := []any{"acl", "setuser", t.Role, "reset", "on", "sanitize-payload", "#" + hex.EncodeToString(hash[:]), "~*"}
+	for _, rule := range append(channels(t.Database), e.rules...) {
+		args = append(args, rule)
+	}
+	if err := e.admin.Do(ctx, args...).Err(); err != nil {
+		return e.failed("make user "+t.Role, err)
+	}
+	return nil
+}
+
+// loadRules reads the rules once for each run of the server; roles is held.
+func (e *Engine) loadRules(ctx context.Context) (err error) {
+	if e.rules != nil {
+		return nil
+	}
+	if e.rules, err = readRules(ctx, e.admin); err != nil {
+		return e.failed("read commands", err)
+	}
+	return nil
+}
+
+// dropRole removes the user and ends its sessions; roles is held.
+func (e *Engine) dropRole(ctx context.Context, role string) error {
+	if role == e.config.User || role == defaultUser {
+		return fmt.Errorf("drop user %s: it is the administrator's", role)
+	}
+	if err := e.admin.Do(ctx, "acl", "deluser", role).Err(); err != nil {
+		return e.failed("drop user "+role, err)
+	}
+	return nil
+}
+
+// saveRoles keeps the users where the server has a file for them, so that they
+// are there as soon as it is back. Restore makes good what was not kept.
+func (e *Engine) saveRoles(ctx context.Context) {
+	err := e.admin.Do(ctx, "acl", "save").Err()
+	if reply, ok := errors.AsType[goredis.Error](err); err == nil || ok && strings.Contains(reply.Error(), "not configured to use an ACL file") {
+		return
+	}
+	e.config.Log.WarnContext(ctx, "users could not be saved to the server's file", "server", e.config.Name, "error", err)
+}
+
+// Restore makes the users of the workspaces on the server again if it has been
+// started since they were made: Redis itself forgets them. Where it has not,
+// Restore is one question. current is asked for the workspaces while nobody can
+// remove one.
+func (e *Engine) Restore(ctx context.Context, current func() []workspace.Target) error {
+	e.roles.Lock()
+	defer e.roles.Unlock()
+	server, err := e.info(ctx, "server")
+	if err != nil {
+		return err
+	}
+	run := server["run_id"]
+	if run == e.run {
+		return nil
+	}
+	e.rules = nil // the server may be a newer release now
+	targets := current()
+	for _, t := range targets {
+		if err := e.setRole(ctx, t); err != nil {
+			return fmt.Errorf("restore: %w", err)
+		}
+	}
+	if len(targets) > 0 {
+		e.saveRoles(ctx)
+	}
+	e.run = run
+	return nil
+}

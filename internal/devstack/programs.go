@@ -49,6 +49,15 @@ func postgresPrograms(major string) (string, error) {
 	return "", &MissingError{"postgres", "postgresql"}
 }
 
+// redisProgram is redis-server of the PATH.
+func redisProgram() (string, error) {
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		return "", &MissingError{"redis-server", "redis-server"}
+	}
+	return path, nil
+}
+
 // version is that of a folder such as /usr/lib/postgresql/15/bin.
 func version(folder string) int {
 	n, err := strconv.Atoi(filepath.Base(filepath.Dir(folder)))

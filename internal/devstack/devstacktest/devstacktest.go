@@ -3,7 +3,6 @@ package devstacktest
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"os"
 	"testing"
@@ -49,23 +48,6 @@ func Postgres(t testing.TB, settings map[string]string) *devstack.Postgres {
 		}
 	})
 	return p
-}
-
-// SharedPostgres is Postgres for a TestMain, which has no testing.TB: one
-// server for a whole package. Call stop before the process exits.
-func SharedPostgres(settings map[string]string) (p *devstack.Postgres, stop func() error, err error) {
-	dir, err := os.MkdirTemp("", "tenantsdb-test-")
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := os.Chmod(dir, 0o711); err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	p, err = start(dir, settings)
-	if err != nil {
-		return nil, nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	return p, func() error { return errors.Join(stopServer(p), os.RemoveAll(dir)) }, nil
 }
 
 func start(dir string, settings map[string]string) (*devstack.Postgres, error) {

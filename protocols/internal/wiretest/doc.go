@@ -1,4 +1,4 @@
 // Package wiretest is what the tests of all wire protocols share: a server
-// certificate, a SCRAM verifier, peers that follow a script, byte streams cut
-// in every way, and what a process holds open.
+// certificate, a SCRAM verifier, peers that follow a script, connections that
+// are a recording, and what a process holds open.
 package wiretest

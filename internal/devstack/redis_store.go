@@ -1,0 +1,218 @@
+package devstack
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// redisAdmin is the user that every server has.
+	redisAdmin = "default"
+	// redisDatabases is how many logical databases there are: one for each
+	// workspace, and number 0. An empty one costs about a kilobyte.
+	redisDatabases = 4096
+	redisSocket    = "redis.sock"
+	// answerWait bounds one question whether the server is ready.
+	answerWait = 5 * time.Second
+)
+
+// redisStore is a Redis data folder and the program that works on it.
+type redisStore struct {
+	dir      string
+	program  string
+	account  *account
+	sockets  string // folder of the socket
+	settings map[string]string
+	password string
+}
+
+func openRedisStore(c RedisConfig, program string) (*redisStore, error) {
+	s := &redisStore{dir: c.Dir, program: program, settings: c.Settings}
+	var err error
+	if s.account, err = accountFor("redis"); err != nil {
+		return nil, err
+	}
+	if err := s.account.reach(c.Dir); err != nil {
+		return nil, err
+	}
+	s.sockets = s.path("socket")
+	if len(s.sockets) > longestSocketDir {
+		// The same folder at each start, so that leftovers are found.
+		s.sockets = filepath.Join(os.TempDir(), fmt.Sprintf("tenantsdb-%x", sha256.Sum256([]byte(c.Dir)))[:len("tenantsdb-")+16])
+	}
+	return s, nil
+}
+
+func (s *redisStore) path(name string) string { return filepath.Join(s.dir, name) }
+
+func (s *redisStore) socket() string { return filepath.Join(s.sockets, redisSocket) }
+
+// initialize makes the folders and the administrator's password where they are
+// not there, and the server's file of users. The users of workspaces are saved
+// to that file by whoever makes them; the administrator's line is ours.
+func (s *redisStore) initialize() error {
+	if err := s.account.folder(s.path("data")); err != nil {
+		return err
+	}
+	file := s.path("admin.password")
+	if s.password = firstLine(file); s.password == "" {
+		if _, err := os.Stat(s.aclFile()); err == nil {
+			return fmt.Errorf("%s is missing or empty, and the server's users are there already", file)
+		}
+		s.password = rand.Text()
+		if err := writePrivate(file, s.password+"\n"); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(s.aclFile()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	hash := sha256.Sum256([]byte(s.password))
+	line := "user " + redisAdmin + " on #" + hex.EncodeToString(hash[:]) + " ~* &* +@all\n"
+	part := s.aclFile() + ".part"
+	if err := writePrivate(part, line); err != nil {
+		return err
+	}
+	return errors.Join(s.account.own(part), os.Rename(part, s.aclFile()))
+}
+
+// aclFile is the server's own: it replaces it when users are saved.
+func (s *redisStore) aclFile() string { return filepath.Join(s.path("data"), "users.acl") }
+
+// writePrivate writes a file that only we may read, durably.
+func writePrivate(path, text string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// command starts the server. Secrets are in its file of users, not among the
+// arguments, which every process of the machine may read.
+func (s *redisStore) command(output *os.File) *exec.Cmd {
+	settings := map[string]string{
+		"port":             "0",
+		"unixsocket":       s.socket(),
+		"unixsocketperm":   "700",
+		"dir":              s.path("data"),
+		"aclfile":          s.aclFile(),
+		"pidfile":          filepath.Join(s.path("data"), "redis.pid"),
+		"daemonize":        "no",
+		"supervised":       "no",
+		"databases":        strconv.Itoa(redisDatabases),
+		"always-show-logo": "no",
+		// A key that was acknowledged survives the death of the server, and all
+		// but the last second that of the machine: a developer's data, at the
+		// speed that applications are written for. Snapshots would add nothing.
+		"appendonly":            "yes",
+		"appendfsync":           "everysec",
+		"save":                  "",
+		"maxmemory-policy":      "noeviction", // a key is never lost without a word
+		"sanitize-dump-payload": "clients",
+	}
+	maps.Copy(settings, s.settings)
+	args := []string{}
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		args = append(args, "--"+name, settings[name])
+	}
+	cmd := s.account.command(s.path("data"), s.program, args...)
+	cmd.Stdout, cmd.Stderr = output, output
+	return cmd
+}
+
+// clearLeftovers waits until a server that outlived its parent is gone, and
+// makes the folder of the socket, which may have been swept meanwhile. A socket
+// that is left is replaced by the server itself.
+func (s *redisStore) clearLeftovers(ctx context.Context) error {
+	data, err := filepath.EvalSymlinks(s.path("data"))
+	if err != nil {
+		return err
+	}
+	pidFile := filepath.Join(data, "redis.pid")
+	if pid, err := strconv.Atoi(firstLine(pidFile)); err == nil && pid > 0 && pid != os.Getpid() && runsIn(pid, data) {
+		if err := endRedis(ctx, pid, data); err != nil {
+			return err
+		}
+	}
+	if err := s.account.folder(s.sockets); err != nil {
+		return fmt.Errorf("socket folder: %w", err)
+	}
+	return nil
+}
+
+// endRedis stops a server that is not our child and waits for its end.
+func endRedis(ctx context.Context, pid int, data string) error {
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("stop old server %d: %w", pid, err)
+	}
+	ticker := time.NewTicker(probeEvery)
+	defer ticker.Stop()
+	for runsIn(pid, data) {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for old server %d: %w", pid, ctx.Err())
+		case <-ticker.C:
+		}
+	}
+	return nil
+}
+
+// answers asks the server once whether it takes commands: it has loaded its
+// data, and knows the administrator.
+func (s *redisStore) answers(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	if _, err := fmt.Fprintf(conn, "AUTH %s %s\r\nPING\r\n", redisAdmin, s.password); err != nil {
+		return err
+	}
+	replies := bufio.NewReader(conn)
+	for _, want := range []string{"+OK", "+PONG"} {
+		line, err := replies.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		if got := strings.TrimSpace(line); got != want {
+			return fmt.Errorf("got %q, want %q", got, want)
+		}
+	}
+	return nil
+}
+
+// removeSockets takes away the socket folder if it is not in our own folder.
+func (s *redisStore) removeSockets() error {
+	if filepath.Dir(s.sockets) == s.dir {
+		return nil
+	}
+	return os.RemoveAll(s.sockets)
+}

@@ -34,10 +34,15 @@ type backend struct {
 	cancels sync.WaitGroup
 }
 
+// neutralConfig names every option that pgconn would else take from the
+// proxy's environment and that dial does not set itself.
+const neutralConfig = "host=localhost port=5432 sslmode=disable sslnegotiation=postgres target_session_attrs=any " +
+	"channel_binding=prefer require_auth='' min_protocol_version=3.0 max_protocol_version=3.0 connect_timeout=0"
+
 // dial opens a backend for route with the client's startup parameters as its
 // session defaults.
 func dial(ctx context.Context, route workspace.Route, params map[string]string) (*backend, error) {
-	config, err := pgconn.ParseConfig("host=localhost sslmode=disable")
+	config, err := pgconn.ParseConfig(neutralConfig)
 	if err != nil {
 		return nil, fmt.Errorf("backend configuration: %w", err)
 	}

@@ -1,6 +1,7 @@
 package ddltrack
 
 import (
+	"slices"
 	"strings"
 
 	pg_query "github.com/pganalyze/pg_query_go/v5"
@@ -147,18 +148,11 @@ func isFalse(n *pg_query.Node) bool {
 // unjournaledWords judges a statement that the grammar does not know. Only what
 // certainly is none passes.
 func (s Statement) unjournaledWords() string {
-	words := strings.Fields(normalWords(s.Text, 1<<10))
-	has := func(w string) bool {
-		for _, x := range words {
-			if x == w {
-				return true
-			}
-		}
-		return false
-	}
-	if len(words) == 0 {
+	if !suspect(firstWord(s.Text)) {
 		return ""
 	}
+	words := strings.Fields(normalWords(s.Text, 1<<10))
+	has := func(w string) bool { return slices.Contains(words, w) }
 	switch words[0] {
 	case "EXPLAIN":
 		if has("ANALYZE") && (has("CREATE") || has("INTO")) {

@@ -3,9 +3,10 @@
 -- its change. Schema pg_tenantsdb has the reserved prefix and the triggers are
 -- members of plpgsql, so neither pg_dump nor psql's \d shows any of it.
 --
--- The functions run as superuser on a client's session. Each but on_end has its
--- own search_path; on_end must see the client's, so every name in it is
--- qualified. Its context is read in English. No text below depends on standard_conforming_strings.
+-- The triggers' functions run as superuser on a client's session, so each has
+-- its own search_path, and what they call runs under it. Only on_end must see the
+-- client's: every name in it is qualified. Its context is read in English. No
+-- text below depends on standard_conforming_strings.
 
 CREATE SCHEMA IF NOT EXISTS pg_tenantsdb;
 
@@ -77,7 +78,7 @@ CREATE TABLE IF NOT EXISTS pg_tenantsdb.building (
 -- writes:inserts:extension:broken, 6 what the innermost one dropped (t temporary
 -- and broken objects only, p others too), 7 the seal.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.seal(parts text[]) RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
 	RETURN (SELECT encode(sha256(array_to_string(parts[1:6], '|')::bytea || value
 	               || int4send(pg_backend_pid())), 'hex')
@@ -85,7 +86,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION pg_tenantsdb.state() RETURNS text[]
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
 	parts text[] := string_to_array(current_setting('pg_tenantsdb.state', true), '|');
 	sent  text := (extract(epoch FROM statement_timestamp()) * 1000000)::bigint;
@@ -99,7 +100,7 @@ END $$;
 -- remember keeps the state beyond the transaction, for a message with a COMMIT
 -- inside and for CREATE INDEX CONCURRENTLY, which is several transactions.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.remember(parts text[]) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 BEGIN
 	parts[7] := pg_tenantsdb.seal(parts);
 	PERFORM set_config('pg_tenantsdb.state', array_to_string(parts, '|'), false);
@@ -110,7 +111,7 @@ END $$;
 -- relations, rules or triggers. A command that leaves the first as it was
 -- changed nothing.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.writes(OUT total bigint, OUT inserts bigint)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
 	SELECT sum(i + pg_stat_get_xact_tuples_updated(c) + pg_stat_get_xact_tuples_deleted(c)),
 	       sum(i) FILTER (WHERE c IN (1255, 1259, 2618, 2620))
@@ -180,7 +181,7 @@ END $$;
 
 -- structure writes the table that CREATE TABLE AS made as a CREATE TABLE.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.structure(relation oid) RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
 	RETURN (SELECT concat('CREATE ', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED ' END,
 	    'TABLE ', quote_ident(n.nspname), '.', quote_ident(c.relname), ' (',
@@ -210,7 +211,7 @@ END $$;
 -- be new is not looked for, which also spares serializable transactions a
 -- conflict about the journal.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.keep(content text, is_new boolean) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql AS $$
 DECLARE
 	known bigint;
 BEGIN

@@ -289,6 +289,9 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 				}
 			}
 		case 'Z':
+			if size != readySize {
+				return step{pass: pos}, fatal(codeProtocolViolation, "invalid length %d of ReadyForQuery", size-1)
+			}
 			if len(rest) < size {
 				return step{pass: pos, need: size}, nil
 			}
@@ -353,11 +356,11 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 				t.deadline = 0
 			}
 		case 'H':
-			if len(rest) < headerLen+1 {
+			if len(rest) < min(size, headerLen+1) {
 				return step{pass: pos, need: headerLen + 1}, nil
 			}
 			t.copyOut = true
-			t.binary = rest[headerLen] == 1
+			t.binary = size > headerLen && rest[headerLen] == 1
 		case 'c':
 			t.copyOut = false
 		}
@@ -380,6 +383,8 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 }
 
 const (
+	// readySize is ReadyForQuery's, whose body is the transaction status.
+	readySize = headerLen + 1
 	// maxInspected is the largest backend frame that is held to be read.
 	maxInspected = 8 << 10
 	// noticeHead is enough of a notice to see its severity, in the server's
@@ -397,7 +402,7 @@ var (
 // changesDefaults says whether a command tag is of a statement after which new
 // sessions may start differently, so that warm ones are stale.
 func changesDefaults(tag []byte) bool {
-	return tag[0] == 'A' && (bytes.HasPrefix(tag, tagAlterRole) || bytes.HasPrefix(tag, tagAlterDatabase))
+	return bytes.HasPrefix(tag, tagAlterRole) || bytes.HasPrefix(tag, tagAlterDatabase)
 }
 
 // commitPoint says whether the result with this tag may have been committed

@@ -281,6 +281,17 @@ func TestAPipelineIsBounded(t *testing.T) {
 	}
 }
 
+func TestBackendFramesWithoutTheirBodyDoNoHarm(t *testing.T) {
+	for _, typ := range "CDEGHIKNSTVWZcdnst123" {
+		f := newFeed()
+		f.frontend(join(query("a"), extended("b", 0), syncFrame()))
+		f.backend(join(frame(byte(typ)), complete("A")))
+		if sqlstateOf(f.ended) != "" && typ != 'Z' || f.ended == nil && typ == 'Z' {
+			t.Errorf("%c: got %v", typ, f.ended)
+		}
+	}
+}
+
 func TestAnUnknownMessageTypeEndsTheSession(t *testing.T) {
 	f := newFeed()
 	f.frontend(join(query("a"), frame('!')))

@@ -71,7 +71,10 @@ func exceptions() []command {
 		{"client|caching", true, "its own connection"},
 		{"client|getredir", true, "its own connection"},
 		{"client|trackinginfo", true, "its own connection"},
-		{"client|tracking", false, "tells of keys by name, whatever database they are in"},
+		// The server tells of a changed key by its name, in whatever database: of
+		// those that the connection has read. All names at once (BCAST) are for
+		// the proxy to refuse.
+		{"client|tracking", true, "client-side caching"},
 
 		// What all databases share.
 		{"function", false, "libraries belong to the server"},

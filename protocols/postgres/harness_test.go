@@ -39,6 +39,8 @@ type world struct {
 	recorder *recorder
 	log      *syncBuffer
 
+	handshakeTimeout time.Duration
+
 	mu     sync.Mutex
 	relays []*relay
 }
@@ -56,6 +58,12 @@ func withMode(m workspace.Mode) option {
 
 func withCancelGrace(d time.Duration) option {
 	return func(_ *world, c *Config, _ *workspace.Workspace) { c.CancelGrace = d }
+}
+
+// withHandshakeTimeout is for more logins at once than the machine is made for,
+// or for fewer.
+func withHandshakeTimeout(d time.Duration) option {
+	return func(w *world, _ *Config, _ *workspace.Workspace) { w.handshakeTimeout = d }
 }
 
 // withBackend puts a scripted peer in the place of the real server.
@@ -89,6 +97,7 @@ func newWorld(t testing.TB, options ...option) *world {
 	config.Directory = &directory{w.route, wiretest.SCRAM(t, testPassword), wiretest.SCRAM(t, "known to nobody")}
 	w.protocol = New(config)
 	w.server = proxy.New(log, proxy.NewMetrics(prometheus.NewRegistry()))
+	w.server.HandshakeTimeout = w.handshakeTimeout
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

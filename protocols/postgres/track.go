@@ -37,7 +37,7 @@ type track struct {
 	copying bool // the backend takes what comes for copy data, up to its end
 	copyIn  bool // of copying: the client has not sent the end
 	copyOut bool
-	binary  bool // of copyOut: one more CopyData than rows, the trailer
+	binary  bool // of copyOut: the last CopyData is a trailer
 	stop    stop
 
 	// suspended has the rows so far of portals that stopped at an Execute's
@@ -282,11 +282,20 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 				act = t.exceed()
 			}
 		case 'd':
-			if t.copyOut {
-				t.rows++
-				if maxRows > 0 && t.rows > maxRows && !(t.binary && t.rows == maxRows+1) {
-					act = t.exceed()
+			if !t.copyOut {
+				break
+			}
+			if t.binary && size == trailerSize {
+				if len(rest) < size {
+					return step{pass: pos, need: size}, nil
 				}
+				if rest[headerLen] == 0xff {
+					break // the trailer is no row
+				}
+			}
+			t.rows++
+			if maxRows > 0 && t.rows > maxRows {
+				act = t.exceed()
 			}
 		case 'Z':
 			if size != readySize {
@@ -385,6 +394,9 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 const (
 	// readySize is ReadyForQuery's, whose body is the transaction status.
 	readySize = headerLen + 1
+	// trailerSize is that of the CopyData that ends a binary COPY: -1 in place
+	// of a row's number of columns.
+	trailerSize = headerLen + 2
 	// maxInspected is the largest backend frame that is held to be read.
 	maxInspected = 8 << 10
 	// noticeHead is enough of a notice to see its severity, in the server's

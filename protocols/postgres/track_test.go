@@ -98,6 +98,8 @@ func conversations() []conversation {
 			verdicts: []string{"limit rows", "await ready"}, toUser: join(dataRow("1"), dataRow("2"), frame('E', []byte("limit\x00")), frame('S', str("k"), str("v")), ready('I'))},
 		{name: "row limit is each statement's", maxRows: 2, turns: []turn{user(query("a;b")), server(dataRow("1"), dataRow("2"), complete("SELECT 2"), dataRow("1"), dataRow("2"), complete("SELECT 2"), ready('I'))}},
 		{name: "row limit of binary copy does not count its trailer", maxRows: 1, turns: []turn{user(query("copy")), server(binary1, copyData("head and row"), copyData("\xff\xff"), frame('c'), complete("COPY 1"), ready('I'))}},
+		{name: "row limit of a binary copy without columns", maxRows: 1, turns: []turn{user(query("copy")), server(binary1, copyData("\x00\x00"), copyData("\x00\x00"), copyData("\xff\xff"), frame('c'), complete("COPY 2"), ready('I'))},
+			verdicts: []string{"limit rows", "await ready"}, toUser: join(binary1, copyData("\x00\x00"), frame('E', []byte("limit\x00")), ready('I'))},
 		{name: "row limit of text copy", maxRows: 1, turns: []turn{user(query("copy")), server(copyOut, copyData("1\n"), copyData("2\n"), frame('c'), complete("COPY 2"), ready('I'))},
 			verdicts: []string{"limit rows", "await ready"}, toUser: join(copyOut, copyData("1\n"), frame('E', []byte("limit\x00")), ready('I'))},
 

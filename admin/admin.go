@@ -25,6 +25,7 @@ type Service interface {
 	Query(ctx context.Context, p workspace.Principal, id, text string) (workspace.Result, error)
 	Schema(ctx context.Context, p workspace.Principal, id string) ([]workspace.Table, error)
 
+	Keys(ctx context.Context, p workspace.Principal, id string) (workspace.Keys, error)
 	Pending(ctx context.Context, p workspace.Principal, id string) (workspace.Queue, error)
 	Skip(ctx context.Context, p workspace.Principal, id string, ddlID int64) error
 	Revert(ctx context.Context, p workspace.Principal, id string, ddlID int64) (string, error)

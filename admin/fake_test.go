@@ -31,6 +31,7 @@ type fakeService struct {
 	delete         func(id string) (workspace.Deleted, error)
 	query          func(ctx context.Context, id, text string) (workspace.Result, error)
 	schema         func(id string) ([]workspace.Table, error)
+	keys           func(id string) (workspace.Keys, error)
 	pending        func(id string) (workspace.Queue, error)
 	skip           func(id string, ddlID int64) error
 	revert         func(ctx context.Context, id string, ddlID int64) (string, error)
@@ -81,6 +82,10 @@ func (f *fakeService) Query(ctx context.Context, _ workspace.Principal, id, text
 
 func (f *fakeService) Schema(_ context.Context, _ workspace.Principal, id string) ([]workspace.Table, error) {
 	return f.schema(id)
+}
+
+func (f *fakeService) Keys(_ context.Context, _ workspace.Principal, id string) (workspace.Keys, error) {
+	return f.keys(id)
 }
 
 func (f *fakeService) Pending(_ context.Context, _ workspace.Principal, id string) (workspace.Queue, error) {

@@ -26,8 +26,23 @@ type column struct {
 	PrimaryKey bool    `json:"primary_key,omitempty"`
 }
 
+// keyGroup is the keys of a Redis workspace that one pattern matches.
+type keyGroup struct {
+	Pattern string           `json:"pattern"`
+	Count   int64            `json:"count"`
+	Types   map[string]int64 `json:"types"`
+	WithTTL int64            `json:"with_ttl"`
+}
+
 // getSchema serves GET /workspaces/{id}/schema.
 func (a *api) getSchema(x *exchange) error {
+	w, err := a.service.Settings(x.r.Context(), x.principal, x.workspace)
+	if err != nil {
+		return err
+	}
+	if w.Type == workspace.Redis {
+		return a.getKeys(x)
+	}
 	found, err := a.service.Schema(x.r.Context(), x.principal, x.workspace)
 	if err != nil {
 		return err
@@ -40,6 +55,25 @@ func (a *api) getSchema(x *exchange) error {
 		envelope
 		Tables []table `json:"tables"`
 	}{Tables: tables})
+}
+
+// getKeys is getSchema for what has keys in place of tables.
+func (a *api) getKeys(x *exchange) error {
+	found, err := a.service.Keys(x.r.Context(), x.principal, x.workspace)
+	if err != nil {
+		return err
+	}
+	groups := make([]keyGroup, len(found.Groups))
+	for i, g := range found.Groups {
+		groups[i] = keyGroup{Pattern: g.Pattern, Count: g.Count, Types: g.Types, WithTTL: g.WithTTL}
+	}
+	return x.ok(&struct {
+		envelope
+		Keys     []keyGroup `json:"keys"`
+		KeyCount int64      `json:"key_count"`
+		LookedAt int64      `json:"looked_at"`
+		Complete bool       `json:"complete"`
+	}{Keys: groups, KeyCount: found.Total, LookedAt: found.Looked, Complete: found.Complete})
 }
 
 func tableOf(t workspace.Table) table {

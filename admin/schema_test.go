@@ -9,6 +9,7 @@ import (
 func TestSchemaShowsTables(t *testing.T) {
 	f := newFixture(t)
 	now := "now()"
+	f.has(workspace.PostgreSQL)
 	f.service.schema = func(string) ([]workspace.Table, error) {
 		return []workspace.Table{
 			{Name: "users", Indexes: []string{"users_pkey"}, Columns: []workspace.Column{
@@ -31,6 +32,31 @@ func TestSchemaShowsTables(t *testing.T) {
 
 func TestSchemaOfNothingIsEmptyNotNull(t *testing.T) {
 	f := newFixture(t)
+	f.has(workspace.PostgreSQL)
 	f.service.schema = func(string) ([]workspace.Table, error) { return nil, nil }
 	f.call(t, "GET", "/workspaces/main/schema", "").is(`{"success": true, "http_status": 200, "code": "ok", "tables": []}`)
+}
+
+func TestSchemaOfRedisShowsKeysAndNoValues(t *testing.T) {
+	f := newFixture(t)
+	f.has(workspace.Redis)
+	f.service.keys = func(string) (workspace.Keys, error) {
+		return workspace.Keys{Total: 5, Looked: 4, Groups: []workspace.KeyGroup{
+			{Pattern: "session:*", Count: 3, Types: map[string]int64{"string": 2, "hash": 1}, WithTTL: 2},
+			{Pattern: "*", Count: 1, Types: map[string]int64{"list": 1}},
+		}}, nil
+	}
+	f.call(t, "GET", "/workspaces/cache/schema", "").is(`{"success": true, "http_status": 200, "code": "ok", "keys": [
+		{"pattern": "session:*", "count": 3, "types": {"string": 2, "hash": 1}, "with_ttl": 2},
+		{"pattern": "*", "count": 1, "types": {"list": 1}, "with_ttl": 0}
+	], "key_count": 5, "looked_at": 4, "complete": false}`)
+
+	f.service.keys = func(string) (workspace.Keys, error) { return workspace.Keys{Complete: true}, nil }
+	f.call(t, "GET", "/workspaces/cache/schema", "").is(
+		`{"success": true, "http_status": 200, "code": "ok", "keys": [], "key_count": 0, "looked_at": 0, "complete": true}`)
+}
+
+// has makes the workspace one of that type.
+func (f *fixture) has(t workspace.DatabaseType) {
+	f.service.settings = func(string) (workspace.Workspace, error) { return workspace.Workspace{Type: t}, nil }
 }

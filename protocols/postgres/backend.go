@@ -63,6 +63,11 @@ func dial(ctx context.Context, route workspace.Route, params map[string]string) 
 	if err != nil {
 		return nil, fmt.Errorf("backend handshake: %w", err)
 	}
+	// A slow write leaves pgconn with a goroutine that reads; it must be gone
+	// before anybody else reads, or it takes the first reply.
+	if err := conn.SyncConn(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("backend handshake: %w", err), conn.Close(ctx))
+	}
 	hijacked, err := conn.Hijack()
 	if err != nil {
 		return nil, fmt.Errorf("backend handshake: %w", err)
@@ -96,7 +101,7 @@ func refusedPassword(err error) bool {
 // full, nothing of our credentials.
 func dialFailure(err error, live *workspace.Live) *failure {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	if ok && !strings.HasPrefix(pgErr.Code, "28") {
+	if ok && pgErr.Code != "" && !strings.HasPrefix(pgErr.Code, "28") {
 		return &failure{severity: "FATAL", code: pgErr.Code, message: pgErr.Message, hint: pgErr.Hint}
 	}
 	return fatal(codeConnectionFailure, "the database of workspace %q can't be reached", live.Name).

@@ -37,9 +37,11 @@ type world struct {
 	protocol *Protocol
 	server   *proxy.Server
 	recorder *recorder
+	restorer *recorder
 	log      *syncBuffer
 
 	handshakeTimeout time.Duration
+	mayPanic         bool // a panic is planted
 
 	mu     sync.Mutex
 	relays []*relay
@@ -81,10 +83,10 @@ func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
 	id := worlds.Add(1)
 	w := &world{cert: wiretest.NewCertificate(t), log: &syncBuffer{}}
-	w.recorder = &recorder{}
+	w.recorder, w.restorer = &recorder{}, &recorder{}
 	record := workspace.Workspace{ID: id, Name: fmt.Sprintf("shop%d", id), Type: workspace.PostgreSQL, Mode: workspace.Control}
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	config := Config{TLS: w.cert.Server("postgresql"), Recorder: w.recorder, Log: log}
+	config := Config{TLS: w.cert.Server("postgresql"), Recorder: w.recorder, Restorer: w.restorer, Log: log}
 	for _, o := range options {
 		o(w, &config, &record)
 	}
@@ -118,7 +120,7 @@ func newWorld(t testing.TB, options ...option) *world {
 		if strings.Contains(w.log.String(), testPassword) || strings.Contains(w.log.String(), "role_secret") {
 			t.Error("the log holds a secret")
 		}
-		if strings.Contains(w.log.String(), "panicked") {
+		if !w.mayPanic && strings.Contains(w.log.String(), "panicked") {
 			t.Errorf("a session panicked:\n%s", w.log.String())
 		}
 	})
@@ -201,7 +203,8 @@ func (d *directory) Login(_ context.Context, _ workspace.DatabaseType, user, dat
 	return workspace.Login{Known: true, SCRAM: d.scram, Route: d.route}, nil
 }
 
-// recorder counts records; before, where set, runs within each.
+// recorder counts records, or restored roles; before, where set, runs within
+// each.
 type recorder struct {
 	count  atomic.Int64
 	before func()
@@ -213,6 +216,10 @@ func (r *recorder) Record(context.Context, int64) error {
 		r.before()
 	}
 	return nil
+}
+
+func (r *recorder) RestoreRole(ctx context.Context, workspaceID int64) error {
+	return r.Record(ctx, workspaceID)
 }
 
 // syncBuffer is a log that tests can read while it is written.

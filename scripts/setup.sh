@@ -26,6 +26,8 @@ for_run() {
 	[ -f /usr/include/stdlib.h ] || [ "$(uname -s)" != Linux ] || need libc6-dev
 	has_postgres || need postgresql
 	has psql || need postgresql-client
+	has redis-server || need redis-server
+	has redis-cli || need redis-tools
 	has curl || need curl
 }
 
@@ -73,6 +75,10 @@ install() {
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@"
 }
 
+# What is to be undone at the end, however that comes.
+undo=:
+trap 'eval "$undo"' EXIT
+
 echo "installing:$packages"
 as_root apt-get update --quiet
 
@@ -84,19 +90,33 @@ case "$packages" in
 	conf=/etc/postgresql-common/createcluster.conf
 	install postgresql-common
 	as_root cp -p $conf $conf.tenantsdb
-	trap 'as_root mv $conf.tenantsdb $conf' EXIT
+	undo="$undo; as_root mv $conf.tenantsdb $conf"
 	as_root sh -c "echo 'create_main_cluster = false' >>$conf"
+	;;
+esac
+
+case "$packages" in
+*" redis-server"*)
+	# Debian starts a server of its own on port 6379 when it is installed,
+	# unless a policy forbids it.
+	policy=/usr/sbin/policy-rc.d
+	if [ ! -e $policy ]; then
+		undo="$undo; as_root rm -f $policy"
+		as_root sh -c "printf '#!/bin/sh\\nexit 101\\n' >$policy && chmod 755 $policy"
+	fi
 	;;
 esac
 
 # shellcheck disable=SC2086 # one word per package
 install $packages
 
-case "$packages" in
-*" pgbouncer"*)
-	# The benchmark runs its own; the service is not wanted.
-	if has systemctl && [ -d /run/systemd/system ]; then
-		as_root systemctl disable --now pgbouncer
-	fi
-	;;
-esac
+# We run our own; the services are not wanted.
+for service in pgbouncer redis-server; do
+	case "$packages" in
+	*" $service"*)
+		if has systemctl && [ -d /run/systemd/system ]; then
+			as_root systemctl disable --now $service
+		fi
+		;;
+	esac
+done

@@ -87,9 +87,11 @@ func TestPgxBatchAndCopy(t *testing.T) {
 		})
 	}
 	batch.Queue("CREATE TABLE made_in_batch (id int)")
-	batch.Queue("INSERT INTO made_in_batch VALUES (1)")
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
-		t.Error(err)
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(ctx, "INSERT INTO made_in_batch VALUES (1)"); err != nil {
+		t.Fatal(err)
 	}
 
 	failing := &pgx.Batch{}

@@ -26,6 +26,9 @@ func (l login) wire(t testing.TB) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := conn.SyncConn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	hijacked, err := conn.Hijack()
 	if err != nil {
 		t.Fatal(err)

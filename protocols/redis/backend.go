@@ -1,0 +1,130 @@
+package redis
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+)
+
+// backend is a connection to the physical server, in the workspace's database
+// and authenticated as its role, in RESP2 while nobody relays on it.
+type backend struct {
+	conn      net.Conn
+	born      time.Time
+	idleSince time.Time
+}
+
+// serverError is an error that the server answered, without its "-".
+type serverError string
+
+func (e serverError) Error() string { return "server: " + string(e) }
+
+// dial opens a backend for route. The role may not SELECT, so that the
+// server's administrator does, before the connection becomes the role's.
+func (p *Protocol) dial(ctx context.Context, route workspace.Route) (*backend, error) {
+	conn, release, err := p.dialAdmin(ctx, route.Address)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	setup := appendCommand(nil, "SELECT", route.Database)
+	setup = appendCommand(setup, "AUTH", route.Role, route.Password)
+	if err := exchange(conn, setup, 2); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("backend handshake: %w", err)
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("backend handshake: clear deadline: %w", err)
+	}
+	return &backend{conn: conn, born: time.Now()}, nil
+}
+
+// dialAdmin connects to the physical server as its administrator. Until release
+// is called, the end of ctx ends what waits on conn.
+func (p *Protocol) dialAdmin(ctx context.Context, address workspace.Address) (conn net.Conn, release func(), err error) {
+	conn, err = new(net.Dialer).DialContext(ctx, address.Network, address.Addr)
+	if err != nil {
+		return nil, nil, fmt.Errorf("backend: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })
+	release = func() { stop() }
+	if address.TLS != nil {
+		conn = tls.Client(conn, address.TLS)
+	}
+	user, password := "", ""
+	if p.config.Admin != nil {
+		user, password = p.config.Admin(address)
+	}
+	login := []string{"AUTH", user, password}
+	switch {
+	case password == "":
+		return conn, release, nil
+	case user == "":
+		login = []string{"AUTH", password}
+	}
+	if err := exchange(conn, appendCommand(nil, login...), 1); err != nil {
+		release()
+		conn.Close()
+		return nil, nil, fmt.Errorf("backend handshake as administrator: %w", err)
+	}
+	return conn, release, nil
+}
+
+// exchange sends commands that answer with n statuses, and reads them; the
+// first error is given.
+func exchange(conn net.Conn, commands []byte, n int) error {
+	if _, err := conn.Write(commands); err != nil {
+		return err
+	}
+	in := bufio.NewReaderSize(conn, 1<<10)
+	var failed error
+	for range n {
+		if _, err := readAnswer(in); err != nil {
+			if _, refused := errors.AsType[serverError](err); !refused {
+				return err
+			}
+			if failed == nil {
+				failed = err
+			}
+		}
+	}
+	return failed
+}
+
+const (
+	// resetTimeout bounds the reset of a backend between two sessions.
+	resetTimeout = 5 * time.Second
+)
+
+// reset makes the backend as new for the next session: in RESP2, without a
+// name, watching nothing. What a reset does not undo ended the backend before.
+// An error means that it must be closed.
+func (b *backend) reset(multi bool) error {
+	if err := b.conn.SetDeadline(time.Now().Add(resetTimeout)); err != nil {
+		return fmt.Errorf("backend reset: set deadline: %w", err)
+	}
+	commands, n := []byte(nil), 3
+	if multi {
+		commands, n = append(commands, discardCommand...), 4
+	}
+	commands = appendCommand(commands, "UNWATCH")
+	commands = appendCommand(commands, "CLIENT", "SETNAME", "")
+	commands = appendCommand(commands, "HELLO", "2")
+	if err := exchange(b.conn, commands, n); err != nil {
+		return fmt.Errorf("backend reset: %w", err)
+	}
+	if err := b.conn.SetDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("backend reset: clear deadline: %w", err)
+	}
+	return nil
+}
+
+// close ends the backend's session on the server.
+func (b *backend) close() { b.conn.Close() }

@@ -1,0 +1,394 @@
+package redis
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+)
+
+// look makes the first n arguments of the command visible, all of them where n
+// is -1 or above their count. It asks for errShort's more bytes by need. ok is
+// false where the command was refused for being too long to be held.
+func (r *relay) look(b []byte, q *request, n int) (need int, err error) {
+	if n < 0 || n > q.n {
+		n = q.n
+	}
+	if len(q.args) >= n {
+		return 0, nil
+	}
+	args, size, err := arguments(q.args, b[q.start+q.size:], n-len(q.args))
+	if errors.Is(err, errShort) {
+		return q.size + size, err
+	}
+	if err != nil {
+		return 0, err
+	}
+	q.args = args
+	r.track.view = args
+	q.size += size
+	return 0, nil
+}
+
+// decide does with the command at q what the table says of c. It gives errShort
+// and the bytes needed where it has to see more of it.
+func (r *relay) decide(b []byte, q *request, c *command) (need int, err error) {
+	t := &r.track
+	if c.act == subs {
+		if q.n < 2 {
+			return 0, r.pass(q)
+		}
+		if need, err := r.look(b, q, 2); err != nil {
+			return need, err
+		}
+		var buf [maxName]byte
+		name, _ := lower(&buf, q.args[1])
+		sub := c.sub[string(name)]
+		if sub == nil || sub.name == "" {
+			sub = c.sub[""]
+		}
+		if sub.act == special {
+			return r.decideSub(b, q, c.name, sub)
+		}
+		c = sub
+	}
+	if t.multi && c.noMulti {
+		t.refuse(b, q, errInMulti)
+		return 0, nil
+	}
+	switch c.act {
+	case refuse:
+		t.refuse(b, q, c.text)
+		return 0, nil
+	case special:
+		return r.decideSpecial(b, q, c)
+	}
+	if c.blocks {
+		t.waits = true
+	}
+	if c.creates == createsNone || t.rules == nil {
+		return 0, r.pass(q)
+	}
+	return r.keep(b, q, c)
+}
+
+// pass hands on a command that is answered with one reply.
+func (r *relay) pass(q *request) error {
+	t := &r.track
+	if t.multi {
+		t.tx.element(false)
+	}
+	t.owe(reply{kind: passed})
+	t.take(q)
+	return nil
+}
+
+// put hands on bytes in the place of what was looked at of a command that is
+// answered with one reply.
+func (r *relay) put(b []byte, q *request, bytes ...byte) error {
+	if err := r.pass(q); err != nil {
+		return err
+	}
+	r.track.instead(b, q, bytes...)
+	return nil
+}
+
+// statusOK is a command that answers +OK and changes nothing, also in MULTI.
+const statusOK = "*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$2\r\nON\r\n"
+
+// decideSpecial is decide for the rows that have a rule of their own.
+func (r *relay) decideSpecial(b []byte, q *request, c *command) (need int, err error) {
+	t := &r.track
+	switch c.name {
+	case "set":
+		return r.decideSet(b, q, c)
+	case "multi", "exec", "discard", "watch", "unwatch":
+		return 0, r.decideTransaction(b, q, c.name)
+	}
+	n := -1
+	if c.name == "publish" || c.name == "spublish" {
+		n = 2
+	}
+	if need, err := r.look(b, q, n); err != nil {
+		return need, err
+	}
+	switch c.name {
+	case "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe":
+		r.subscribe(b, q, c.name)
+	case "psubscribe":
+		r.subscribePatterns(b, q)
+	case "punsubscribe":
+		r.unsubscribePatterns(b, q)
+	case "publish", "spublish":
+		if q.n != 3 {
+			return 0, r.pass(q)
+		}
+		out := appendHeader(nil, '*', 3)
+		out = appendBulk(out, c.name)
+		return 0, r.put(b, q, r.appendChannel(out, q.args[1])...)
+	case "select":
+		switch {
+		case q.n != 2:
+			return 0, r.pass(q)
+		case string(q.args[1]) != "0":
+			t.refuse(b, q, errOtherDatabase)
+			return 0, nil
+		}
+		return 0, r.put(b, q, []byte(statusOK)...)
+	case "flushall":
+		out := appendHeader(nil, '*', q.n)
+		out = appendBulk(out, "FLUSHDB")
+		for _, arg := range q.args[1:] {
+			out = appendBulk(out, arg)
+		}
+		return 0, r.put(b, q, out...)
+	case "copy":
+		return r.decideCopy(b, q, c)
+	case "auth":
+		return 0, r.decideAuth(b, q)
+	case "hello":
+		return 0, r.decideHello(b, q)
+	case "info":
+		return 0, r.decideInfo(b, q)
+	case "role":
+		t.tell(b, q, "*3\r\n$6\r\nmaster\r\n:0\r\n*0")
+	case "reset":
+		r.reset(b, q)
+	case "quit":
+		t.muted, t.muteNext = false, 0
+		t.tell(b, q, "+OK")
+		return 0, errGoodbye
+	}
+	return 0, nil
+}
+
+// decideSub is decide for special subcommands.
+func (r *relay) decideSub(b []byte, q *request, name string, sub *command) (need int, err error) {
+	t := &r.track
+	if need, err := r.look(b, q, -1); err != nil {
+		return need, err
+	}
+	if t.multi && sub.noMulti {
+		t.refuse(b, q, errInMulti)
+		return 0, nil
+	}
+	switch name + " " + sub.name {
+	case "acl whoami":
+		if q.n != 2 {
+			return 0, r.pass(q)
+		}
+		return 0, r.put(b, q, appendCommand(nil, "ECHO", r.live.Name)...)
+	case "client list":
+		// Whatever the client asked to see, there is its own session to see.
+		return 0, r.put(b, q, appendCommand(nil, "CLIENT", "INFO")...)
+	case "client no-touch":
+		t.lasting = true
+		return 0, r.pass(q)
+	case "client reply":
+		return 0, r.decideReply(b, q)
+	case "client tracking":
+		for _, arg := range q.args[2:] {
+			if is(arg, "bcast") || is(arg, "prefix") || is(arg, "redirect") {
+				t.refuse(b, q, errBroadcasting)
+				return 0, nil
+			}
+		}
+		t.lasting = true
+		return 0, r.pass(q)
+	}
+	return 0, r.decidePubsub(b, q, sub.name)
+}
+
+// decideReply turns replies off and on. The server never hears of it, so that
+// the proxy sees them all.
+func (r *relay) decideReply(b []byte, q *request) error {
+	t := &r.track
+	switch {
+	case q.n != 3:
+		return r.pass(q)
+	case t.multi:
+		t.refuse(b, q, errInMulti)
+	case is(q.args[2], "on"):
+		t.muted, t.muteNext = false, 0
+		return r.pass(q)
+	case is(q.args[2], "off"):
+		t.muted = true
+		return r.put(b, q, []byte(statusOK)...)
+	case is(q.args[2], "skip"):
+		t.muteNext = 2
+		return r.put(b, q, []byte(statusOK)...)
+	default:
+		t.refuse(b, q, errSyntax)
+	}
+	return nil
+}
+
+// decideTransaction follows the client's transaction.
+func (r *relay) decideTransaction(b []byte, q *request, name string) error {
+	t := &r.track
+	if name == "watch" && !t.multi {
+		t.watching = true
+	}
+	if name == "unwatch" && t.multi {
+		return r.pass(q)
+	}
+	if name == "unwatch" {
+		t.watching = false
+	}
+	switch {
+	case q.n != 1 && name != "watch":
+		// Redis refuses it, and fails the transaction.
+	case name == "multi":
+		if !t.multi {
+			t.multi, t.tx = true, transaction{}
+		}
+	case name == "discard":
+		t.multi, t.watching, t.tx = false, false, transaction{}
+	case name == "exec":
+		return r.exec(b, q)
+	}
+	t.owe(reply{kind: passed})
+	t.take(q)
+	return nil
+}
+
+// exec ends a transaction, for which max_keys is decided as a whole.
+func (r *relay) exec(b []byte, q *request) error {
+	t := &r.track
+	tx := t.tx
+	t.multi, t.watching, t.tx = false, false, transaction{}
+	owed := reply{kind: passed}
+	if tx.hidden != nil {
+		owed = reply{kind: executed, shape: tx.hidden}
+	}
+	if len(tx.keys) > 0 && t.rules != nil && t.rules.maxKeys > 0 {
+		c, err := r.claim(b, q, tx.keys, &command{creates: createsPairs})
+		if err != nil {
+			text := keysFailure(err, r.live, t.rules.maxKeys)
+			t.owe(reply{kind: replaced, text: "-EXECABORT Transaction discarded because of: " + text[len("ERR "):]})
+			t.instead(b, q, discardCommand...)
+			return nil
+		}
+		owed.claim = c
+	}
+	t.owe(owed)
+	t.take(q)
+	return nil
+}
+
+// decideAuth lets a client authenticate again, to the same workspace.
+func (r *relay) decideAuth(b []byte, q *request) error {
+	t := &r.track
+	if q.n != 2 && q.n != 3 {
+		return r.pass(q)
+	}
+	user, password := "", string(q.args[q.n-1])
+	if q.n == 3 {
+		user = string(q.args[1])
+	}
+	if !r.sameLogin(user, password) {
+		t.refuse(b, q, errAnotherUser)
+		return nil
+	}
+	return r.put(b, q, []byte(statusOK)...)
+}
+
+// decideHello takes the login out of HELLO, which is checked here.
+func (r *relay) decideHello(b []byte, q *request) error {
+	t := &r.track
+	h, bad := parseHello(q.args)
+	if bad != "" {
+		t.refuse(b, q, bad[1:])
+		return nil
+	}
+	if h.auth && !r.sameLogin(h.user, h.password) {
+		t.refuse(b, q, errAnotherUser)
+		return nil
+	}
+	if h.version != 0 {
+		t.resp3 = h.version == 3
+	}
+	t.owe(reply{kind: greeted, text: strconv.Itoa(h.version)})
+	t.instead(b, q, h.append(nil)...)
+	return nil
+}
+
+// reset answers RESET, which would make the connection the server's default
+// user's. What it undoes is undone one by one.
+func (r *relay) reset(b []byte, q *request) {
+	t := &r.track
+	t.muted, t.muteNext, t.watching = false, 0, false
+	var out []byte
+	silent := func(command []byte, owed reply) {
+		owed.muted = true
+		owed.n = max(owed.n, 1)
+		t.owing = append(t.owing, owed)
+		out = append(out, command...)
+	}
+	if t.multi {
+		silent(discardCommand, reply{kind: swallowed})
+	}
+	t.multi, t.tx = false, transaction{}
+	silent(appendCommand(nil, "UNWATCH"), reply{kind: swallowed})
+	if t.lasting {
+		silent(appendCommand(nil, "UNSUBSCRIBE"), reply{kind: confirmed, all: true})
+		silent(appendCommand(nil, "SUNSUBSCRIBE"), reply{kind: confirmed, all: true})
+		for _, pattern := range slices.Clone(t.patterns) {
+			silent(r.dropPattern(pattern))
+		}
+		silent(appendCommand(nil, "CLIENT", "TRACKING", "OFF"), reply{kind: swallowed})
+	}
+	silent(appendCommand(nil, "CLIENT", "SETNAME", ""), reply{kind: swallowed})
+	if t.resp3 {
+		silent(appendCommand(nil, "HELLO", "2"), reply{kind: greeted, text: "2"})
+	}
+	t.resp3 = false
+	t.owe(reply{kind: replaced, text: "+RESET"})
+	t.instead(b, q, append(out, marker...)...)
+	t.args = 0
+}
+
+// unknown decides on a command that the table does not have, by what the
+// server says of it. One that the server does not know either passes, so that
+// the server says so.
+func (r *relay) unknown(b []byte, q *request, name []byte) (need int, err error) {
+	c, err := r.protocol.judged(r, string(name))
+	if err != nil {
+		r.log.Warn("unknown command not judged", "workspace", r.live.Name, "error", err)
+		r.track.refuse(b, q, errUnjudged)
+		return 0, nil
+	}
+	return r.decide(b, q, c)
+}
+
+// judge makes a row for a command from its entry in COMMAND INFO: it passes
+// where all that it can reach is the keys that it names, by their places.
+func judge(name string, info any) *command {
+	row, ok := info.([]any)
+	if !ok {
+		return &command{name: name, act: pass} // unknown to the server
+	}
+	refused := &command{name: name, act: refuse, text: errUnjudged}
+	if len(row) < 7 {
+		return refused
+	}
+	flags, _ := row[2].([]any)
+	categories, _ := row[6].([]any)
+	first, _ := row[3].(int64)
+	bad := []any{"admin", "pubsub", "noscript", "movablekeys", "no_auth", "blocking",
+		"@admin", "@dangerous", "@connection", "@scripting", "@transaction", "@pubsub"}
+	for _, v := range slices.Concat(flags, categories) {
+		if slices.Contains(bad, v) {
+			return refused
+		}
+	}
+	reads, writes := slices.Contains(flags, any("readonly")), slices.Contains(flags, any("write"))
+	switch {
+	case first < 1 || reads == writes:
+		return refused
+	case reads || !slices.Contains(flags, any("denyoom")):
+		return &command{name: name, act: pass}
+	case first != 1 || row[4] != int64(1):
+		return refused // it may make keys, and not only the first
+	}
+	return &command{name: name, act: pass, creates: createsFirst}
+}

@@ -1,0 +1,28 @@
+// Package redis speaks the Redis serialization protocol, versions 2 and 3
+// (https://redis.io/docs/latest/develop/reference/protocol-spec/), to both
+// sides.
+//
+//	redis-cli                tenantsdb                           Redis
+//	 │◀════════ TLS ═════════▶│                                    │
+//	 │ AUTH, or HELLO … AUTH  │ LoginByPassword(user, password)    │
+//	 │───────────────────────▶│ slot taken                         │
+//	 │                        │ warm backend, or AUTH as admin,    │
+//	 │                        │ SELECT n, AUTH as the role ───────▶│
+//	 │◀── +OK, or HELLO's ────│                                    │
+//	 │◀═══════════════ relay, commands in place ══════════════════▶│
+//
+// A workspace is one logical database and one ACL user that may not SELECT
+// another. Every command meets one table (commands.go): it passes as it is, is
+// rewritten, or is refused. Channels carry the prefix "n:" on the server, where
+// n is the database, and none at the client. Values and replies stream; held
+// are only the arguments that a rule looks at, up to a bound.
+//
+// Writes of workspaces with a default_ttl or patterns travel with hidden
+// commands in the same write (rules.go), whose replies are taken out of the
+// stream; max_keys is a gate in front of them (limits.go).
+//
+// Files that the sisters do not have: commands.go and decide.go (the table,
+// and what depends on arguments), pubsub.go, rules.go and glob.go, reply.go
+// (the scanner of the other direction), ask.go and info.go (what the proxy asks
+// the server for itself).
+package redis

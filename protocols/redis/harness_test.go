@@ -1,0 +1,412 @@
+package redis
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tenantsdb/tenantsdb/protocols"
+	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
+	"github.com/tenantsdb/tenantsdb/proxy"
+)
+
+const (
+	testPassword = "tdb_planted_secret"
+	rolePassword = "role_planted_secret"
+	patience     = 20 * time.Second
+)
+
+// roleRules are those of the Redis engine for a workspace's user, on Redis 7.0.
+func roleRules(database string) []string {
+	rules := strings.Fields(`reset on ~* resetchannels -@all +@read +@write +@pubsub +@transaction +@scripting
+		+@connection -@admin -@dangerous +keys +flushdb +sort +sort_ro +restore +time +xgroup +xinfo +object
+		+acl|whoami +acl|cat +acl|genpass -select -swapdb -move -copy -flushall -migrate -restore-asking -info
+		-memory +memory|usage -pubsub -client +client|id +client|info +client|getname +client|setname
+		+client|reply +client|caching +client|getredir +client|trackinginfo +client|tracking -function -fcall
+		-fcall_ro -script +script|load +script|exists -cluster -asking -readonly -readwrite -reset`)
+	return append(rules, ">"+rolePassword, "&"+workspace.ChannelPrefix(database)+"*",
+		"&__keyspace@"+database+"__:*", "&__keyevent@"+database+"__:*")
+}
+
+// world is a proxy in front of the server, with workspaces.
+type world struct {
+	addr      string // of the proxy
+	cert      *wiretest.Certificate
+	protocol  *Protocol
+	server    *proxy.Server
+	directory *directory
+	log       *syncBuffer
+
+	mu     sync.Mutex
+	relays []*relay
+}
+
+// space is one workspace of a world.
+type testSpace struct {
+	world *world
+	live  *workspace.Live
+	route workspace.Route
+}
+
+var (
+	worlds    atomic.Int64
+	databases atomic.Int64
+)
+
+// newWorld makes a proxy.
+func newWorld(t testing.TB, options ...func(*Config)) *world {
+	t.Helper()
+	w := &world{cert: wiretest.NewCertificate(t), log: &syncBuffer{}}
+	w.directory = &directory{spaces: make(map[string]*testSpace)}
+	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	config := Config{TLS: w.cert.Server(), Directory: w.directory, Log: log,
+		Admin: func(workspace.Address) (string, string) { return "", adminPassword }}
+	for _, o := range options {
+		o(&config)
+	}
+	w.protocol = New(config)
+	w.server = proxy.New(log, proxy.NewMetrics(prometheus.NewRegistry()))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.addr = l.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- w.server.Serve(l, "redis", watched{w.protocol, w}) }()
+	t.Cleanup(func() {
+		ctx, done := context.WithTimeout(context.Background(), time.Second)
+		defer done()
+		if err := w.server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("shutdown: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+		w.protocol.Close()
+		for _, secret := range []string{testPassword, rolePassword, adminPassword} {
+			if strings.Contains(w.log.String(), secret) {
+				t.Error("the log holds a secret")
+			}
+		}
+		if strings.Contains(w.log.String(), "panicked") {
+			t.Errorf("a session panicked:\n%s", w.log.String())
+		}
+	})
+	return w
+}
+
+// workspace makes a database with its role. Its name is its login's.
+func (w *world) workspace(t testing.TB, s workspace.Settings) *testSpace {
+	t.Helper()
+	return w.workspaceAt(t, s, theServer.socket(t))
+}
+
+func (w *world) workspaceAt(t testing.TB, s workspace.Settings, socket string) *testSpace {
+	t.Helper()
+	id := databases.Add(1)
+	name := fmt.Sprintf("shop%d", id)
+	record := workspace.Workspace{ID: id, Name: name, Type: workspace.Redis, Mode: workspace.Control, Settings: s}
+	database := strconv.FormatInt(id, 10)
+	sp := &testSpace{world: w, live: workspace.NewLive(record)}
+	sp.route = workspace.Route{Live: sp.live, Database: database, Role: name + "_owner", Password: rolePassword,
+		Address: workspace.Address{Network: "unix", Addr: socket}}
+	w.directory.add(name, sp)
+	if socket != theServer.socket(t) {
+		return sp
+	}
+	admin := adminClient(t, "0")
+	admin.must(append([]string{"ACL", "SETUSER", sp.route.Role}, roleRules(database)...)...)
+	t.Cleanup(func() {
+		admin := adminClient(t, database)
+		admin.must("FLUSHDB")
+		admin.must("ACL", "DELUSER", sp.route.Role)
+	})
+	return sp
+}
+
+// watched remembers every relay, so that tests can see what it still owes.
+type watched struct {
+	*Protocol
+	world *world
+}
+
+func (p watched) Handshake(ctx context.Context, conn net.Conn) (protocols.Session, error) {
+	s, err := p.Protocol.Handshake(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	return watchedSession{s, p.world}, nil
+}
+
+type watchedSession struct {
+	protocols.Session
+	world *world
+}
+
+func (s watchedSession) Connect(ctx context.Context) (protocols.Relay, error) {
+	r, err := s.Session.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	s.world.relays = append(s.world.relays, r.(*relay))
+	return r, nil
+}
+
+// last is the relay of the session that connected last.
+func (w *world) last() *relay {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.relays[len(w.relays)-1]
+}
+
+// owes is how many replies the relay still waits for.
+func (r *relay) owes() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.owed.n
+}
+
+// directory knows the workspaces by name.
+type directory struct {
+	mu     sync.Mutex
+	spaces map[string]*testSpace
+}
+
+func (d *directory) add(name string, s *testSpace) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.spaces[name] = s
+}
+
+func (d *directory) LoginByPassword(_ context.Context, _ workspace.DatabaseType, user, password string) (workspace.Login, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.spaces) == 1 && (user == "" || user == "workspace") {
+		for name := range d.spaces {
+			user = name
+		}
+	}
+	s := d.spaces[user]
+	if s == nil || password != testPassword {
+		return workspace.Login{}, nil
+	}
+	return workspace.Login{Known: true, Route: s.route}, nil
+}
+
+// syncBuffer is a log that tests can read while it is written.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// client is a connection that shows replies byte by byte as they are.
+type client struct {
+	t    testing.TB
+	conn net.Conn
+	buf  []byte
+}
+
+// dialRaw connects to the proxy without TLS.
+func (w *world) dialRaw(t testing.TB) net.Conn {
+	t.Helper()
+	raw, err := net.Dial("tcp", w.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { raw.Close() })
+	if err := raw.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// stranger is a client after the TLS handshake.
+func (w *world) stranger(t testing.TB) *client {
+	t.Helper()
+	conn := tls.Client(w.dialRaw(t), w.cert.Client())
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return &client{t: t, conn: conn}
+}
+
+// connect logs in.
+func (s *testSpace) connect(t testing.TB) *client {
+	t.Helper()
+	c := s.world.stranger(t)
+	if got := c.do("AUTH", s.live.Name, testPassword); got != "+OK\r\n" {
+		t.Fatalf("AUTH: got %q", got)
+	}
+	return c
+}
+
+// connect3 logs in with RESP3.
+func (s *testSpace) connect3(t testing.TB) *client {
+	t.Helper()
+	c := s.world.stranger(t)
+	if got := c.do("HELLO", "3", "AUTH", s.live.Name, testPassword); got[0] != '%' {
+		t.Fatalf("HELLO: got %q", got)
+	}
+	return c
+}
+
+// direct is a connection to the server itself as the workspace's role.
+func (s *testSpace) direct(t testing.TB) *client {
+	t.Helper()
+	c := adminClient(t, s.route.Database)
+	c.must("AUTH", s.route.Role, s.route.Password)
+	return c
+}
+
+// admin is a connection to the server itself as its administrator.
+func (s *testSpace) admin(t testing.TB) *client {
+	t.Helper()
+	return adminClient(t, s.route.Database)
+}
+
+func adminClient(t testing.TB, database string) *client {
+	t.Helper()
+	conn, err := net.Dial("unix", theServer.socket(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	c := &client{t: t, conn: conn}
+	c.must("AUTH", adminPassword)
+	c.must("SELECT", database)
+	return c
+}
+
+// send sends bytes as they are.
+func (c *client) send(b []byte) {
+	c.t.Helper()
+	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := c.conn.Write(b); err != nil {
+		c.t.Fatalf("send: %v", err)
+	}
+}
+
+// read reads one reply.
+func (c *client) read() string {
+	c.t.Helper()
+	s, err := c.next()
+	if err != nil {
+		c.t.Fatalf("read: %v (have %q)", err, c.buf)
+	}
+	return s
+}
+
+// next reads one reply, or says why not.
+func (c *client) next() (string, error) {
+	var v value
+	v.begin()
+	at := 0
+	if len(c.buf) > 0 && c.buf[0] == '>' {
+		v.pending = 0
+	}
+	push := false
+	for {
+		if len(c.buf) > 0 && at == 0 && c.buf[0] == '>' && !push {
+			push = true
+			v.pending = 0 // the header alone adds its elements
+			n, size, err := aggregate(c.buf)
+			if err == nil {
+				v.pending, at = int64(n), size
+			} else {
+				push = false
+			}
+		}
+		n, done, err := v.advance(c.buf[at:])
+		if err != nil {
+			return "", err
+		}
+		at += n
+		if done && at > 0 {
+			s := string(c.buf[:at])
+			c.buf = c.buf[at:]
+			return s, nil
+		}
+		var chunk [64 << 10]byte
+		k, err := c.conn.Read(chunk[:])
+		c.buf = append(c.buf, chunk[:k]...)
+		if k == 0 && err != nil {
+			return "", err
+		}
+		if !push && at == 0 {
+			v = value{}
+			v.begin()
+		}
+	}
+}
+
+// do sends a command and reads its reply.
+func (c *client) do(args ...string) string {
+	c.t.Helper()
+	c.send(appendCommand(nil, args...))
+	return c.read()
+}
+
+// must is do without an error.
+func (c *client) must(args ...string) string {
+	c.t.Helper()
+	got := c.do(args...)
+	if got[0] == '-' {
+		c.t.Fatalf("%v: got %q", args, got)
+	}
+	return got
+}
+
+// want is do with the reply that must come.
+func (c *client) want(reply string, args ...string) {
+	c.t.Helper()
+	if got := c.do(args...); got != reply {
+		c.t.Errorf("%.200q: got %.400q, want %.400q", args, got, reply)
+	}
+}
+
+// ended waits for the end of the connection and gives what came before it.
+func (c *client) ended() string {
+	c.t.Helper()
+	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		c.t.Fatal(err)
+	}
+	for {
+		var chunk [4 << 10]byte
+		n, err := c.conn.Read(chunk[:])
+		c.buf = append(c.buf, chunk[:n]...)
+		if err != nil {
+			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
+				c.t.Fatalf("the connection did not end; have %q", c.buf)
+			}
+			return string(c.buf)
+		}
+	}
+}

@@ -1,0 +1,346 @@
+package redis
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strconv"
+)
+
+// keep hands on a command that may make keys, as the workspace's settings for
+// keys ask.
+func (r *relay) keep(b []byte, q *request, c *command) (need int, err error) {
+	keys, need, err := r.keysOf(b, q, c)
+	if err != nil {
+		return need, err
+	}
+	if len(keys) == 0 && c.creates != createsScript {
+		return 0, r.pass(q) // it makes none, or the server refuses it
+	}
+	return 0, r.send(b, q, c, keys)
+}
+
+// keysOf are the keys that the command may make. They are part of b.
+func (r *relay) keysOf(b []byte, q *request, c *command) (keys [][]byte, need int, err error) {
+	n := map[creation]int{createsFirst: 2, createsSecond: 3, createsScript: 3}[c.creates]
+	if n == 0 {
+		n = -1
+	}
+	if need, err := r.look(b, q, n); err != nil {
+		return nil, need, err
+	}
+	if len(q.args) < n {
+		return nil, 0, nil
+	}
+	switch c.creates {
+	case createsFirst:
+		return q.args[1:2], 0, nil
+	case createsSecond:
+		return q.args[2:3], 0, nil
+	case createsPairs:
+		for i := 1; i < len(q.args); i += 2 {
+			keys = append(keys, q.args[i])
+		}
+	case createsScript:
+		count, ok := number(q.args[2])
+		if !ok || count < 0 || count > int64(q.n-3) {
+			return nil, 0, nil // the server refuses it
+		}
+		if need, err := r.look(b, q, 3+int(count)); err != nil {
+			return nil, need, err
+		}
+		keys = q.args[3:]
+	case createsOption:
+		for i := 2; i+1 < len(q.args); i++ {
+			if is(q.args[i], "store") || is(q.args[i], "storedist") {
+				keys = q.args[i+1 : i+2]
+			}
+		}
+	case createsGroup:
+		for _, arg := range q.args[min(5, len(q.args)):] {
+			if is(arg, "mkstream") {
+				keys = q.args[2:3]
+			}
+		}
+	}
+	return keys, 0, nil
+}
+
+// send hands on a command that may make keys: it claims their places, and puts
+// it between the hidden commands that give them their expiry.
+func (r *relay) send(b []byte, q *request, c *command, keys [][]byte) error {
+	t := &r.track
+	held, ok, err := r.admit(b, q, c, keys)
+	if err != nil || !ok {
+		return err
+	}
+	ttls, expires := r.ttls(keys)
+	if c.blocks && !t.multi && expires {
+		t.owe(reply{kind: passed, claim: held})
+		t.owe(reply{kind: swallowed})
+		t.suffix = appendScript(t.suffix, afterWait, keys, "", ttls)
+		t.take(q)
+		return nil
+	}
+	expires = expires && !c.timed
+	h := hidden{}
+	if expires {
+		h = hiddenFor(c, keys, ttls, r.protocol.note)
+	}
+	r.owe(&h, held, expires)
+	if expires {
+		t.cut(b, q.start)
+		t.out = append(t.out, h.before...)
+		t.suffix = append(t.suffix, h.behind...)
+	}
+	t.take(q)
+	return nil
+}
+
+// admit claims the places of keys for c where max_keys is set. ok is false
+// where the command was refused.
+func (r *relay) admit(b []byte, q *request, c *command, keys [][]byte) (held *claim, ok bool, err error) {
+	t := &r.track
+	if t.rules.maxKeys == 0 || c.moves {
+		return nil, true, nil
+	}
+	if t.multi {
+		ok = t.tx.claim(keys)
+		if !ok {
+			t.refuse(b, q, errTooLong)
+		}
+		return nil, ok, nil
+	}
+	held, err = r.claim(b, q, keys, c)
+	if err != nil {
+		return nil, false, r.refuseKeys(b, q, c, err)
+	}
+	return held, true, nil
+}
+
+// owe notes the replies of a command and of the hidden ones around it, and puts
+// these into a transaction where they need one: inside of the client's own they
+// have it, and where the client watches keys EXEC would end that.
+func (r *relay) owe(h *hidden, held *claim, expires bool) {
+	t := &r.track
+	switch {
+	case !expires:
+		if t.multi {
+			t.tx.element(false)
+		}
+		t.owe(reply{kind: passed, claim: held})
+	case t.multi, t.watching:
+		if t.multi {
+			t.tx.element(true)
+			t.tx.element(false)
+			t.tx.element(true)
+		}
+		t.owe(reply{kind: swallowed})
+		t.owe(reply{kind: passed, claim: held})
+		t.owe(reply{kind: swallowed})
+	default:
+		h.before = append(bytes.Clone(multiCommand), h.before...)
+		h.behind = append(h.behind, execCommand...)
+		t.owe(reply{kind: swallowed, n: 2})
+		t.owe(reply{kind: queued})
+		t.owe(reply{kind: swallowed})
+		t.owe(reply{kind: wrapped, claim: held})
+	}
+}
+
+// ttls are the seconds for each of keys; expires says that there are any.
+func (r *relay) ttls(keys [][]byte) (ttls []int64, expires bool) {
+	for _, key := range keys {
+		ttl := r.track.rules.ttl(key)
+		expires = expires || ttl > 0
+		ttls = append(ttls, ttl)
+	}
+	return ttls, expires
+}
+
+// claim claims the places of keys for c, or errFull. What was sent before it
+// goes out first where that has to wait.
+func (r *relay) claim(b []byte, q *request, keys [][]byte, c *command) (*claim, error) {
+	t := &r.track
+	keys = distinct(keys)
+	held := &claim{
+		gate:      &r.space.gate,
+		keys:      int64(max(len(keys), 1)),
+		parked:    c.blocks || r.waiting(),
+		unbounded: c.creates == createsScript,
+	}
+	if r.space.gate.take(t.settings, held) {
+		return held, nil
+	}
+	if err := r.flush(b, q.start); err != nil {
+		return nil, err
+	}
+	ctx, done := context.WithTimeout(context.Background(), askTimeout)
+	defer done()
+	if err := r.space.gate.claim(ctx, r, t.settings, held, keys); err != nil {
+		return nil, err
+	}
+	return held, nil
+}
+
+// waiting says whether the session has a command at the server that may wait
+// for others, so that what comes behind it may, too.
+func (r *relay) waiting() bool {
+	t := &r.track
+	if !t.waits {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t.waits = r.owed.n > 0 || len(t.owing) > 0
+	return t.waits
+}
+
+// refuseKeys tells the client that a write would add a key. A script may yet be
+// one that only reads: it is tried as such.
+func (r *relay) refuseKeys(b []byte, q *request, c *command, err error) error {
+	t := &r.track
+	if _, lost := errors.AsType[*backendWriteError](err); lost {
+		return err
+	}
+	text := keysFailure(err, r.live, t.rules.maxKeys)
+	if c.creates != createsScript || !errors.Is(err, errFull) {
+		if !errors.Is(err, errFull) {
+			r.log.Warn("keys not counted", "workspace", r.live.Name, "error", err)
+		}
+		t.refuse(b, q, text)
+		return nil
+	}
+	out := appendHeader(nil, '*', q.n)
+	out = appendBulk(out, c.name+"_RO")
+	for _, arg := range q.args[1:] {
+		out = appendBulk(out, arg)
+	}
+	t.owe(reply{kind: readOnly, text: text})
+	t.instead(b, q, out...)
+	return nil
+}
+
+// distinct is keys without repetitions.
+func distinct(keys [][]byte) [][]byte {
+	if len(keys) < 2 {
+		return keys
+	}
+	seen := make(map[string]struct{}, len(keys))
+	var once [][]byte
+	for _, key := range keys {
+		if _, known := seen[string(key)]; !known {
+			seen[string(key)] = struct{}{}
+			once = append(once, key)
+		}
+	}
+	return once
+}
+
+// claim notes the keys of a queued command; false where they are too many.
+func (t *transaction) claim(keys [][]byte) bool {
+	if len(keys) == 0 {
+		keys = [][]byte{nil} // a script that names none
+	}
+	for _, key := range keys {
+		if t.bytes += len(key) + 16; t.bytes > maxHeld {
+			return false
+		}
+		t.keys = append(t.keys, bytes.Clone(key))
+	}
+	return true
+}
+
+// decideSet gives a SET without an expiry one of its own, which needs no hidden
+// commands.
+func (r *relay) decideSet(b []byte, q *request, c *command) (need int, err error) {
+	t := &r.track
+	if t.rules == nil || q.n < 3 {
+		return 0, r.pass(q)
+	}
+	if need, err := r.look(b, q, 2); err != nil {
+		return need, err
+	}
+	if q.n > 3 {
+		need, err := r.look(b, q, -1)
+		if errors.Is(err, errShort) && need > maxHeld {
+			// Its options come behind a value too long to be held. Hidden
+			// commands do right by all of them but KEEPTTL on a new key.
+			return 0, r.send(b, q, &command{name: c.name, creates: createsFirst}, q.args[1:2])
+		}
+		if err != nil {
+			return need, err
+		}
+	}
+	held, ok, err := r.admit(b, q, &command{name: c.name, creates: createsFirst}, q.args[1:2])
+	if err != nil || !ok {
+		return 0, err
+	}
+	if t.multi {
+		t.tx.element(false)
+	}
+	t.owe(reply{kind: passed, claim: held})
+	if ttl := t.rules.ttl(q.args[1]); ttl > 0 && !givesExpiry(q.args) {
+		t.cut(b, q.start)
+		t.out = appendHeader(t.out, '*', q.n+2)
+		t.from = q.start + q.head
+		t.suffix = appendBulk(t.suffix, "EX")
+		t.suffix = appendBulk(t.suffix, strconv.FormatInt(ttl, 10))
+	}
+	t.take(q)
+	return 0, nil
+}
+
+// givesExpiry says whether the options of a SET have a word about its expiry.
+func givesExpiry(args [][]byte) bool {
+	for i := 3; i < len(args); i++ {
+		for _, word := range []string{"ex", "px", "exat", "pxat", "keepttl"} {
+			if is(args[i], word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// decideCopy runs COPY as a script: a role may not name another database.
+func (r *relay) decideCopy(b []byte, q *request, c *command) (need int, err error) {
+	t := &r.track
+	replace := "0"
+	for i := 3; i < q.n; i++ {
+		switch {
+		case is(q.args[i], "replace"):
+			replace = "1"
+		case is(q.args[i], "db") && i+1 < q.n:
+			i++
+			if string(q.args[i]) != "0" {
+				t.refuse(b, q, errOtherDatabase)
+				return 0, nil
+			}
+		default:
+			t.refuse(b, q, errSyntax)
+			return 0, nil
+		}
+	}
+	if q.n < 3 {
+		t.refuse(b, q, wrongArguments(c.name))
+		return 0, nil
+	}
+	out := appendCommand(nil, "EVAL", copyKey, "2", string(q.args[1]), string(q.args[2]), replace)
+	keys := q.args[2:3]
+	if t.rules == nil {
+		return 0, r.put(b, q, out...)
+	}
+	held, ok, err := r.admit(b, q, &command{name: c.name, creates: createsSecond}, keys)
+	if err != nil || !ok {
+		return 0, err
+	}
+	ttls, expires := r.ttls(keys)
+	h := hidden{}
+	if expires {
+		h = hiddenFor(&command{creates: createsSecond}, keys, ttls, "")
+	}
+	r.owe(&h, held, expires)
+	t.instead(b, q, append(append(h.before, out...), h.behind...)...)
+	return 0, nil
+}

@@ -1,0 +1,51 @@
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+)
+
+// recordTypeHandshake is the first byte of a TLS ClientHello record; no command
+// begins with it.
+const recordTypeHandshake = 0x16
+
+// prefixConn gives back a byte that was read to tell TLS from plaintext.
+type prefixConn struct {
+	net.Conn
+	prefix []byte
+}
+
+func (c *prefixConn) Read(p []byte) (int, error) {
+	if len(c.prefix) > 0 {
+		n := copy(p, c.prefix)
+		c.prefix = c.prefix[n:]
+		return n, nil
+	}
+	return c.Conn.Read(p)
+}
+
+// secure runs the server side of TLS, with which a connection must begin.
+func (p *Protocol) secure(ctx context.Context, raw net.Conn) (*tls.Conn, error) {
+	var first [1]byte
+	if _, err := io.ReadFull(raw, first[:]); err != nil {
+		return nil, fmt.Errorf("read startup: %w", err)
+	}
+	if first[0] != recordTypeHandshake {
+		return nil, say(raw, errTLSRequired)
+	}
+	conn := tls.Server(&prefixConn{raw, first[:]}, p.config.TLS)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return nil, fmt.Errorf("tls handshake: %w", err)
+	}
+	return conn, nil
+}
+
+// say tells the client f, the last it hears, and gives it back as the error.
+func say(conn net.Conn, f failure) error {
+	// The session ends with f whether or not the client hears it.
+	_, _ = conn.Write(append([]byte(f), '\r', '\n'))
+	return f
+}

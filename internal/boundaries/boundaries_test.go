@@ -19,6 +19,7 @@ var drivers = []string{
 	"github.com/jackc/pgproto3/...",
 	"github.com/jackc/pgx/...",
 	"github.com/pganalyze/pg_query_go/...",
+	"github.com/redis/go-redis/...",
 	"modernc.org/sqlite/...",
 }
 

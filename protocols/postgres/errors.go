@@ -90,7 +90,7 @@ func rowsFailure(live *workspace.Live, limit int64) *failure {
 		severity: "ERROR",
 		code:     codeProgramLimit,
 		message:  fmt.Sprintf("workspace %q allows a statement to return %d rows (max_rows_per_query)", live.Name, limit),
-		hint:     "Add a LIMIT, fetch in pieces with a cursor, or raise max_rows_per_query in the workspace's settings.",
+		hint:     "Add a LIMIT, fetch in pieces with a cursor, or raise max_rows_per_query in the workspace's settings. A statement with RETURNING may have made its changes all the same.",
 	}
 }
 

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
@@ -23,7 +24,7 @@ func (e *Engine) Create(ctx context.Context, t workspace.Target, _ bool) error {
 	}
 	e.roles.Lock()
 	defer e.roles.Unlock()
-	if err := e.setRole(ctx, t); err != nil {
+	if err := e.setRoles(ctx, []workspace.Target{t}); err != nil {
 		return err
 	}
 	e.saveRoles(ctx)
@@ -65,12 +66,7 @@ func (e *Engine) Exists(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, e.failed("list users", err)
 	}
-	for _, user := range users {
-		if user == name {
-			return true, nil
-		}
-	}
-	return false, nil
+	return slices.Contains(users, name), nil
 }
 
 // Tables is empty: Redis has none.

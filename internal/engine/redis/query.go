@@ -51,7 +51,7 @@ func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, lim
 	conn := client.Conn()
 	defer conn.Close()
 	if err := conn.Ping(ctx).Err(); err != nil {
-		return workspace.Result{}, e.failed("connect for a query", err)
+		return workspace.Result{}, e.noSession(err)
 	}
 	start := time.Now()
 	var reply any
@@ -64,6 +64,15 @@ func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, lim
 	result := resultOf(reply)
 	result.Elapsed = time.Since(start)
 	return result, nil
+}
+
+// noSession says why a query has no connection: what the front told (that the
+// workspace is full, say) is for the client.
+func (e *Engine) noSession(err error) error {
+	if reply, ok := errors.AsType[goredis.Error](err); ok && e.config.Front != nil {
+		return workspace.Errorf(workspace.Unavailable, "connect for a query: %s", reply.Error())
+	}
+	return e.failed("connect for a query", err)
 }
 
 // typed is one command of a query.

@@ -161,41 +161,7 @@ func TestAReplyThatIsTooLargeIsRefused(t *testing.T) {
 // TestQueriesTakeTheFrontWhereThereIsOne: then the front's login is used, and
 // the server is not met at all.
 func TestQueriesTakeTheFrontWhereThereIsOne(t *testing.T) {
-	front, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer front.Close()
-	e := redis.New(redis.Config{
-		Name: "main", Address: workspace.Address{Network: "unix", Addr: "/nowhere"}, Password: "admin",
-		Front: func(ctx context.Context) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "tcp", front.Addr().String())
-		},
-	})
-	defer e.Close()
-	heard := make(chan string, 1)
-	go func() {
-		conn, err := front.Accept()
-		if err != nil {
-			heard <- err.Error()
-			return
-		}
-		defer conn.Close()
-		var all strings.Builder
-		for buffer := make([]byte, 4096); ; {
-			n, err := conn.Read(buffer)
-			all.Write(buffer[:n])
-			if err != nil {
-				heard <- all.String()
-				return
-			}
-			if strings.Contains(string(buffer[:n]), "hello") {
-				fmt.Fprint(conn, "-ERR unknown command 'hello'\r\n")
-				continue
-			}
-			for range strings.Count(string(buffer[:n]), "*") {
-				fmt.Fprint(conn, "+OK\r\n")
-			}
-		}
-	}()
+	e, heard := fronted(t, "+OK\r\n")
 	to := target(17)
 	to.Client = workspace.ClientLogin{User: "shop", Password: "tdb_0123"}
 	if got := query(t, e, to, "SET a 1"); got != `[["OK"]]` {
@@ -207,6 +173,60 @@ func TestQueriesTakeTheFrontWhereThereIsOne(t *testing.T) {
 	for _, secret := range []string{to.Role, to.Password, "admin", "select"} {
 		if strings.Contains(said, secret) {
 			t.Errorf("the front was told %q", secret)
+		}
+	}
+}
+
+func TestTheFrontsRefusalIsTold(t *testing.T) {
+	e, _ := fronted(t, "-ERR max number of clients reached\r\n")
+	_, err := e.Query(t.Context(), target(17), "PING", workspace.Limits{})
+	if workspace.ErrorCode(err) != workspace.Unavailable || !strings.Contains(err.Error(), "max number of clients") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// fronted is an engine before a front that knows no HELLO and gives everything
+// else the same reply; heard is what it was told, when its connection ends.
+func fronted(t *testing.T, reply string) (e *redis.Engine, heard <-chan string) {
+	t.Helper()
+	front, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { front.Close() })
+	e = redis.New(redis.Config{
+		Name: "main", Address: workspace.Address{Network: "unix", Addr: "/nowhere"}, Password: "admin",
+		Front: func(ctx context.Context) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", front.Addr().String())
+		},
+	})
+	t.Cleanup(e.Close)
+	said := make(chan string, 1)
+	go func() {
+		conn, err := front.Accept()
+		if err != nil {
+			said <- err.Error()
+			return
+		}
+		defer conn.Close()
+		said <- converse(conn, reply)
+	}()
+	return e, said
+}
+
+// converse answers until the other side ends, and gives what it said.
+func converse(conn net.Conn, reply string) string {
+	var all strings.Builder
+	for buffer := make([]byte, 4096); ; {
+		n, err := conn.Read(buffer)
+		all.Write(buffer[:n])
+		if err != nil {
+			return all.String()
+		}
+		if strings.Contains(string(buffer[:n]), "hello") {
+			fmt.Fprint(conn, "-ERR unknown command 'hello'\r\n")
+			continue
+		}
+		for range strings.Count(string(buffer[:n]), "*") {
+			fmt.Fprint(conn, reply)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -13,27 +14,49 @@ import (
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
-// setRole makes the user, or puts back its rules and its password; roles is
-// held. Sessions that are logged in as it stay.
-func (e *Engine) setRole(ctx context.Context, t workspace.Target) error {
+// restoreBatch is how many users are made in one round trip.
+const restoreBatch = 256
+
+// setRoles makes the users, or puts back their rules and their passwords; roles
+// is held. Sessions that are logged in as them stay.
+func (e *Engine) setRoles(ctx context.Context, targets []workspace.Target) error {
+	if err := e.loadRules(ctx); err != nil {
+		return err
+	}
+	for batch := range slices.Chunk(targets, restoreBatch) {
+		commands := e.admin.Pipeline()
+		for _, t := range batch {
+			if err := e.checkRole(t); err != nil {
+				return err
+			}
+			commands.Do(ctx, e.roleCommand(t)...)
+		}
+		if _, err := commands.Exec(ctx); err != nil {
+			return e.failed("make users", err)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) checkRole(t workspace.Target) error {
 	if t.Role == e.config.User || t.Role == defaultUser || t.Role == "" || strings.ContainsAny(t.Role, " \x00") {
 		return fmt.Errorf("make user %q: not the name of a workspace's user", t.Role)
 	}
 	if _, err := number(t.Database); err != nil {
 		return fmt.Errorf("make user %s: %w", t.Role, err)
 	}
-	if err := e.loadRules(ctx); err != nil {
-		return err
-	}
-	hash := sha256.Sum256([]byte(t.Password)) // the server never sees the password in an ACL rule
+	return nil
+}
+
+// roleCommand makes the user all that it is to be. The server is given the hash
+// of its password, which is random enough for that.
+func (e *Engine) roleCommand(t workspace.Target) []any {
+	hash := sha256.Sum256([]byte(t.Password))
 	args := []any{"acl", "setuser", t.Role, "reset", "on", "sanitize-payload", "#" + hex.EncodeToString(hash[:]), "~*"}
 	for _, rule := range append(channels(t.Database), e.rules...) {
 		args = append(args, rule)
 	}
-	if err := e.admin.Do(ctx, args...).Err(); err != nil {
-		return e.failed("make user "+t.Role, err)
-	}
-	return nil
+	return args
 }
 
 // loadRules reads the rules once for each run of the server; roles is held.
@@ -85,10 +108,8 @@ func (e *Engine) Restore(ctx context.Context, current func() []workspace.Target)
 	}
 	e.rules = nil // the server may be a newer release now
 	targets := current()
-	for _, t := range targets {
-		if err := e.setRole(ctx, t); err != nil {
-			return fmt.Errorf("restore: %w", err)
-		}
+	if err := e.setRoles(ctx, targets); err != nil {
+		return fmt.Errorf("restore: %w", err)
 	}
 	if len(targets) > 0 {
 		e.saveRoles(ctx)

@@ -26,14 +26,17 @@ func (c Config) check() error {
 	if err := checkAddress(c.Admin.Listen); err != nil {
 		wrong("admin.listen", "%w", err)
 	}
-	if err := checkAddress(c.PostgreSQL.Listen); err != nil {
-		wrong("postgresql.listen", "%w", err)
-	}
-	if c.PostgreSQL.PublicHost == "" {
-		wrong("postgresql.public_host", "must be set: connection strings show it")
-	}
-	if p := c.PostgreSQL.PublicPort; p < 0 || p > 65535 {
-		wrong("postgresql.public_port", "%d is no port", p)
+	for _, t := range offered() {
+		l := c.listener(t)
+		if err := checkAddress(l.Listen); err != nil {
+			wrong(string(t)+".listen", "%w", err)
+		}
+		if l.PublicHost == "" {
+			wrong(string(t)+".public_host", "must be set: connection strings show it")
+		}
+		if p := l.PublicPort; p < 0 || p > 65535 {
+			wrong(string(t)+".public_port", "%d is no port", p)
+		}
 	}
 	if c.Limits.DrainTimeout < 0 {
 		wrong("limits.drain_timeout", "can't be negative")
@@ -65,14 +68,20 @@ func (s PhysicalConfig) check() error {
 	switch {
 	case s.Name == "":
 		return errors.New("name: must be set")
-	case !known || t != workspace.PostgreSQL:
-		return fmt.Errorf("type: %q is none of postgresql", s.Type)
+	case !known || !slices.Contains(offered(), t):
+		return fmt.Errorf("type: %q is none of postgresql, redis", s.Type)
 	case (s.Host == "") == (s.Socket == ""):
 		return errors.New("host, socket: one of them must be set")
 	case s.Port < 0 || s.Port > 65535:
 		return fmt.Errorf("port: %d is no port", s.Port)
-	case s.User == "":
+	case s.User == "" && t != workspace.Redis:
 		return errors.New("user: must be set")
+	case s.Database != "" && t == workspace.Redis:
+		return errors.New("database: a redis server's administrator is in number 0")
+	case s.Databases != 0 && t != workspace.Redis:
+		return errors.New("databases: is of use with redis only")
+	case s.Databases < 0 || s.Databases == 1:
+		return fmt.Errorf("databases: %d leaves none for a workspace", s.Databases)
 	case !slices.Contains([]string{"", "verify", "unverified", "off"}, s.TLS):
 		return fmt.Errorf("tls: %q is none of verify, unverified, off", s.TLS)
 	case s.Socket != "" && s.TLS != "" && s.TLS != "off":

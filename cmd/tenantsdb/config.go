@@ -27,6 +27,7 @@ type Config struct {
 	TLS        TLSConfig        `yaml:"tls"`
 	Admin      AdminConfig      `yaml:"admin"`
 	PostgreSQL ListenerConfig   `yaml:"postgresql"`
+	Redis      ListenerConfig   `yaml:"redis"`
 	Servers    []PhysicalConfig `yaml:"servers"`
 	Limits     LimitsConfig     `yaml:"limits"`
 	Log        LogConfig        `yaml:"log"`
@@ -46,7 +47,8 @@ type AdminConfig struct {
 	TLS    bool   `yaml:"tls"`
 }
 
-// ListenerConfig is one protocol's listener, and where clients reach it if that
+// ListenerConfig is one protocol's listener, which is open where a server of its
+// type is configured, and where clients reach it if that
 // is elsewhere: connection strings show PublicHost and PublicPort.
 type ListenerConfig struct {
 	Listen     string `yaml:"listen"`
@@ -64,7 +66,10 @@ type PhysicalConfig struct {
 	Socket   string `yaml:"socket"`
 	User     string `yaml:"user"`
 	Password string `yaml:"password"`
-	Database string `yaml:"database"` // where the administrator logs in; empty: the type's own
+	Database string `yaml:"database"` // where the administrator logs in; empty: the type's own; not for redis
+	// Databases is how many logical databases a Redis server has that does not
+	// tell. 0: it is asked.
+	Databases int `yaml:"databases"`
 	// TLS: verify (the default for a host), unverified, or off (the only one
 	// for a socket). CA is a PEM file to trust beside the system's.
 	TLS string `yaml:"tls"`
@@ -89,6 +94,7 @@ func defaultConfig() Config {
 	return Config{
 		Admin:      AdminConfig{Listen: "127.0.0.1:8080"},
 		PostgreSQL: ListenerConfig{Listen: ":5432", PublicHost: "localhost"},
+		Redis:      ListenerConfig{Listen: ":6379", PublicHost: "localhost"},
 		Limits:     LimitsConfig{DrainTimeout: 30 * time.Second},
 		Log:        LogConfig{Level: "info", Format: "json"},
 	}

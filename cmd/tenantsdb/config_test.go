@@ -23,6 +23,10 @@ postgresql:
   listen: 0.0.0.0:6432
   public_host: db.example
   public_port: 5432
+redis:
+  listen: 0.0.0.0:7379
+  public_host: cache.example
+  public_port: 6379
 servers:
   - name: main
     type: PostgreSQL
@@ -37,6 +41,11 @@ servers:
     type: postgres
     socket: /run/postgresql
     user: admin
+  - name: cache
+    type: Redis
+    host: redis.internal
+    password: secret
+    databases: 64
 limits:
   drain_timeout: 45s
 log:
@@ -51,11 +60,14 @@ func completeConfig() Config {
 		TLS:           TLSConfig{Cert: "/tls/server.crt", Key: "/tls/server.key"},
 		Admin:         AdminConfig{Listen: "0.0.0.0:9080", TLS: true},
 		PostgreSQL:    ListenerConfig{Listen: "0.0.0.0:6432", PublicHost: "db.example", PublicPort: 5432},
+		Redis:         ListenerConfig{Listen: "0.0.0.0:7379", PublicHost: "cache.example", PublicPort: 6379},
 		Servers: []PhysicalConfig{{
 			Name: "main", Type: "PostgreSQL", Host: "pg.internal", Port: 5433, User: "admin", Password: "secret",
 			Database: "maintenance", TLS: "verify", CA: "/tls/ca.crt",
 		}, {
 			Name: "local", Type: "postgres", Socket: "/run/postgresql", User: "admin",
+		}, {
+			Name: "cache", Type: "Redis", Host: "redis.internal", Password: "secret", Databases: 64,
 		}},
 		Limits: LimitsConfig{DrainTimeout: 45 * time.Second},
 		Log:    LogConfig{Level: "debug", Format: "text"},
@@ -92,6 +104,9 @@ var variables = []string{
 	"TENANTSDB_POSTGRESQL_LISTEN=0.0.0.0:6432",
 	"TENANTSDB_POSTGRESQL_PUBLIC_HOST=db.example",
 	"TENANTSDB_POSTGRESQL_PUBLIC_PORT=5432",
+	"TENANTSDB_REDIS_LISTEN=0.0.0.0:7379",
+	"TENANTSDB_REDIS_PUBLIC_HOST=cache.example",
+	"TENANTSDB_REDIS_PUBLIC_PORT=6379",
 	"TENANTSDB_SERVERS_0_NAME=main",
 	"TENANTSDB_SERVERS_0_TYPE=PostgreSQL",
 	"TENANTSDB_SERVERS_0_HOST=pg.internal",
@@ -105,6 +120,11 @@ var variables = []string{
 	"TENANTSDB_SERVERS_1_TYPE=postgres",
 	"TENANTSDB_SERVERS_1_SOCKET=/run/postgresql",
 	"TENANTSDB_SERVERS_1_USER=admin",
+	"TENANTSDB_SERVERS_2_NAME=cache",
+	"TENANTSDB_SERVERS_2_TYPE=Redis",
+	"TENANTSDB_SERVERS_2_HOST=redis.internal",
+	"TENANTSDB_SERVERS_2_PASSWORD=secret",
+	"TENANTSDB_SERVERS_2_DATABASES=64",
 	"TENANTSDB_LIMITS_DRAIN_TIMEOUT=45s",
 	"TENANTSDB_LOG_LEVEL=debug",
 	"TENANTSDB_LOG_FORMAT=text",
@@ -124,8 +144,8 @@ func TestVariablesWinOverTheFile(t *testing.T) {
 	const odd = `#1: {"quoted"} null`
 	got, err := loadConfig(writeConfig(t, complete), []string{
 		"TENANTSDB_SERVERS_0_PASSWORD=" + odd,
-		"TENANTSDB_SERVERS_2_NAME=third", "TENANTSDB_SERVERS_2_TYPE=postgres",
-		"TENANTSDB_SERVERS_2_HOST=other", "TENANTSDB_SERVERS_2_USER=admin",
+		"TENANTSDB_SERVERS_3_NAME=third", "TENANTSDB_SERVERS_3_TYPE=postgres",
+		"TENANTSDB_SERVERS_3_HOST=other", "TENANTSDB_SERVERS_3_USER=admin",
 		"TENANTSDB_MASTER_KEY=abc",
 	})
 	if err != nil {
@@ -168,6 +188,11 @@ func TestWhatIsWrongIsRefusedByItsName(t *testing.T) {
 		"server of no type":        {environ: []string{"TENANTSDB_SERVERS_0_TYPE=oracle"}, want: "servers[0]: type"},
 		"server with no address":   {environ: []string{"TENANTSDB_SERVERS_0_HOST="}, want: "servers[0]: host, socket"},
 		"server with two":          {environ: []string{"TENANTSDB_SERVERS_0_SOCKET=/run"}, want: "servers[0]: host, socket"},
+		"no redis host":            {environ: []string{"TENANTSDB_REDIS_PUBLIC_HOST="}, want: "redis.public_host"},
+		"redis port":               {environ: []string{"TENANTSDB_REDIS_LISTEN=:0"}, want: "redis.listen"},
+		"redis with a database":    {environ: []string{"TENANTSDB_SERVERS_0_TYPE=redis", "TENANTSDB_SERVERS_0_DATABASE=3"}, want: "servers[0]: database"},
+		"redis with one database":  {environ: []string{"TENANTSDB_SERVERS_0_TYPE=redis", "TENANTSDB_SERVERS_0_DATABASES=1"}, want: "servers[0]: databases"},
+		"numbers of postgresql":    {environ: []string{"TENANTSDB_SERVERS_0_DATABASES=5"}, want: "servers[0]: databases"},
 		"server's port":            {environ: []string{"TENANTSDB_SERVERS_0_PORT=-1"}, want: "servers[0]: port"},
 		"server without a user":    {environ: []string{"TENANTSDB_SERVERS_0_USER="}, want: "servers[0]: user"},
 		"server's tls":             {environ: []string{"TENANTSDB_SERVERS_0_TLS=maybe"}, want: "servers[0]: tls"},

@@ -83,17 +83,23 @@ func (d *development) run(ctx context.Context, c Config, live *liveSettings, bas
 	if err := remove(d.path("ready.json")); err != nil {
 		return err
 	}
-	s, err := d.openSockets(base)
+	redis, err := d.startRedis(ctx)
+	if err != nil {
+		return unlessStopped(ctx, err)
+	}
+	on := []workspace.DatabaseType{workspace.PostgreSQL}
+	if redis != nil {
+		defer func() { err = errors.Join(err, d.stop(redis)) }()
+		on = append(on, workspace.Redis)
+	}
+	s, err := d.openSockets(base, on)
 	if err != nil {
 		return err
 	}
 	server, err := d.startPostgres(ctx)
 	if err != nil {
 		s.close()
-		if ctx.Err() != nil {
-			return nil // told to stop while it started
-		}
-		return err
+		return unlessStopped(ctx, err)
 	}
 	defer func() { err = errors.Join(err, d.stop(server)) }()
 	c.PostgreSQL.PublicPort = port(s.postgresql)
@@ -105,6 +111,16 @@ func (d *development) run(ctx context.Context, c Config, live *liveSettings, bas
 		User:     server.User(),
 		Password: server.Password(),
 	}}
+	if redis != nil {
+		c.Redis.PublicPort = port(s.redis)
+		c.Servers = append(c.Servers, PhysicalConfig{
+			Name:     "redis",
+			Type:     string(workspace.Redis),
+			Socket:   redis.Socket(),
+			User:     redis.User(),
+			Password: redis.Password(),
+		})
+	}
 	err = run(ctx, c, live, d.log, s, observer{
 		bootstrap: func(b workspace.Bootstrap) error { return writeJSON(d.path("bootstrap.json"), b) },
 		ready:     func() error { return d.announce(s) },
@@ -116,20 +132,23 @@ func (d *development) path(name string) string { return filepath.Join(d.dir, nam
 
 // openSockets takes the ports that the flag names, or else those of the last
 // start, so that connection strings stay valid, or the default ones.
-func (d *development) openSockets(base int) (sockets, error) {
+func (d *development) openSockets(base int, on []workspace.DatabaseType) (sockets, error) {
 	want := defaultPorts()
 	if base > 0 {
 		want = portsFrom(base)
 	} else if _, err := readJSON(d.path("ports.json"), &want); err != nil {
 		return sockets{}, err
 	}
-	s, err := openLocalSockets(want, base == 0, func(format string, args ...any) {
+	s, err := openLocalSockets(want, on, base == 0, func(format string, args ...any) {
 		fmt.Fprintf(d.stdout, format+"\n", args...)
 	})
 	if err != nil {
 		return s, err
 	}
-	got := ports{PostgreSQL: port(s.postgresql), Admin: port(s.admin)}
+	got := ports{PostgreSQL: port(s.postgresql), Redis: want.Redis, Admin: port(s.admin)}
+	if len(s.redis) > 0 {
+		got.Redis = port(s.redis)
+	}
 	if err := writeJSON(d.path("ports.json"), got); err != nil {
 		s.close()
 		return s, err
@@ -143,7 +162,27 @@ func (d *development) startPostgres(ctx context.Context) (*devstack.Postgres, er
 	return devstack.StartPostgres(ctx, devstack.PostgresConfig{Dir: d.path("postgresql"), Log: d.log})
 }
 
-func (d *development) stop(server *devstack.Postgres) error {
+// startRedis is nil, and says what to install, where the program is missing.
+func (d *development) startRedis(ctx context.Context) (*devstack.Redis, error) {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	server, err := devstack.StartRedis(ctx, devstack.RedisConfig{Dir: d.path("redis"), Log: d.log})
+	if missing, ok := errors.AsType[*devstack.MissingError](err); ok {
+		_, err = fmt.Fprintf(d.stdout, "Redis is off: %v\n", missing)
+		return nil, err
+	}
+	return server, err
+}
+
+// unlessStopped is err, or nothing where we were told to stop while we started.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (d *development) stop(server interface{ Stop(context.Context) error }) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
 	defer cancel()
 	return server.Stop(ctx)
@@ -159,7 +198,7 @@ func (d *development) announce(s sockets) error {
 	if !found {
 		d.log.Warn("bootstrap.json is gone, and with it the first project's API key; keys made since still work")
 	}
-	r := newReadiness(b, port(s.admin), port(s.postgresql), d.path("certs"))
+	r := newReadiness(b, s, d.path("certs"))
 	if err := writeJSON(d.path("ready.json"), r); err != nil {
 		return err
 	}

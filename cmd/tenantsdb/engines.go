@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -8,20 +9,42 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	postgresengine "github.com/tenantsdb/tenantsdb/internal/engine/postgres"
+	redisengine "github.com/tenantsdb/tenantsdb/internal/engine/redis"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
-const defaultPostgresPort = 5432
+// offered are the types that there is a protocol and an engine for.
+func offered() []workspace.DatabaseType {
+	return []workspace.DatabaseType{workspace.PostgreSQL, workspace.Redis}
+}
+
+// engine is a physical server that keeps connections.
+type engine interface {
+	workspace.Engine
+	Close()
+}
 
 // newEngine makes the engine of one physical server, which it does not yet
-// connect to.
-func newEngine(c PhysicalConfig, log *slog.Logger) (*postgresengine.Engine, error) {
+// connect to. front is what the queries of Redis workspaces run through.
+func newEngine(c PhysicalConfig, front dial, log *slog.Logger) (engine, error) {
 	address, err := c.address()
 	if err != nil {
 		return nil, fmt.Errorf("server %s: %w", c.Name, err)
+	}
+	if c.is(workspace.Redis) {
+		return redisengine.New(redisengine.Config{
+			Name:      c.Name,
+			Address:   address,
+			User:      c.User,
+			Password:  c.Password,
+			Databases: c.Databases,
+			Front:     front,
+			Log:       log.With("server", c.Name),
+		}), nil
 	}
 	return postgresengine.New(postgresengine.Config{
 		Name:     c.Name,
@@ -33,11 +56,35 @@ func newEngine(c PhysicalConfig, log *slog.Logger) (*postgresengine.Engine, erro
 	}), nil
 }
 
-func (c PhysicalConfig) address() (workspace.Address, error) {
-	port := c.Port
-	if port == 0 {
-		port = defaultPostgresPort
+// is says whether the server is of that type.
+func (c PhysicalConfig) is(t workspace.DatabaseType) bool {
+	of, known := workspace.ParseDatabaseType(c.Type)
+	return known && of == t
+}
+
+// serves says whether there is a server of that type, and so a listener.
+func (c Config) serves(t workspace.DatabaseType) bool {
+	return slices.ContainsFunc(c.Servers, func(s PhysicalConfig) bool { return s.is(t) })
+}
+
+// listener is the configuration of the type's listener.
+func (c Config) listener(t workspace.DatabaseType) ListenerConfig {
+	if t == workspace.Redis {
+		return c.Redis
 	}
+	return c.PostgreSQL
+}
+
+// defaultPort is where servers of the type listen.
+func (c PhysicalConfig) defaultPort() int {
+	if c.is(workspace.Redis) {
+		return defaultPorts().Redis
+	}
+	return defaultPorts().PostgreSQL
+}
+
+func (c PhysicalConfig) address() (workspace.Address, error) {
+	port := cmp.Or(c.Port, c.defaultPort())
 	if c.Socket != "" {
 		return workspace.Address{Network: "unix", Addr: c.socketFile(port)}, nil
 	}
@@ -52,8 +99,11 @@ func (c PhysicalConfig) address() (workspace.Address, error) {
 	}, nil
 }
 
-// socketFile takes the folder of the socket too, as libpq does.
+// socketFile takes the folder of a PostgreSQL server's socket too, as libpq does.
 func (c PhysicalConfig) socketFile(port int) string {
+	if c.is(workspace.Redis) {
+		return c.Socket
+	}
 	if info, err := os.Stat(c.Socket); err == nil && info.IsDir() {
 		return filepath.Join(c.Socket, ".s.PGSQL."+strconv.Itoa(port))
 	}

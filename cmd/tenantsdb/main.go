@@ -29,6 +29,7 @@ const usage = `usage:
 var errUsage = errors.New("usage")
 
 func main() {
+	quietRedisClient()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	// A second signal ends us at once.
 	context.AfterFunc(ctx, stop)

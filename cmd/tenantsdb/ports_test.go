@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
 // taken is a port that somebody else listens on.
@@ -34,7 +36,7 @@ func TestATakenPortIsReplacedAndSaid(t *testing.T) {
 	busy, idle := taken(t), free(t)
 	var said strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&said, format, args...) }
-	s, err := openLocalSockets(ports{PostgreSQL: busy, Admin: idle}, true, say)
+	s, err := openLocalSockets(ports{PostgreSQL: busy, Admin: idle}, []workspace.DatabaseType{workspace.PostgreSQL}, true, say)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +51,7 @@ func TestATakenPortIsReplacedAndSaid(t *testing.T) {
 
 func TestATakenPortThatWasAskedForIsAnErrorAndLeavesNoListener(t *testing.T) {
 	busy, idle := taken(t), free(t)
-	if _, err := openLocalSockets(ports{PostgreSQL: idle, Admin: busy}, false, nil); err == nil {
+	if _, err := openLocalSockets(ports{PostgreSQL: idle, Admin: busy}, []workspace.DatabaseType{workspace.PostgreSQL}, false, nil); err == nil {
 		t.Fatal("the port is taken, and nobody said so")
 	}
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(idle)))
@@ -60,7 +62,7 @@ func TestATakenPortThatWasAskedForIsAnErrorAndLeavesNoListener(t *testing.T) {
 }
 
 func TestPortBaseIsTheFirstOfABlock(t *testing.T) {
-	if got, want := portsFrom(7000), (ports{PostgreSQL: 7000, Admin: 7004}); got != want {
+	if got, want := portsFrom(7000), (ports{PostgreSQL: 7000, Redis: 7003, Admin: 7004}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -23,17 +23,21 @@ type hostPort struct {
 	Port int    `json:"port"`
 }
 
-func newReadiness(b workspace.Bootstrap, adminPort, postgresPort int, certsDir string) readiness {
-	return readiness{
-		AdminURL:      fmt.Sprintf("http://localhost:%d", adminPort),
+func newReadiness(b workspace.Bootstrap, s sockets, certsDir string) readiness {
+	r := readiness{
+		AdminURL:      fmt.Sprintf("http://localhost:%d", port(s.admin)),
 		APIKey:        b.APIKey,
 		ProjectID:     b.ProjectID,
 		ProxyPassword: b.ProxyPassword,
 		CAFile:        certs.CAFile(certsDir),
-		Listeners: map[string]hostPort{
-			string(workspace.PostgreSQL): {"localhost", postgresPort},
-		},
+		Listeners:     map[string]hostPort{},
 	}
+	for _, t := range offered() {
+		if listeners := s.of(t); len(listeners) > 0 {
+			r.Listeners[string(t)] = hostPort{"localhost", port(listeners)}
+		}
+	}
+	return r
 }
 
 // print shows commands that work as they stand.
@@ -57,5 +61,22 @@ See its schema changes queue up:
   curl -s %[1]s/workspaces/demo/diff -H 'Authorization: Bearer %[2]s'
 
 `, r.AdminURL, r.APIKey, postgres.Host, postgres.Port, r.ProjectID, r.ProxyPassword, r.CAFile)
+	if err != nil {
+		return err
+	}
+	return r.printRedis(to)
+}
+
+// printRedis shows what is different for Redis, where it is on.
+func (r readiness) printRedis(to io.Writer) error {
+	redis, on := r.Listeners[string(workspace.Redis)]
+	if !on {
+		return nil
+	}
+	_, err := fmt.Fprintf(to, `Redis is on %[3]s:%[4]d; the user is the workspace:
+  curl -s %[1]s/workspaces -H 'Authorization: Bearer %[2]s' -H 'Content-Type: application/json' -d '{"name": "cache", "database": "Redis", "mode": "control"}'
+  redis-cli -u 'rediss://cache:%[5]s@%[3]s:%[4]d/0' --cacert '%[6]s'
+
+`, r.AdminURL, r.APIKey, redis.Host, redis.Port, r.ProxyPassword, r.CAFile)
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/tenantsdb/tenantsdb/internal/catalog"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols/postgres"
+	redisprotocol "github.com/tenantsdb/tenantsdb/protocols/redis"
 	"github.com/tenantsdb/tenantsdb/proxy"
 )
 
@@ -38,6 +40,7 @@ type installation struct {
 	certs    *certs.Store
 	service  *workspace.Service
 	postgres *postgres.Protocol
+	redis    *redisprotocol.Protocol
 	proxy    *proxy.Server
 	admin    *http.Server
 
@@ -76,7 +79,7 @@ func run(ctx context.Context, c Config, live *liveSettings, log *slog.Logger, s 
 	if err := o.ready(); err != nil {
 		return fmt.Errorf("announce: %w", err)
 	}
-	log.Info("ready", "version", fullVersion(), "admin", s.admin[0].Addr().String(), "postgresql", s.postgresql[0].Addr().String())
+	log.Info("ready", append([]any{"version", fullVersion(), "admin", s.admin[0].Addr().String()}, s.attributes()...)...)
 	select {
 	case err = <-in.failed:
 	case <-ctx.Done():
@@ -143,7 +146,7 @@ func (in *installation) openService(ctx context.Context, keep func(workspace.Boo
 		Catalog:       store,
 		Engines:       engines,
 		Keyring:       keyring,
-		Public:        map[workspace.DatabaseType]workspace.Public{workspace.PostgreSQL: in.public()},
+		Public:        in.public(),
 		KeepBootstrap: keep,
 		Log:           in.log,
 		Audit:         in.audit,
@@ -158,7 +161,7 @@ func (in *installation) openService(ctx context.Context, keep func(workspace.Boo
 func (in *installation) openEngines() (map[string]workspace.Engine, error) {
 	engines := map[string]workspace.Engine{}
 	for _, c := range in.config.Servers {
-		e, err := newEngine(c, in.log)
+		e, err := newEngine(c, in.dialRedis, in.log)
 		if err != nil {
 			return nil, err
 		}
@@ -168,13 +171,18 @@ func (in *installation) openEngines() (map[string]workspace.Engine, error) {
 	return engines, nil
 }
 
-// public is where clients reach the PostgreSQL listener.
-func (in *installation) public() workspace.Public {
-	p := workspace.Public{Host: in.config.PostgreSQL.PublicHost, Port: in.config.PostgreSQL.PublicPort}
-	if p.Port == 0 {
-		p.Port = port(in.sockets.postgresql)
+// public is where clients reach each protocol's listener.
+func (in *installation) public() map[workspace.DatabaseType]workspace.Public {
+	all := map[workspace.DatabaseType]workspace.Public{}
+	for _, t := range offered() {
+		listeners := in.sockets.of(t)
+		if len(listeners) == 0 {
+			continue
+		}
+		c := in.config.listener(t)
+		all[t] = workspace.Public{Host: c.PublicHost, Port: cmp.Or(c.PublicPort, port(listeners))}
 	}
-	return p
+	return all
 }
 
 func (in *installation) openProxy(context.Context) error {
@@ -188,7 +196,7 @@ func (in *installation) openProxy(context.Context) error {
 		Log:       in.log,
 	})
 	in.onClose(func() error { in.postgres.Close(); return nil })
-	return nil
+	return in.openRedis()
 }
 
 func (in *installation) openAdmin(context.Context) error {
@@ -209,6 +217,9 @@ func (in *installation) openAdmin(context.Context) error {
 func (in *installation) serve() {
 	for _, l := range in.sockets.postgresql {
 		in.accept(func() error { return in.proxy.Serve(l, "postgresql", in.postgres) })
+	}
+	for _, l := range in.sockets.redis {
+		in.accept(func() error { return in.proxy.Serve(l, "redis", in.redis) })
 	}
 	for _, l := range in.sockets.admin {
 		in.accept(func() error { return in.serveAdmin(l) })

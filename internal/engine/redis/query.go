@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -135,7 +136,7 @@ func unfit(words []string) string {
 func (e *Engine) session(ctx context.Context, t workspace.Target) (*goredis.Client, *wire, error) {
 	o := e.config.options()
 	o.PoolSize = 1
-	o.ReadTimeout = -1 // ctx alone bounds a command: it may be a blocking one
+	o.ReadTimeout, o.WriteTimeout = -1, -1 // ctx alone bounds a command: it may be a blocking one
 	dial := goredis.NewDialer(o)
 	if e.config.Front != nil {
 		o.Username, o.Password = t.Client.User, t.Client.Password
@@ -189,6 +190,9 @@ func (c *boundedConn) Close() error {
 
 // verdict is the error of a command, as the client is told.
 func (e *Engine) verdict(ctx context.Context, c typed, w *wire, limits workspace.Limits, err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		<-ctx.Done() // the connection's deadline is ctx's, and may come a moment earlier
+	}
 	reply, replied := errors.AsType[goredis.Error](err)
 	switch {
 	case replied:

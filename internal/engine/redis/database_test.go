@@ -219,3 +219,18 @@ func eventually(t *testing.T, what func() bool) {
 		}
 	}
 }
+
+func TestAServerTellsHowManyDatabasesItHas(t *testing.T) {
+	r := devstacktest.Redis(t, map[string]string{"databases": "4"})
+	e := newEngine(t, r)
+	n, err := e.Databases(t.Context())
+	must(t, err)
+	equal(t, "databases", n, 4)
+	for n := 1; n < 4; n++ {
+		to := created(t, e, n)
+		must(t, member(t, r, to).Set(t.Context(), "a", n, 0).Err())
+	}
+	if err := e.Create(t.Context(), target(4), false); err == nil {
+		t.Error("a fifth database was made")
+	}
+}

@@ -18,10 +18,18 @@ INSERT INTO pg_tenantsdb.secret
 SELECT sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8'))
  WHERE NOT EXISTS (SELECT FROM pg_tenantsdb.secret);
 
+-- next_id grows with each call on the server: it is the end of a record in the
+-- write-ahead log. A sequence would change what the client's lastval() says, and
+-- show in pg_sequences.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.next_id() RETURNS bigint
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT (pg_logical_emit_message(true, 'tenantsdb', '') - '0/0'::pg_lsn)::bigint;
+$$;
+
 -- Client messages and the contexts of nested statements, each once for a
 -- transaction, however many rows share it.
 CREATE TABLE IF NOT EXISTS pg_tenantsdb.body (
-	id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	id   bigint PRIMARY KEY DEFAULT pg_tenantsdb.next_id(),
 	xid  xid8 NOT NULL,
 	sent timestamptz NOT NULL, -- statement_timestamp() of the message
 	hash bigint NOT NULL,
@@ -30,7 +38,7 @@ CREATE TABLE IF NOT EXISTS pg_tenantsdb.body (
 CREATE INDEX IF NOT EXISTS body_find ON pg_tenantsdb.body (xid, sent, hash);
 
 CREATE TABLE IF NOT EXISTS pg_tenantsdb.journal (
-	id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	id        bigint PRIMARY KEY DEFAULT pg_tenantsdb.next_id(),
 	xid       xid8 NOT NULL,
 	pid       integer NOT NULL,
 	message   bigint NOT NULL, -- body of the client's message

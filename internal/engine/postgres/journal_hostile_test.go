@@ -19,7 +19,7 @@ func TestJournalCannotBeReadForgedOrBroken(t *testing.T) {
 		"TRUNCATE pg_tenantsdb.journal",
 		"INSERT INTO pg_tenantsdb.body (xid, sent, hash, text) VALUES ('1', now(), 1, 'x')",
 		"DO $$ BEGIN LOCK TABLE pg_tenantsdb.journal; END $$",
-		"SELECT nextval('pg_tenantsdb.journal_id_seq')",
+		"SELECT pg_tenantsdb.next_id()",
 		"SELECT pg_tenantsdb.record('DROP TABLE', '', '')",
 		"SELECT pg_tenantsdb.seal(ARRAY['a'])",
 		"SELECT pg_tenantsdb.keep('x', true)",

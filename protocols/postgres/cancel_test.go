@@ -51,9 +51,9 @@ func TestCancelStopsTheStatementAndNothingElse(t *testing.T) {
 				if size := map[string]int{"3.0": shortKey, "3.2": longKey}[version]; len(c.SecretKey()) != size {
 					t.Fatalf("key: got %d bytes, want %d", len(c.SecretKey()), size)
 				}
-				ended, others := background(c, "select pg_sleep(60)"), background(other, "select pg_sleep(2)")
+				ended, others := background(c, "select pg_sleep(60)"), background(other, "select pg_sleep(0.7)")
 				awaitRunning(t, w, "select pg_sleep(60)")
-				awaitRunning(t, w, "select pg_sleep(2)")
+				awaitRunning(t, w, "select pg_sleep(0.7)")
 				var conn net.Conn = w.dialRaw(t)
 				if how == "tls" {
 					conn = w.dialTLS(t)

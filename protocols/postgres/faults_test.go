@@ -90,7 +90,7 @@ func TestBackendFaults(t *testing.T) {
 			wire.send(query("select 1"))
 			all := wire.rest()
 			if types(all) != c.want {
-				t.Fatalf("got %s, want %s", types(all), c.want)
+				t.Fatalf("got %s %v, want %s", types(all), firstError(all), c.want)
 			}
 			if last := all[len(all)-1]; c.code != "" && last.field('C') != c.code {
 				t.Errorf("got %v, want %s", last, c.code)

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -91,6 +92,11 @@ type wire struct {
 // rawWire takes a logged-in connection from its driver.
 func rawWire(t testing.TB, conn *pgconn.PgConn) *wire {
 	t.Helper()
+	ctx, done := context.WithTimeout(context.Background(), patience)
+	defer done()
+	if err := conn.SyncConn(ctx); err != nil {
+		t.Fatal(err)
+	}
 	h, err := conn.Hijack()
 	if err != nil {
 		t.Fatal(err)

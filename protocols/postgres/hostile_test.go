@@ -129,7 +129,7 @@ func TestAThousandBrokenConnectionsLeaveNothingBehind(t *testing.T) {
 			names = append(names, name) // failed logins are slowed down, and told apart below
 		}
 	}
-	w.connect(t)
+	mustExec(t, w.connect(t), "select 1") // the session that stays is under way
 	w.leaveNothing(t)
 	goroutines, files := runtime.NumGoroutine(), wiretest.OpenFiles(t)
 	var all sync.WaitGroup
@@ -148,8 +148,19 @@ func TestAThousandBrokenConnectionsLeaveNothingBehind(t *testing.T) {
 	all.Wait()
 	w.leaveNothing(t)
 	w.protocol.pool.forget(w.live.ID)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("goroutines: %d at the start\n%s", goroutines, stacks())
+		}
+	})
 	wiretest.Await(t, "all goroutines ended", func() bool { return runtime.NumGoroutine() <= goroutines })
 	wiretest.Await(t, "all files are closed", func() bool { return wiretest.OpenFiles(t) <= files })
+}
+
+// stacks is where every goroutine is.
+func stacks() []byte {
+	all := make([]byte, 1<<20)
+	return all[:runtime.Stack(all, true)]
 }
 
 // A client that says a little and then nothing ends at the handshake's

@@ -14,8 +14,8 @@ import (
 const (
 	// maxAnswer bounds an answer to the proxy's own questions.
 	maxAnswer = 16 << 20
-	// maxAnswerDepth is above the depth of COMMAND INFO, the deepest of them.
-	maxAnswerDepth = 8
+	// maxAnswerDepth is above the depth of COMMAND, the deepest of them.
+	maxAnswerDepth = 16
 	// askTimeout bounds a question of the proxy.
 	askTimeout = 5 * time.Second
 )

@@ -205,11 +205,11 @@ func (r *relay) decideReply(b []byte, q *request) error {
 	switch {
 	case q.n != 3:
 		return r.pass(q)
-	case t.multi:
-		t.refuse(b, q, errInMulti)
 	case is(q.args[2], "on"):
 		t.muted, t.muteNext = false, 0
 		return r.pass(q)
+	case t.multi:
+		t.refuse(b, q, errInMulti)
 	case is(q.args[2], "off"):
 		t.muted = true
 		return r.put(b, q, []byte(statusOK)...)

@@ -4,6 +4,9 @@ package redis
 // '*', '?', '[a-c]', '[^a]', and '\' before a character that means itself. It
 // takes time in the product of the lengths at most.
 func match(pattern, s []byte) bool {
+	if len(s) == 0 {
+		return len(pattern) == 0 // not even "*", as in Redis
+	}
 	p, i := 0, 0
 	star, from := -1, 0 // the pattern after the last '*', and what it has left to match
 	for i < len(s) {

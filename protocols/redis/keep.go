@@ -70,6 +70,7 @@ func (r *relay) keysOf(b []byte, q *request, c *command) (keys [][]byte, need in
 // it between the hidden commands that give them their expiry.
 func (r *relay) send(b []byte, q *request, c *command, keys [][]byte) error {
 	t := &r.track
+	keys = distinct(keys)
 	held, ok, err := r.admit(b, q, c, keys)
 	if err != nil || !ok {
 		return err

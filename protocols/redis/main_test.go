@@ -69,7 +69,7 @@ func (s *sharedServer) start() error {
 	s.dir = dir
 	s.process = exec.Command("redis-server", "--port", "0", "--unixsocket", filepath.Join(dir, "s"), "--dir", dir,
 		"--databases", "4096", "--save", "", "--appendonly", "no", "--requirepass", adminPassword,
-		"--notify-keyspace-events", "KEA", "--loglevel", "warning")
+		"--notify-keyspace-events", "KEA", "--enable-debug-command", "yes", "--loglevel", "warning")
 	return s.process.Start()
 }
 

@@ -67,7 +67,7 @@ func (r *relay) scanBackend(b []byte) (pos, need, limit int, err error) {
 		}
 		size, need, limit, err := r.beginValue(b, pos)
 		if errors.Is(err, errShort) {
-			return pos, max(need, len(b)-pos+1), max(limit, maxHeld), nil
+			return pos, need, max(limit, maxHeld), nil
 		}
 		if err != nil {
 			return pos, 0, 0, err

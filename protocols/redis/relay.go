@@ -168,10 +168,20 @@ func (r *relay) forwardFrontend() error {
 	if err != nil {
 		return err
 	}
-	if err := r.fromFrontend.Hold(need, maxHeld+maxInline); err != nil {
+	if err := hold(&r.fromFrontend, need, maxHeld+maxInline); err != nil {
 		return fmt.Errorf("hold command: %w", err)
 	}
 	return nil
+}
+
+// hold makes room for more than w has, where it has the beginning of something:
+// for need bytes where that is known, and else for twice as many.
+func hold(w *window.Window, need, limit int) error {
+	have := len(w.Bytes())
+	if have == 0 {
+		return nil
+	}
+	return w.Hold(max(need, min(2*have, limit), have+1), limit)
 }
 
 // refreshRules compiles the workspace's settings where they changed.
@@ -349,7 +359,7 @@ func (r *relay) forwardBackend() error {
 	if err != nil {
 		return fmt.Errorf("backend: %w", err)
 	}
-	if err := r.fromBackend.Hold(need, limit); err != nil {
+	if err := hold(&r.fromBackend, need, limit); err != nil {
 		return fmt.Errorf("hold reply: %w", err)
 	}
 	return r.atBoundary()

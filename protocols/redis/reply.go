@@ -58,7 +58,7 @@ func (v *value) line(b []byte) (size int, err error) {
 		}
 		return 0, nil
 	}
-	if end < 1 || b[end-1] != '\r' {
+	if end < 2 || b[end-1] != '\r' {
 		return 0, errReply
 	}
 	switch b[0] {

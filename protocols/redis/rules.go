@@ -21,9 +21,12 @@ type rule struct {
 	ttl     int64
 }
 
+// exact says that the pattern matches itself only.
+func (r *rule) exact() bool { return r.literal == len(r.pattern) }
+
 // compile makes the rules of s; nil where there is none to follow. The most
 // specific pattern comes first: the one with the longest literal prefix, then
-// the longest, then the first in byte order.
+// one that is all literal, then the longest, then the first in byte order.
 func compile(s *workspace.KeyRules) *rules {
 	r := &rules{maxKeys: s.MaxKeys, defaultTTL: s.DefaultTTL}
 	expires := s.DefaultTTL > 0
@@ -38,6 +41,11 @@ func compile(s *workspace.KeyRules) *rules {
 		switch {
 		case a.literal != b.literal:
 			return b.literal - a.literal
+		case a.exact() != b.exact():
+			if a.exact() {
+				return -1
+			}
+			return 1
 		case len(a.pattern) != len(b.pattern):
 			return len(b.pattern) - len(a.pattern)
 		}
@@ -49,7 +57,7 @@ func compile(s *workspace.KeyRules) *rules {
 // ttl is the seconds that a new key without an expiry may live; 0: for ever.
 func (r *rules) ttl(key []byte) int64 {
 	for _, p := range r.patterns {
-		if match(p.pattern, key) {
+		if string(p.pattern) == "*" || match(p.pattern, key) {
 			return p.ttl
 		}
 	}

@@ -68,11 +68,6 @@ func dial(ctx context.Context, route workspace.Route, params map[string]string) 
 	if err := conn.SyncConn(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("backend handshake: %w", err), conn.Close(ctx))
 	}
-	// A startup that was slow to write has left a reader behind, which would
-	// take the first reply.
-	if err := conn.SyncConn(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("backend handshake: %w", err), conn.Close(ctx))
-	}
 	hijacked, err := conn.Hijack()
 	if err != nil {
 		return nil, fmt.Errorf("backend handshake: %w", err)

@@ -57,9 +57,10 @@ func runAll(m *testing.M) int {
 
 // installation is one `tenantsdb dev` on a data folder of its own.
 type installation struct {
-	dir string
-	cmd *exec.Cmd
-	log syncBuffer
+	dir   string
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when cmd was waited for
+	log   syncBuffer
 	ready
 }
 
@@ -92,7 +93,11 @@ func (in *installation) start() error {
 		return fmt.Errorf("start tenantsdb: %w", err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- in.cmd.Wait() }()
+	in.ended = make(chan struct{})
+	go func(cmd *exec.Cmd, gone chan struct{}) {
+		ended <- cmd.Wait()
+		close(gone)
+	}(in.cmd, in.ended)
 	deadline := time.After(readyTimeout)
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
@@ -129,11 +134,7 @@ func (in *installation) kill() {
 }
 
 // gone waits until the program's process was reaped.
-func (in *installation) gone() {
-	for in.cmd.Process.Signal(syscall.Signal(0)) == nil {
-		time.Sleep(time.Millisecond)
-	}
-}
+func (in *installation) gone() { <-in.ended }
 
 // newInstallation starts an installation for one test.
 func newInstallation(t *testing.T) *installation {

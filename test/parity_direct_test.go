@@ -57,7 +57,7 @@ func (d database) direct(t testing.TB) login {
 	t.Helper()
 	super := d.installation.superuser(t)
 	l := super
-	l.user = "q" + d.login(t).psql(t, "SELECT current_user")[1:]
+	l.user = "q" + d.login(t).owner(t)[1:]
 	l.password = "direct"
 	l.database = "q" + d.name[1:]
 	admin := super.connect(t)
@@ -80,6 +80,7 @@ func (d database) direct(t testing.TB) login {
 type pair struct {
 	proxied, direct login
 	names           *strings.Replacer
+	cleaners        []*pgx.Conn // one to each
 }
 
 // sameAsDirect makes a tenant-mode workspace and its plain counterpart.
@@ -87,10 +88,9 @@ func sameAsDirect(t testing.TB, name string) pair {
 	t.Helper()
 	d := shared.workspace(t, name, "tenant")
 	direct := d.direct(t)
-	return pair{d.login(t), direct, strings.NewReplacer(
-		direct.user, d.login(t).psql(t, "SELECT current_user"),
-		direct.database, d.name,
-	)}
+	proxied := d.login(t)
+	names := strings.NewReplacer(direct.user, proxied.owner(t), direct.database, d.name)
+	return pair{proxied, direct, names, []*pgx.Conn{proxied.connect(t), direct.connect(t)}}
 }
 
 var processID = regexp.MustCompile(`\b(PID|process) \d+`)
@@ -103,8 +103,10 @@ func (p pair) normal(text string) string {
 // fresh empties both databases.
 func (p pair) fresh(t testing.TB) {
 	t.Helper()
-	for _, l := range []login{p.proxied, p.direct} {
-		l.psql(t, "SET client_min_messages = error", "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+	for _, conn := range p.cleaners {
+		if _, err := conn.Exec(context.Background(), "DROP SCHEMA public CASCADE; CREATE SCHEMA public"); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ SELECT sequencename, start_value, last_value FROM pg_sequences;
 
 SELECT pg_get_viewdef('looking'), pg_get_functiondef('f'::regproc), pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'tg';
 
-SELECT evtname FROM pg_event_trigger WHERE evtname !~ '^pg_tenantsdb' ORDER BY 1;
+SELECT evtname FROM pg_event_trigger WHERE evtname !~ '^tenantsdb_' ORDER BY 1;
 
 SELECT has_database_privilege(current_database(), 'CREATE'), has_schema_privilege('public', 'CREATE'), has_table_privilege('base', 'INSERT');
 

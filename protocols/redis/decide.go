@@ -122,9 +122,7 @@ func (r *relay) decideSpecial(b []byte, q *request, c *command) (need int, err e
 		if q.n != 3 {
 			return 0, r.pass(q)
 		}
-		out := appendHeader(nil, '*', 3)
-		out = appendBulk(out, c.name)
-		return 0, r.put(b, q, r.appendChannel(out, q.args[1])...)
+		r.publish(b, q, c.name)
 	case "select":
 		switch {
 		case q.n != 2:

@@ -16,34 +16,6 @@ import (
 // which are on their way to the server.
 const settlePatience = 2 * time.Second
 
-// space is what the sessions of one workspace share: the gate of max_keys, and
-// who listens to which pattern.
-type space struct {
-	gate     gate
-	mu       sync.Mutex
-	patterns map[string]int // sessions by pattern
-}
-
-// count is how many patterns are listened to.
-func (s *space) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.patterns)
-}
-
-// listen counts a session's pattern, by 1 or -1.
-func (s *space) listen(pattern string, by int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.patterns == nil {
-		s.patterns = make(map[string]int)
-	}
-	s.patterns[pattern] += by
-	if s.patterns[pattern] <= 0 {
-		delete(s.patterns, pattern)
-	}
-}
-
 // gate keeps the keys of a workspace within max_keys. Every command that may
 // make keys claims them before it is sent, and settles when its reply is here.
 // Far from the limit a claim takes from an allowance and costs an addition.

@@ -172,6 +172,16 @@ func (r *relay) beginReply(b []byte, pos int, owed *reply) (size, need, limit in
 		for owed.n > 1 {
 			r.settle() // one error answers them all
 		}
+	case published:
+		if b[pos] == ':' && !owed.muted {
+			n, size, err := integer(b[pos:])
+			if err != nil {
+				return 0, 0, maxHeld, err
+			}
+			s.put(b, pos, size, appendHeader(nil, ':', int(r.space.receivers(n, owed.text)))...)
+			r.settle()
+			return size, 0, 0, nil
+		}
 	case readOnly:
 		if refused {
 			end := bytes.IndexByte(b[pos:], '\n')

@@ -12,6 +12,7 @@ const (
 	wrapped                        // of the EXEC around one command: its element 1 passes
 	executed                       // of an EXEC with hidden commands: the elements in shape are taken out
 	confirmed                      // of (P|S)(UN)SUBSCRIBE: n confirmations, or one error
+	published                      // of PUBLISH: how many got it, as a client counts
 	readOnly                       // of a script tried without its writes: see errFull
 )
 
@@ -22,7 +23,7 @@ type reply struct {
 	n     int32
 	// claim is what max_keys counts until the reply is here.
 	claim *claim
-	// text is what replaces a reply, or an error where the kind says so.
+	// text is what replaces a reply, or what the kind says of it.
 	text string
 	// shape marks the hidden elements of executed.
 	shape []bool

@@ -104,6 +104,22 @@ func (r *relay) listen(name string, wide bool) (commandBytes []byte, confirmatio
 	return appendCommand(nil, name, r.channels.prefix+"*"), 1
 }
 
+// publish hands on PUBLISH and SPUBLISH.
+func (r *relay) publish(b []byte, q *request, name string) {
+	t := &r.track
+	out := appendHeader(nil, '*', 3)
+	out = r.appendChannel(appendBulk(out, name), q.args[1])
+	if t.multi {
+		t.tx.element(false)
+	}
+	owed := reply{kind: passed}
+	if head, _ := r.channels.parts(q.args[1]); name == "publish" && head == r.channels.prefix && !t.multi && r.space.listened() {
+		owed = reply{kind: published, text: string(q.args[1])}
+	}
+	t.owe(owed)
+	t.instead(b, q, out...)
+}
+
 // isWide says whether pattern may match a channel of the keyspace.
 func isWide(pattern string) bool {
 	literal := pattern[:literalPrefix(pattern)]
@@ -277,9 +293,24 @@ func (h *heard) note(s *space, l *listener) {
 	switch {
 	case l.leaves && i >= 0:
 		h.patterns = slices.Delete(h.patterns, i, i+1)
-		s.listen(l.pattern, -1)
+		s.listen(l.pattern, -1, -h.ifFirst(0))
 	case !l.leaves && i < 0:
 		h.patterns = append(h.patterns, l.pattern)
-		s.listen(l.pattern, 1)
+		s.listen(l.pattern, 1, h.ifFirst(1))
+	}
+}
+
+// ifFirst is 1 where the client has n patterns, and else 0.
+func (h *heard) ifFirst(n int) int {
+	if len(h.patterns) == n {
+		return 1
+	}
+	return 0
+}
+
+// leave forgets all of them.
+func (h *heard) leave(s *space) {
+	for len(h.patterns) > 0 {
+		h.note(s, &listener{pattern: h.patterns[0], leaves: true})
 	}
 }

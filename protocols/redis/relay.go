@@ -410,9 +410,7 @@ func (r *relay) dispose() error {
 	r.mu.Unlock()
 	r.fromFrontend.Release()
 	r.fromBackend.Release()
-	for _, pattern := range r.replies.heard.patterns {
-		r.space.listen(pattern, -1)
-	}
+	r.replies.heard.leave(r.space)
 	if reusable && !errors.Is(cause, errBackendGone) && r.back.conn.SetDeadline(time.Time{}) == nil {
 		r.protocol.pool.give(keyOf(r.route), r.back, t.multi)
 		return cause

@@ -1,0 +1,196 @@
+package redis
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+)
+
+// frame is a message or confirmation as the protocol has it: a push in RESP3.
+func frame(resp3 bool, parts ...any) string {
+	kind := byte('*')
+	if resp3 {
+		kind = '>'
+	}
+	out := appendHeader(nil, kind, len(parts))
+	for _, part := range parts {
+		switch v := part.(type) {
+		case string:
+			out = appendBulk(out, v)
+		case int:
+			out = appendHeader(out, ':', v)
+		case nil:
+			if resp3 {
+				out = append(out, "_\r\n"...)
+			} else {
+				out = append(out, "$-1\r\n"...)
+			}
+		}
+	}
+	return string(out)
+}
+
+// expect reads replies that must come.
+func (c *client) expect(frames ...string) {
+	c.t.Helper()
+	for _, want := range frames {
+		if got := c.read(); got != want {
+			c.t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestChannels(t *testing.T) {
+	for _, resp3 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("resp3=%v", resp3), func(t *testing.T) {
+			w := newWorld(t)
+			s, other := w.workspace(t, workspace.Settings{}), w.workspace(t, workspace.Settings{})
+			c, stranger := s.connect(t), other.connect(t)
+			if resp3 {
+				c.must("HELLO", "3")
+			}
+			publisher := s.connect(t)
+			say := func(command string) { c.send([]byte(command + "\r\n")) }
+			say("SUBSCRIBE a b")
+			c.expect(frame(resp3, "subscribe", "a", 1), frame(resp3, "subscribe", "b", 2))
+			say("PSUBSCRIBE n?ws x*")
+			c.expect(frame(resp3, "psubscribe", "n?ws", 3), frame(resp3, "psubscribe", "x*", 4))
+			say("SSUBSCRIBE shard")
+			c.expect(frame(resp3, "ssubscribe", "shard", 1))
+			publisher.want(":1\r\n", "PUBLISH", "a", "one")
+			c.expect(frame(resp3, "message", "a", "one"))
+			publisher.want(":1\r\n", "PUBLISH", "news", "two")
+			c.expect(frame(resp3, "pmessage", "n?ws", "news", "two"))
+			publisher.want(":0\r\n", "PUBLISH", "nothing", "lost")
+			publisher.must("SPUBLISH", "shard", "three")
+			c.expect(frame(resp3, "smessage", "shard", "three"))
+			for _, channel := range []string{"a", "news", s.route.Database + ":a", "__keyspace@" + s.route.Database + "__:k"} {
+				stranger.want(":0\r\n", "PUBLISH", channel, "from outside")
+			}
+			stranger.want(":0\r\n", "SPUBLISH", "shard", "from outside")
+			stranger.want("*0\r\n", "PUBSUB", "CHANNELS")
+			stranger.want(":0\r\n", "PUBSUB", "NUMPAT")
+			stranger.want("*2\r\n$1\r\na\r\n:0\r\n", "PUBSUB", "NUMSUB", "a")
+			if got := publisher.must("PUBSUB", "CHANNELS"); got != "*2\r\n$1\r\na\r\n$1\r\nb\r\n" && got != "*2\r\n$1\r\nb\r\n$1\r\na\r\n" {
+				t.Errorf("PUBSUB CHANNELS: got %q", got)
+			}
+			publisher.want("*1\r\n$1\r\nb\r\n", "PUBSUB", "CHANNELS", "b*")
+			publisher.want(":2\r\n", "PUBSUB", "NUMPAT")
+			publisher.want("*4\r\n$1\r\na\r\n:1\r\n$1\r\nz\r\n:0\r\n", "PUBSUB", "NUMSUB", "a", "z")
+			publisher.want("*1\r\n$5\r\nshard\r\n", "PUBSUB", "SHARDCHANNELS")
+			publisher.want("*2\r\n$5\r\nshard\r\n:1\r\n", "PUBSUB", "SHARDNUMSUB", "shard")
+			if resp3 {
+				c.want("+PONG\r\n", "PING")
+				c.want("+OK\r\n", "SET", "k", "v")
+				c.want("*0\r\n", "LRANGE", "none", "0", "-1")
+			} else {
+				c.want("*2\r\n$4\r\npong\r\n$0\r\n\r\n", "PING")
+				c.want("-ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context\r\n", "GET", "k")
+			}
+			say("PUNSUBSCRIBE n?ws none")
+			c.expect(frame(resp3, "punsubscribe", "n?ws", 3), frame(resp3, "punsubscribe", "none", 3))
+			publisher.must("PUBLISH", "news", "lost")
+			publisher.must("PUBLISH", "xyz", "four")
+			c.expect(frame(resp3, "pmessage", "x*", "xyz", "four"))
+			say("UNSUBSCRIBE")
+			first, second := frame(resp3, "unsubscribe", "a", 2), frame(resp3, "unsubscribe", "b", 1)
+			if got := c.read(); got == strings.Replace(first, "\na\r", "\nb\r", 1) {
+				c.expect(strings.Replace(second, "\nb\r", "\na\r", 1))
+			} else if got != first {
+				t.Errorf("UNSUBSCRIBE: got %q", got)
+			} else {
+				c.expect(second)
+			}
+			say("PUNSUBSCRIBE")
+			c.expect(frame(resp3, "punsubscribe", "x*", 0))
+			say("PUNSUBSCRIBE")
+			c.expect(frame(resp3, "punsubscribe", nil, 0))
+			say("SUNSUBSCRIBE")
+			c.expect(frame(resp3, "sunsubscribe", "shard", 0))
+			say("UNSUBSCRIBE")
+			c.expect(frame(resp3, "unsubscribe", nil, 0))
+			c.want(map[bool]string{false: "$-1\r\n", true: "_\r\n"}[resp3], "GET", "none")
+			publisher.want(":0\r\n", "PUBSUB", "NUMPAT")
+		})
+	}
+}
+
+func TestAMessageForSeveralPatterns(t *testing.T) {
+	s := newWorld(t).workspace(t, workspace.Settings{})
+	c, publisher := s.connect3(t), s.connect(t)
+	c.send(appendCommand(nil, "PSUBSCRIBE", "a*", "*b", "ab"))
+	c.expect(frame(true, "psubscribe", "a*", 1), frame(true, "psubscribe", "*b", 2), frame(true, "psubscribe", "ab", 3))
+	large := strings.Repeat("x", 2<<20)
+	for _, payload := range []string{"small", large} {
+		publisher.want(":3\r\n", "PUBLISH", "ab", payload)
+		got := map[string]int{}
+		for range 3 {
+			got[c.read()]++
+		}
+		for _, pattern := range []string{"a*", "*b", "ab"} {
+			if got[frame(true, "pmessage", pattern, "ab", payload)] != 1 {
+				t.Errorf("no message for %s", pattern)
+			}
+		}
+	}
+	publisher.must("PUBLISH", "aa", large)
+	c.expect(frame(true, "pmessage", "a*", "aa", large))
+}
+
+func TestKeyspaceNotificationsAreOfTheOwnDatabase(t *testing.T) {
+	w := newWorld(t)
+	s, other := w.workspace(t, workspace.Settings{}), w.workspace(t, workspace.Settings{})
+	c, all := s.connect3(t), s.connect3(t)
+	c.send(appendCommand(nil, "SUBSCRIBE", "__keyspace@0__:k"))
+	c.expect(frame(true, "subscribe", "__keyspace@0__:k", 1))
+	all.send(appendCommand(nil, "PSUBSCRIBE", "__key*__:*"))
+	all.expect(frame(true, "psubscribe", "__key*__:*", 1))
+	foreign := other.connect(t)
+	foreign.must("SET", "k", "other")
+	s.connect(t).must("SET", "k", "own")
+	c.expect(frame(true, "message", "__keyspace@0__:k", "set"))
+	all.expect(frame(true, "pmessage", "__key*__:*", "__keyspace@0__:k", "set"), frame(true, "pmessage", "__key*__:*", "__keyevent@0__:set", "k"))
+	foreign.must("DEL", "k")
+	s.connect(t).must("DEL", "k")
+	c.expect(frame(true, "message", "__keyspace@0__:k", "del"))
+	all.expect(frame(true, "pmessage", "__key*__:*", "__keyspace@0__:k", "del"), frame(true, "pmessage", "__key*__:*", "__keyevent@0__:del", "k"))
+}
+
+func TestTrackingTellsOfKeysThatWereRead(t *testing.T) {
+	w := newWorld(t)
+	s, other := w.workspace(t, workspace.Settings{}), w.workspace(t, workspace.Settings{})
+	c := s.connect3(t)
+	c.want("+OK\r\n", "CLIENT", "TRACKING", "ON")
+	c.want("_\r\n", "GET", "mine")
+	foreign := other.connect(t)
+	foreign.must("SET", "theirs", "1")
+	s.connect(t).must("SET", "mine", "1")
+	c.expect(">2\r\n$10\r\ninvalidate\r\n*1\r\n$4\r\nmine\r\n")
+	c.want("+PONG\r\n", "PING")
+	// Redis keeps one table of names for all databases, so that a change of a
+	// key of the same name elsewhere is told of, too: what is told is no more
+	// than a name that the client knows.
+	c.want("$1\r\n1\r\n", "GET", "mine")
+	foreign.must("SET", "mine", "2")
+	c.expect(">2\r\n$10\r\ninvalidate\r\n*1\r\n$4\r\nmine\r\n")
+	c.want("$1\r\n1\r\n", "GET", "mine")
+}
+
+func TestResetUndoesEverything(t *testing.T) {
+	s := newWorld(t).workspace(t, workspace.Settings{})
+	c := s.connect3(t)
+	c.must("CLIENT", "SETNAME", "x")
+	c.must("CLIENT", "TRACKING", "ON")
+	c.send(appendCommand(appendCommand(nil, "SUBSCRIBE", "a", "b"), "PSUBSCRIBE", "*", "c*"))
+	for range 4 {
+		c.read()
+	}
+	c.must("MULTI")
+	c.want("+RESET\r\n", "RESET")
+	c.want("$-1\r\n", "GET", "k")
+	c.want("$-1\r\n", "CLIENT", "GETNAME")
+	s.connect(t).want(":0\r\n", "PUBLISH", "a", "m")
+	c.want("+OK\r\n", "SET", "k", "v")
+}

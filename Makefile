@@ -31,7 +31,7 @@ clients:
 	@if [ -f test/clients/package-lock.json ] && ! [ test/clients/node_modules/.package-lock.json -nt test/clients/package-lock.json ]; then \
 		cd test/clients && npm ci --no-audit --no-fund; fi
 
-bench: ## measure against a direct connection and PgBouncer
+bench: ## measure against direct connections, PgBouncer and HAProxy
 	@scripts/setup.sh bench
 	@$(MAKE) --no-print-directory build
 	$(GO) run ./test/bench -program bin/tenantsdb $(ARGS)

@@ -41,6 +41,8 @@ for_test() {
 for_bench() {
 	for_run
 	has pgbouncer || need pgbouncer
+	has redis-benchmark || need redis-tools
+	has haproxy || [ -x /usr/sbin/haproxy ] || need haproxy
 }
 
 case "${1-}" in
@@ -96,9 +98,9 @@ case "$packages" in
 esac
 
 case "$packages" in
-*" redis-server"*)
-	# Debian starts a server of its own on port 6379 when it is installed,
-	# unless a policy forbids it.
+*" redis-server"* | *" haproxy"*)
+	# Debian starts a server of its own when it is installed, unless a policy
+	# forbids it.
 	policy=/usr/sbin/policy-rc.d
 	if [ ! -e $policy ]; then
 		undo="$undo; as_root rm -f $policy"
@@ -111,7 +113,7 @@ esac
 install $packages
 
 # We run our own; the services are not wanted.
-for service in pgbouncer redis-server; do
+for service in pgbouncer haproxy redis-server; do
 	case "$packages" in
 	*" $service"*)
 		if has systemctl && [ -d /run/systemd/system ]; then

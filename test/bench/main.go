@@ -1,10 +1,12 @@
 // Command bench measures the proxy against a direct connection and against
-// PgBouncer, all over TLS to one PostgreSQL server, in one run, and prints the
-// ratios as a table. It needs the Debian packages postgresql and pgbouncer and
-// a tenantsdb binary.
+// PgBouncer, all over TLS to one PostgreSQL server, then against a direct
+// connection and HAProxy to one Redis server, in one run, and prints the ratios
+// as tables. It needs the Debian packages postgresql, pgbouncer, redis-server,
+// redis-tools and haproxy, and a tenantsdb binary.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -20,6 +22,8 @@ type options struct {
 	scale   int           // pgbench's
 	idle    int           // sessions of the memory measurement
 	settle  time.Duration // between opening the idle sessions and measuring
+	redis   time.Duration // of one redis-benchmark run, about
+	only    string        // the one database to measure; empty: all
 }
 
 func main() {
@@ -30,6 +34,8 @@ func main() {
 	flag.IntVar(&o.scale, "scale", 10, "pgbench scale factor")
 	flag.IntVar(&o.idle, "idle", 1000, "idle sessions of the memory measurement")
 	flag.DurationVar(&o.settle, "settle", 3*time.Second, "pause before memory is measured")
+	flag.DurationVar(&o.redis, "redis-time", 3*time.Second, "time of one redis-benchmark run, about")
+	flag.StringVar(&o.only, "only", "", "measure postgresql or redis only")
 	flag.Parse()
 	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -50,6 +56,18 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
+	switch o.only {
+	case "":
+		return errors.Join(runPostgres(o, dir, program), runRedis(o, dir, program))
+	case "postgresql":
+		return runPostgres(o, dir, program)
+	case "redis":
+		return runRedis(o, dir, program)
+	}
+	return fmt.Errorf("-only %s: it is postgresql or redis", o.only)
+}
+
+func runPostgres(o options, dir, program string) error {
 	servers, err := startServers(dir, program)
 	if err != nil {
 		return err

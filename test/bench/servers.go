@@ -185,6 +185,11 @@ servers:
     password: %s
 `, s.path("tenantsdb"), s.path("server.crt"), s.path("server.key"), s.ports.proxy, s.ports.admin,
 		s.path(".s.PGSQL."+strconv.Itoa(s.ports.postgres)), password)
+	return s.serve(program, config)
+}
+
+// serve runs tenantsdb with this configuration until it is ready.
+func (s *servers) serve(program, config string) error {
 	if err := os.WriteFile(s.path("tenantsdb.yaml"), []byte(config), 0o600); err != nil {
 		return err
 	}

@@ -60,6 +60,7 @@ CREATE TABLE IF NOT EXISTS pg_tenantsdb.journal (
 );
 CREATE INDEX IF NOT EXISTS journal_message ON pg_tenantsdb.journal (message);
 CREATE INDEX IF NOT EXISTS journal_context ON pg_tenantsdb.journal (context);
+CREATE INDEX IF NOT EXISTS journal_began ON pg_tenantsdb.journal (id) WHERE began IS NOT NULL;
 
 -- Dropped objects on their way from sql_drop to ddl_command_end.
 CREATE UNLOGGED TABLE IF NOT EXISTS pg_tenantsdb.dropped (

@@ -60,10 +60,7 @@ type testSpace struct {
 	route workspace.Route
 }
 
-var (
-	worlds    atomic.Int64
-	databases atomic.Int64
-)
+var databases atomic.Int64
 
 // newWorld makes a proxy.
 func newWorld(t testing.TB, options ...func(*Config)) *world {
@@ -164,20 +161,6 @@ func (s watchedSession) Connect(ctx context.Context) (protocols.Relay, error) {
 	defer s.world.mu.Unlock()
 	s.world.relays = append(s.world.relays, r.(*relay))
 	return r, nil
-}
-
-// last is the relay of the session that connected last.
-func (w *world) last() *relay {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.relays[len(w.relays)-1]
-}
-
-// owes is how many replies the relay still waits for.
-func (r *relay) owes() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.owed.n
 }
 
 // directory knows the workspaces by name.

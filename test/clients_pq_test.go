@@ -30,7 +30,7 @@ func TestPq(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stmt, err := tx.Prepare(pq.CopyIn("t", "id", "tags"))
+		stmt, err := tx.Prepare("COPY t (id, tags) FROM STDIN")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -91,9 +91,8 @@ func TestRedisKeysNeverExceedTheirLimit(t *testing.T) {
 	var written, refused atomic.Int64
 	var all sync.WaitGroup
 	for w := range writers {
+		conn := shared.redisClient(t, address)
 		all.Go(func() {
-			conn := client.Conn()
-			defer conn.Close()
 			for i := range tries {
 				key := fmt.Sprintf("w%d:%d", w, i)
 				var err error

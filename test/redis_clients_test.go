@@ -51,10 +51,13 @@ func (in *installation) redisOptions(t testing.TB, address string) *goredis.Opti
 	return options
 }
 
-// redisClient opens a go-redis pool that the test closes.
+// redisClient opens a go-redis pool, with a connection for each of 32 workers
+// and their witnesses, that the test closes.
 func (in *installation) redisClient(t testing.TB, address string) *goredis.Client {
 	t.Helper()
-	client := goredis.NewClient(in.redisOptions(t, address))
+	options := in.redisOptions(t, address)
+	options.PoolSize = 40
+	client := goredis.NewClient(options)
 	t.Cleanup(func() { client.Close() })
 	return client
 }

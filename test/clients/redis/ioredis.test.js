@@ -80,9 +80,9 @@ test('channels and patterns', async () => {
   assert.equal(await listener.subscribe('news', 'sport'), 2);
   assert.equal(await listener.psubscribe('n?ws', 'other:*'), 4);
   assert.equal(await redis.publish('news', 'hello'), 2);
-  await redis.publish('other:1', 'pattern only');
-  await redis.publish('nobody', 'unheard');
-  await redis.publish('sport', 'last');
+  assert.equal(await redis.publish('other:1', 'pattern only'), 1);
+  assert.equal(await redis.publish('nobody', 'unheard'), 0);
+  assert.equal(await redis.publish('sport', 'last'), 1);
   while (!heard.some(([, m]) => m === 'last')) await once(listener, 'message');
   assert.deepEqual(heard, [['news', 'hello'], ['n?ws', 'news', 'hello'], ['other:*', 'other:1', 'pattern only'], ['sport', 'last']]);
   assert.equal(await listener.unsubscribe('news'), 3);

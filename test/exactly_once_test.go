@@ -1,0 +1,207 @@
+package test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	kills      = 200
+	killsShort = 20
+	// A kill comes a moment after the clients were told of some units, so that
+	// each round gets something done on any machine.
+	mostUnits     = 8
+	longestMoment = 20 * time.Millisecond
+	mostPatience  = 10 * time.Second
+)
+
+// The program is killed at random moments of a stream of schema changes from
+// several sessions, and started again on the same folder. Each time the queue
+// is what the database holds: nothing lost, nothing twice, and whatever a
+// client was told is there.
+func TestKilledAtAnyMomentTheQueueIsWhatTheDatabaseHolds(t *testing.T) {
+	rounds := kills
+	if testing.Short() {
+		rounds = killsShort
+	}
+	seed := testSeed(t)
+	random := rand.New(rand.NewPCG(seed, 0))
+	in := newInstallation(t)
+	d := in.workspace(t, "crash", "tenant")
+	d.withoutLimits(t)
+	h := history{}
+	told := map[string]int{} // acknowledged statements by kind of client
+	for round := range rounds {
+		units := make(chan struct{}, 1<<12)
+		writers := newWriters(t, d, seed, round, h, units)
+		var running sync.WaitGroup
+		for _, w := range writers {
+			running.Go(w.run)
+		}
+		await(units, random.IntN(mostUnits), mostPatience)
+		await(nil, 1, time.Duration(random.Int64N(int64(longestMoment))))
+		in.kill()
+		running.Wait()
+		if err := in.start(); err != nil {
+			t.Fatalf("start after kill %d: %v", round+1, err)
+		}
+		for _, w := range writers {
+			if w.unexpected != nil {
+				t.Fatalf("kill %d: %v", round+1, w.unexpected)
+			}
+			told[w.kind] += len(w.acknowledged)
+		}
+		h = mustAgree(t, d, h, writers)
+		if t.Failed() {
+			t.Fatalf("after kill %d", round+1)
+		}
+	}
+	t.Logf("%d kills, %d entries, %d tables, acknowledged to %v", rounds, len(h.entries), len(h.tables), told)
+	for kind, n := range told {
+		if n < rounds/10 {
+			t.Errorf("%d statements acknowledged to %s in %d rounds: the test tries too little", n, kind, rounds)
+		}
+	}
+	mustReplayPlain(t, d, h.entries)
+}
+
+// await receives n times, or until the time is over.
+func await(from <-chan struct{}, n int, most time.Duration) {
+	over := time.After(most)
+	for range n {
+		select {
+		case <-from:
+		case <-over:
+			return
+		}
+	}
+}
+
+// history is the queue, and the tables with their columns that it makes.
+type history struct {
+	entries []entry
+	tables  map[string][]string
+}
+
+// mustAgree reads the queue after a kill and compares it with the database and
+// with what the writers were told.
+func mustAgree(t *testing.T, d database, before history, writers []*crashWriter) history {
+	t.Helper()
+	now := history{entries: d.queue(t)}
+	if len(now.entries) < len(before.entries) || !slices.EqualFunc(before.entries, now.entries[:len(before.entries)], sameEntry) {
+		t.Fatalf("entries that were in the queue before have changed")
+	}
+	now.tables = tablesOf(t, now.entries)
+	if held := d.tables(t); !maps.EqualFunc(held, now.tables, slices.Equal) {
+		t.Errorf("the queue differs from the database:\n%s", differences(now.tables, held))
+	}
+	added := map[string]int{}
+	for i, e := range now.entries[len(before.entries):] {
+		if _, twice := added[e.DDL]; twice {
+			t.Errorf("recorded twice: %s", e.DDL)
+		}
+		added[e.DDL] = i
+	}
+	for _, w := range writers {
+		last := -1
+		for _, ddl := range w.acknowledged {
+			i, recorded := added[ddl]
+			if !recorded {
+				t.Errorf("acknowledged to %s and lost: %s", w.name, ddl)
+			} else if i < last {
+				t.Errorf("recorded before what %s had sent earlier: %s", w.name, ddl)
+			}
+			last = i
+		}
+	}
+	return now
+}
+
+func sameEntry(a, b entry) bool {
+	return a.ID == b.ID && a.Version == b.Version && a.DDL == b.DDL && maps.Equal(a.Session, b.Session)
+}
+
+var (
+	createTable = regexp.MustCompile(`^CREATE TABLE (\w+) \(id int\)$`)
+	addColumn   = regexp.MustCompile(`^ALTER TABLE (\w+) ADD COLUMN (\w+) int$`)
+	dropTable   = regexp.MustCompile(`^DROP TABLE (\w+)$`)
+)
+
+// tablesOf runs the queue on an empty model; an entry that does not fit what
+// came before it was recorded twice, or one before it was lost.
+func tablesOf(t *testing.T, entries []entry) map[string][]string {
+	t.Helper()
+	tables := map[string][]string{}
+	for _, e := range entries {
+		if m := createTable.FindStringSubmatch(e.DDL); m != nil {
+			if tables[m[1]] != nil {
+				t.Errorf("entry %d makes a table that is there: %s", e.ID, e.DDL)
+			}
+			tables[m[1]] = []string{"id"}
+		} else if m := addColumn.FindStringSubmatch(e.DDL); m != nil {
+			if tables[m[1]] == nil || slices.Contains(tables[m[1]], m[2]) {
+				t.Errorf("entry %d does not fit what came before: %s", e.ID, e.DDL)
+			}
+			tables[m[1]] = append(tables[m[1]], m[2])
+		} else if m := dropTable.FindStringSubmatch(e.DDL); m != nil {
+			if tables[m[1]] == nil {
+				t.Errorf("entry %d drops what is not there: %s", e.ID, e.DDL)
+			}
+			delete(tables, m[1])
+		} else {
+			t.Errorf("entry %d was never sent: %s", e.ID, e.DDL)
+		}
+	}
+	return tables
+}
+
+// tables is what the database holds.
+func (d database) tables(t *testing.T) map[string][]string {
+	t.Helper()
+	text := scalar(t, d.connect(t), `SELECT coalesce(string_agg(line, E'\n'), '') FROM (
+		SELECT c.relname || ' ' || string_agg(a.attname, ' ' ORDER BY a.attnum) AS line
+		FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 GROUP BY c.oid) tables`)
+	tables := map[string][]string{}
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		tables[words[0]] = words[1:]
+	}
+	return tables
+}
+
+// differences names the tables that two sides disagree about.
+func differences(queued, held map[string][]string) string {
+	var lines []string
+	for name, columns := range queued {
+		if !slices.Equal(columns, held[name]) {
+			lines = append(lines, fmt.Sprintf("%s: the queue has %v, the database %v", name, columns, held[name]))
+		}
+	}
+	for name, columns := range held {
+		if queued[name] == nil {
+			lines = append(lines, fmt.Sprintf("%s: the queue has none, the database %v", name, columns))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+// mustReplayPlain replays entries on a workspace that records nothing, which is
+// quicker, and compares the dumps.
+func mustReplayPlain(t *testing.T, source database, entries []entry) {
+	t.Helper()
+	replayed := source.installation.workspace(t, source.id+"-r", "control")
+	replayed.withoutLimits(t)
+	replayed.replay(t, renameRole(entries, source.role(t), replayed.role(t)))
+	if got, want := replayed.schema(t), source.schema(t); got != want {
+		t.Errorf("a replay of the queue differs from the workspace:\n%s", firstDifference(got, want))
+	}
+}

@@ -52,13 +52,13 @@ const (
 	plainCommands = `bitcount bitfield_ro bitpos dbsize del dump echo eval_ro evalsha_ro
 		exists expire expireat expiretime flushdb geodist geohash geopos georadius_ro
 		georadiusbymember_ro geosearch get getbit getdel getex getrange hdel hexists hget hgetall hkeys hlen hmget
-		hrandfield hscan hstrlen hvals keys lcs lindex llen lmpop lolwut lpop lpos lpushx lrange lrem lset ltrim
+		hrandfield hstrlen hvals lcs lindex llen lmpop lolwut lpop lpos lpushx lrange lrem lset ltrim
 		linsert mget persist pexpire pexpireat pexpiretime pfcount ping pttl randomkey rpop
-		rpushx scan scard sdiff sinter sintercard sismember smembers smismember sort_ro spop srandmember srem sscan
+		rpushx scard sdiff sinter sintercard sismember smembers smismember sort_ro spop srandmember srem
 		strlen substr sunion time touch ttl type unlink wait xack xautoclaim xclaim xdel xlen
 		xpending xrange xrevrange xsetid xtrim zcard zcount zdiff zinter zintercard zlexcount zmpop zmscore
 		zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrank zrem zremrangebylex zremrangebyrank
-		zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscan zscore zunion`
+		zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscore zunion`
 	// waitingCommands are plain and may wait for others.
 	waitingCommands = `blmpop blpop brpop bzmpop bzpopmax bzpopmin xread xreadgroup`
 	// firstCommands may make the key that is their first argument.
@@ -97,6 +97,7 @@ func newCommands() commands {
 	t.add("mset msetnx", command{act: pass, creates: createsPairs})
 	t.add("eval evalsha", command{act: pass, creates: createsScript})
 	t.add("sort georadius georadiusbymember", command{act: pass, creates: createsOption})
+	t.add("keys scan hscan sscan zscan", command{act: special})
 	t.add("set copy auth hello quit reset select multi exec discard watch unwatch flushall info role publish spublish", command{act: special})
 	t.add("subscribe ssubscribe psubscribe unsubscribe sunsubscribe punsubscribe", command{act: special, noMulti: true})
 	t["info"].noMulti, t["hello"].noMulti, t["auth"].noMulti, t["role"].noMulti = true, true, true, true

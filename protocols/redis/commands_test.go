@@ -2,6 +2,7 @@ package redis
 
 import (
 	"bufio"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -290,5 +291,23 @@ func TestRepliesTurnedOff(t *testing.T) {
 	send("CLIENT REPLY SKIP\nLPUSH l 2\nLLEN l\nCLIENT REPLY SKIP\nMONITOR\nPING\n")
 	if got := c.read() + c.read(); got != ":2\r\n+PONG\r\n" {
 		t.Errorf("after SKIP: got %q", got)
+	}
+}
+
+// TestTheDocumentHasEveryCommand holds docs/redis.md to the rows that are not
+// simply passed.
+func TestTheDocumentHasEveryCommand(t *testing.T) {
+	text, err := os.ReadFile("../../docs/redis.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.FieldsFunc(string(text), func(c rune) bool { return !(c >= 'A' && c <= 'Z' || c == '-' || c == '_') })
+	for name, row := range newCommands() {
+		if row.act == pass || strings.HasSuffix(name, "subscribe") {
+			continue
+		}
+		if !slices.Contains(words, strings.ToUpper(name)) {
+			t.Errorf("docs/redis.md does not say what happens to %s", strings.ToUpper(name))
+		}
 	}
 }

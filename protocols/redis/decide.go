@@ -123,6 +123,8 @@ func (r *relay) decideSpecial(b []byte, q *request, c *command) (need int, err e
 			return 0, r.pass(q)
 		}
 		r.publish(b, q, c.name)
+	case "keys", "scan", "hscan", "sscan", "zscan":
+		return 0, r.decidePattern(b, q, c.name)
 	case "select":
 		switch {
 		case q.n != 2:
@@ -157,6 +159,19 @@ func (r *relay) decideSpecial(b []byte, q *request, c *command) (need int, err e
 		return 0, errGoodbye
 	}
 	return 0, nil
+}
+
+// decidePattern bounds the patterns that the server matches with all keys
+// (CVE-2024-31228).
+func (r *relay) decidePattern(b []byte, q *request, name string) error {
+	for i, arg := range q.args {
+		given := name == "keys" && i == 1 || name != "keys" && i > 1 && is(q.args[i-1], "match")
+		if given && len(arg) > maxPattern {
+			r.track.refuse(b, q, errLongPattern)
+			return nil
+		}
+	}
+	return r.pass(q)
 }
 
 // decideSub is decide for special subcommands.

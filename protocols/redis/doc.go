@@ -21,8 +21,9 @@
 // commands in the same write (rules.go), whose replies are taken out of the
 // stream; max_keys is a gate in front of them (limits.go).
 //
-// Files that the sisters do not have: commands.go and decide.go (the table,
-// and what depends on arguments), pubsub.go, rules.go and glob.go, reply.go
-// (the scanner of the other direction), ask.go and info.go (what the proxy asks
-// the server for itself).
+// Files that the sisters do not have: commands.go and decide.go (the table, and
+// what depends on arguments), keep.go, rules.go and glob.go (keys that are
+// made), pubsub.go and message.go (channels, to the server and back), reply.go
+// and outcome.go (where replies end, and what becomes of them), ask.go and
+// info.go (what the proxy asks the server for itself).
 package redis

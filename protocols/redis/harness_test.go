@@ -53,7 +53,7 @@ type world struct {
 	relays []*relay
 }
 
-// space is one workspace of a world.
+// testSpace is one workspace of a world.
 type testSpace struct {
 	world *world
 	live  *workspace.Live

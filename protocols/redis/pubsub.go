@@ -24,6 +24,13 @@ const (
 	clientKeyevent = "__keyevent@0__:"
 )
 
+const (
+	// maxPattern bounds a pattern that is matched with many names.
+	maxPattern = 1024
+	// maxPatterns bounds what a message is matched with for one client.
+	maxPatterns = 1024
+)
+
 // channels translates a workspace's channel names.
 type channels struct {
 	prefix   string // "7:"
@@ -140,6 +147,16 @@ func (r *relay) subscribePatterns(b []byte, q *request) {
 		t.take(q)
 		return
 	}
+	for _, arg := range q.args[1:] {
+		if len(arg) > maxPattern {
+			t.refuse(b, q, errLongPattern)
+			return
+		}
+	}
+	if len(t.patterns)+q.n-1 > maxPatterns {
+		t.refuse(b, q, errManyPatterns)
+		return
+	}
 	var out []byte
 	for _, arg := range q.args[1:] {
 		pattern := string(arg)
@@ -214,6 +231,10 @@ func (r *relay) decidePubsub(b []byte, q *request, sub string) error {
 		pattern := []byte("*")
 		if q.n == 3 {
 			pattern = q.args[2]
+		}
+		if len(pattern) > maxPattern {
+			t.refuse(b, q, errLongPattern)
+			return nil
 		}
 		ask = appendCommand(nil, "PUBSUB", sub, r.channels.prefix+string(pattern))
 	case sub == "numsub" || sub == "shardnumsub":

@@ -194,3 +194,19 @@ func TestResetUndoesEverything(t *testing.T) {
 	s.connect(t).want(":0\r\n", "PUBLISH", "a", "m")
 	c.want("+OK\r\n", "SET", "k", "v")
 }
+
+func TestPatternsAreBounded(t *testing.T) {
+	s := newWorld(t).workspace(t, workspace.Settings{})
+	c := s.connect(t)
+	long, longest := strings.Repeat("*", maxPattern+1), strings.Repeat("a", maxPattern)
+	for _, command := range [][]string{{"KEYS", long}, {"SCAN", "0", "MATCH", long}, {"HSCAN", "h", "0", "COUNT", "5", "match", long}, {"PSUBSCRIBE", "a", long}, {"PUBSUB", "CHANNELS", long}} {
+		c.want("-"+errLongPattern+"\r\n", command...)
+	}
+	c.want("*0\r\n", "KEYS", longest)
+	c.want("*2\r\n$1\r\n0\r\n*0\r\n", "SCAN", "0", "MATCH", longest)
+	many := []string{"PSUBSCRIBE"}
+	for i := range maxPatterns + 1 {
+		many = append(many, fmt.Sprintf("p%d", i))
+	}
+	c.want("-"+errManyPatterns+"\r\n", many...)
+}

@@ -1,0 +1,199 @@
+package redis
+
+import (
+	"errors"
+	"slices"
+)
+
+// maxFan bounds a message for several patterns of one client, which is held to
+// be repeated.
+const maxFan = 16 << 20
+
+// pubsubValue is the head of a message or confirmation: everything but the last
+// element.
+type pubsubValue struct {
+	head  int // size of the header
+	kind  []byte
+	first []byte // channel, or pattern where kind has one
+	null  bool   // there is no first
+	size  int    // up to after first
+}
+
+func readPubsub(b []byte) (p pubsubValue, need int, err error) {
+	_, p.head, err = aggregate(b)
+	if err != nil {
+		return p, 0, err
+	}
+	kind, _, size, err := text(b[p.head:])
+	if err != nil {
+		return p, p.head + size, err
+	}
+	p.kind, p.size = kind, p.head+size
+	return p, 0, nil
+}
+
+func (p *pubsubValue) readFirst(b []byte) (need int, err error) {
+	first, null, size, err := text(b[p.size:])
+	if err != nil {
+		return p.size + size, err
+	}
+	p.first, p.null = first, null
+	p.size += size
+	return 0, nil
+}
+
+// beginAside begins a value that may come between replies: a push, or in RESP2
+// a message. aside is false for what is a reply after all.
+func (r *relay) beginAside(b []byte, pos int) (size, need, limit int, aside bool, err error) {
+	s := &r.replies
+	push := b[pos] == '>'
+	p, need, err := readPubsub(b[pos:])
+	if err != nil {
+		if !push && !errors.Is(err, errShort) {
+			return 0, 0, 0, false, nil // an array of something else
+		}
+		return 0, need, maxHeld, true, err
+	}
+	switch string(p.kind) {
+	case "message", "smessage", "pmessage":
+		size, need, limit, err := r.message(b, pos, p)
+		return size, need, limit, true, err
+	case "subscribe", "ssubscribe", "psubscribe", "unsubscribe", "sunsubscribe", "punsubscribe":
+		if owed := r.owed.front(); owed != nil && owed.kind == confirmed {
+			size, need, limit, err := r.confirm(b, pos, owed)
+			return size, need, limit, true, err
+		}
+	}
+	if !push {
+		return 0, 0, 0, false, nil
+	}
+	n, size, err := aggregate(b[pos:])
+	if err != nil || n < 1 {
+		return 0, 0, 0, true, errReply
+	}
+	s.aside = true
+	s.v.pending = int64(n)
+	return size, 0, 0, true, nil
+}
+
+// message translates the channel of a message.
+func (r *relay) message(b []byte, pos int, p pubsubValue) (size, need, limit int, err error) {
+	s := &r.replies
+	if need, err := p.readFirst(b[pos:]); err != nil {
+		return 0, need, maxHeld, err
+	}
+	byPattern := string(p.kind) == "pmessage"
+	if byPattern {
+		if need, err := p.readFirst(b[pos:]); err != nil {
+			return 0, need, maxHeld, err
+		}
+	}
+	channel, known := r.channels.client(p.first)
+	head := b[pos : pos+p.head]
+	var out []byte
+	switch {
+	case !known:
+	case !byPattern:
+		out = appendBulk(appendBulk(slices.Clone(head), p.kind), channel)
+	default:
+		patterns := s.heard.matching(channel)
+		if len(patterns) > 1 {
+			_, _, payload, err := text(b[pos+p.size:])
+			if err != nil {
+				return 0, p.size + payload, maxFan, err
+			}
+			for _, pattern := range patterns[1:] {
+				out = appendMessage(out, head, pattern, channel)
+				out = append(out, b[pos+p.size:pos+p.size+payload]...)
+			}
+		}
+		if len(patterns) > 0 {
+			out = appendMessage(out, head, patterns[0], channel)
+		}
+	}
+	s.put(b, pos, p.size, out...)
+	s.aside = true
+	s.dropping = len(out) == 0
+	s.v.begin() // the payload
+	return p.size, 0, 0, nil
+}
+
+// appendMessage encodes a pmessage up to its payload.
+func appendMessage(dst, head []byte, pattern, channel string) []byte {
+	dst = append(dst, head...)
+	dst = appendBulk(dst, "pmessage")
+	dst = appendBulk(dst, pattern)
+	return appendBulk(dst, channel)
+}
+
+// confirm translates a confirmation of owed.
+func (r *relay) confirm(b []byte, pos int, owed *reply) (size, need, limit int, err error) {
+	s, h := &r.replies, &r.replies.heard
+	p, need, err := readPubsub(b[pos:])
+	if err == nil {
+		need, err = p.readFirst(b[pos:])
+	}
+	if err != nil {
+		return 0, need, maxHeld, err
+	}
+	count, n, err := integer(b[pos+p.size:])
+	if err != nil {
+		return 0, 0, maxHeld, err
+	}
+	size = p.size + n
+	kind := string(p.kind)
+	leaves := kind == "unsubscribe" || kind == "sunsubscribe" || kind == "punsubscribe"
+	last := p.null
+	shown := count
+	switch kind {
+	case "ssubscribe", "sunsubscribe":
+		h.sharded = count
+		last = last || count == 0
+	default:
+		h.subscribed = count
+		if kind == "psubscribe" || kind == "punsubscribe" {
+			if !p.null {
+				h.noteServer(string(p.first), leaves)
+			}
+		}
+		last = last || count == int64(len(h.server))
+		shown = h.counted(count)
+	}
+	var out []byte
+	if l := owed.pattern; l != nil {
+		if owed.n == 1 {
+			h.note(r.space, l)
+			kind = "psubscribe"
+			if l.leaves {
+				kind = "punsubscribe"
+			}
+			out = appendConfirmation(b[pos:pos+p.head], kind, appendBulk(nil, l.pattern), h.counted(count))
+		}
+	} else if p.null {
+		out = appendConfirmation(b[pos:pos+p.head], kind, b[pos+p.size-nullSize(b[pos:], p):pos+p.size], shown)
+	} else if channel, known := r.channels.client(p.first); known {
+		out = appendConfirmation(b[pos:pos+p.head], kind, appendBulk(nil, channel), shown)
+	}
+	if owed.muted {
+		out = nil
+	}
+	s.put(b, pos, size, out...)
+	if !owed.all || last {
+		r.settle()
+	}
+	return size, 0, 0, nil
+}
+
+// nullSize is the length of the null that p ends with.
+func nullSize(b []byte, p pubsubValue) int {
+	if b[p.size-3] == '_' {
+		return 3 // RESP3
+	}
+	return len("$-1\r\n")
+}
+
+func appendConfirmation(head []byte, kind string, name []byte, count int64) []byte {
+	out := appendBulk(slices.Clone(head), kind)
+	out = append(out, name...)
+	return appendHeader(out, ':', int(count))
+}

@@ -125,7 +125,7 @@ func TestMalformedStartupsAreRefused(t *testing.T) {
 		startup []byte
 		code    string
 	}{
-		"too long":             {long, codeProtocolViolation},
+		"too long":             {long[:8], codeProtocolViolation},
 		"too short":            {word(7), codeProtocolViolation},
 		"no user":              {startupMessage(0, "database", "d"), codeInvalidAuthorization},
 		"nothing":              {startupMessage(0), codeInvalidAuthorization},

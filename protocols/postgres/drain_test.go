@@ -25,9 +25,9 @@ func TestDrainTellsEachSessionAfterItsStatement(t *testing.T) {
 	idle, inBlock, busy, pipeline := rawWire(t, w.connect(t)), rawWire(t, w.connect(t)), rawWire(t, w.connect(t)), rawWire(t, w.connect(t))
 	inBlock.send(query("begin"))
 	inBlock.until(1)
-	busy.send(query("select pg_sleep(0.7)"))
-	pipeline.send(extended("select pg_sleep(0.7) as pipelined", 0), syncFrame())
-	awaitRunning(t, w, "select pg_sleep(0.7)")
+	busy.send(query("select pg_sleep(3)"))
+	pipeline.send(extended("select pg_sleep(3) as pipelined", 0), syncFrame())
+	awaitRunning(t, w, "select pg_sleep(3)")
 	awaitRunning(t, w, "%pipelined%")
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -36,7 +36,7 @@ func TestDrainTellsEachSessionAfterItsStatement(t *testing.T) {
 	go func() { drained <- w.server.Shutdown(ctx) }()
 	idle.told(codeAdminShutdown)
 	inBlock.told(codeAdminShutdown)
-	if took := time.Since(began); took > 600*time.Millisecond {
+	if took := time.Since(began); took > 2500*time.Millisecond {
 		t.Errorf("idle sessions were told after %v, want at once", took)
 	}
 	if got := types(busy.until(1)); got != "TDCZ" {

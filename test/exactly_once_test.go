@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +16,8 @@ import (
 const (
 	kills      = 200
 	killsShort = 20
+	// Queue and database are read after each kill, so they are kept small.
+	killsPerWorkspace = 25
 	// A kill comes a moment after the clients were told of some units, so that
 	// each round gets something done on any machine.
 	mostUnits     = 8
@@ -27,49 +30,75 @@ const (
 // is what the database holds: nothing lost, nothing twice, and whatever a
 // client was told is there.
 func TestKilledAtAnyMomentTheQueueIsWhatTheDatabaseHolds(t *testing.T) {
+	c := &crashTest{in: newInstallation(t), seed: testSeed(t), told: map[string]int{}}
+	c.random = rand.New(rand.NewPCG(c.seed, 0))
 	rounds := kills
 	if testing.Short() {
 		rounds = killsShort
 	}
-	seed := testSeed(t)
-	random := rand.New(rand.NewPCG(seed, 0))
-	in := newInstallation(t)
-	d := in.workspace(t, "crash", "tenant")
-	d.withoutLimits(t)
-	h := history{}
-	told := map[string]int{} // acknowledged statements by kind of client
-	for round := range rounds {
-		units := make(chan struct{}, 1<<12)
-		writers := newWriters(t, d, seed, round, h, units)
-		var running sync.WaitGroup
-		for _, w := range writers {
-			running.Go(w.run)
-		}
-		await(units, random.IntN(mostUnits), mostPatience)
-		await(nil, 1, time.Duration(random.Int64N(int64(longestMoment))))
-		in.kill()
-		running.Wait()
-		if err := in.start(); err != nil {
-			t.Fatalf("start after kill %d: %v", round+1, err)
-		}
-		for _, w := range writers {
-			if w.unexpected != nil {
-				t.Fatalf("kill %d: %v", round+1, w.unexpected)
-			}
-			told[w.kind] += len(w.acknowledged)
-		}
-		h = mustAgree(t, d, h, writers)
-		if t.Failed() {
-			t.Fatalf("after kill %d", round+1)
-		}
+	for c.round < rounds {
+		c.inOneWorkspace(t, min(rounds, c.round+killsPerWorkspace))
 	}
-	t.Logf("%d kills, %d entries, %d tables, acknowledged to %v", rounds, len(h.entries), len(h.tables), told)
-	for kind, n := range told {
+	t.Logf("%d kills, %d entries, acknowledged to %v", rounds, c.entries, c.told)
+	for kind, n := range c.told {
 		if n < rounds/10 {
 			t.Errorf("%d statements acknowledged to %s in %d rounds: the test tries too little", n, kind, rounds)
 		}
 	}
+}
+
+// crashTest is what goes on from one kill to the next.
+type crashTest struct {
+	in      *installation
+	seed    uint64
+	random  *rand.Rand
+	round   int            // kills so far
+	entries int            // in the queues of all workspaces
+	told    map[string]int // acknowledged statements by kind of client
+}
+
+// inOneWorkspace kills the program until it has been killed that often, and
+// replays what the workspace's queue holds then.
+func (c *crashTest) inOneWorkspace(t *testing.T, until int) {
+	t.Helper()
+	d := c.in.workspace(t, fmt.Sprintf("crash-%d", c.round), "tenant")
+	d.withoutLimits(t)
+	h := history{}
+	for ; c.round < until; c.round++ {
+		writers := c.killed(t, d, h)
+		h = mustAgree(t, d, h, writers)
+		if t.Failed() {
+			t.Fatalf("after kill %d", c.round+1)
+		}
+	}
+	c.entries += len(h.entries)
 	mustReplayPlain(t, d, h.entries)
+	c.in.must(t, http.StatusOK, "DELETE", "/workspaces/"+d.id, nil)
+}
+
+// killed is one round: clients that change the schema, a kill, a start.
+func (c *crashTest) killed(t *testing.T, d database, h history) []*crashWriter {
+	t.Helper()
+	units := make(chan struct{}, 1<<12)
+	writers := newWriters(t, d, c.seed, c.round, h, units)
+	var running sync.WaitGroup
+	for _, w := range writers {
+		running.Go(w.run)
+	}
+	await(units, c.random.IntN(mostUnits), mostPatience)
+	await(nil, 1, time.Duration(c.random.Int64N(int64(longestMoment))))
+	c.in.kill()
+	running.Wait()
+	if err := c.in.start(); err != nil {
+		t.Fatalf("start after kill %d: %v", c.round+1, err)
+	}
+	for _, w := range writers {
+		if w.unexpected != nil {
+			t.Fatalf("kill %d: %v", c.round+1, w.unexpected)
+		}
+		c.told[w.kind] += len(w.acknowledged)
+	}
+	return writers
 }
 
 // await receives n times, or until the time is over.

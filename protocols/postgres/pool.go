@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 const (
@@ -114,7 +115,7 @@ func (p *pool) takeIdle(key poolKey) *backend {
 		g.idle = g.idle[:len(g.idle)-1]
 		p.idle--
 		p.mu.Unlock()
-		if alive(b.conn) {
+		if window.Alive(b.conn) {
 			return b
 		}
 		b.close()

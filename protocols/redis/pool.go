@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 const (
@@ -58,7 +59,7 @@ func (p *pool) takeIdle(key poolKey) *backend {
 		p.groups[key] = group[:len(group)-1]
 		p.idle--
 		p.mu.Unlock()
-		if alive(b.conn) {
+		if window.Alive(b.conn) {
 			return b
 		}
 		b.close()

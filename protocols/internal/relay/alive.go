@@ -1,13 +1,13 @@
-package postgres
+package relay
 
 import (
 	"net"
 	"syscall"
 )
 
-// alive says whether an idle backend's socket is open and silent. Anything to
+// Alive says whether an idle backend's socket is open and silent. Anything to
 // read means the server closed it or said why it is about to.
-func alive(conn net.Conn) bool {
+func Alive(conn net.Conn) bool {
 	if wrapped, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = wrapped.NetConn()
 	}

@@ -1,6 +1,6 @@
 // Package relay holds what every protocol's relay is built from: a read window
-// that pins no memory while its connection is idle, and the rule that of two
-// directions the first error wins. It knows no protocol.
+// that pins no memory while its connection is idle, and a look at whether a
+// connection at rest is still there. It knows no protocol.
 package relay
 
 import (

@@ -227,7 +227,7 @@ func TestNextClientGetsACleanSession(t *testing.T) {
 		current_setting('TimeZone'), to_regclass('secrets'), (SELECT count(*) FROM pg_prepared_statements), (SELECT count(*) FROM pg_listening_channels()),
 		(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()), (SELECT count(*) FROM pg_cursors WHERE name = 'held'),
 		current_setting('default_transaction_read_only'), current_setting('client_encoding'), current_setting('default_transaction_isolation'))`
-	session := func(endBadly bool, statements ...string) (pid int, seen string) {
+	open := func(statements ...string) (conn *pgconn.PgConn, pid int, seen string) {
 		conn, err := pgconn.Connect(t.Context(), l.dsn())
 		if err != nil {
 			t.Fatal(err)
@@ -249,16 +249,15 @@ func TestNextClientGetsACleanSession(t *testing.T) {
 		for _, s := range statements {
 			run(s)
 		}
-		if endBadly {
-			conn.Conn().Close()
-			return pid, seen
-		}
+		return conn, pid, seen
+	}
+	leaveWell := func(conn *pgconn.PgConn) {
 		if err := conn.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		return pid, seen
 	}
-	_, clean := session(false)
+	first, _, clean := open()
+	leaveWell(first)
 	for _, way := range []struct {
 		name     string
 		endBadly bool
@@ -271,14 +270,25 @@ func TestNextClientGetsACleanSession(t *testing.T) {
 	} {
 		t.Run(way.name, func(t *testing.T) {
 			statements := append(append([]string{}, leave...), way.last...)
-			left, _ := session(way.endBadly, statements...)
+			conn, left, _ := open(statements...)
+			if way.endBadly {
+				conn.Conn().Close()
+			} else {
+				leaveWell(conn)
+			}
+			// Clients that got another process stay, so that this one's turn comes.
+			var others []*pgconn.PgConn
 			eventually(t, "the server process has another client", func() bool {
-				pid, seen := session(false)
+				conn, pid, seen := open()
+				others = append(others, conn)
 				if seen != clean {
 					t.Fatalf("the next client saw %q, want %q", seen, clean)
 				}
 				return pid == left
 			})
+			for _, conn := range others {
+				leaveWell(conn)
+			}
 		})
 	}
 }

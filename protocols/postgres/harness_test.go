@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -38,7 +37,7 @@ type world struct {
 	server   *proxy.Server
 	recorder *recorder
 	restorer *recorder
-	log      *syncBuffer
+	log      *wiretest.Log
 
 	handshakeTimeout time.Duration
 	mayPanic         bool // a panic is planted
@@ -82,7 +81,7 @@ var worlds atomic.Int64
 func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
 	id := worlds.Add(1)
-	w := &world{cert: wiretest.NewCertificate(t), log: &syncBuffer{}}
+	w := &world{cert: wiretest.NewCertificate(t), log: &wiretest.Log{}}
 	w.recorder, w.restorer = &recorder{}, &recorder{}
 	record := workspace.Workspace{ID: id, Name: fmt.Sprintf("shop%d", id), Type: workspace.PostgreSQL, Mode: workspace.Control}
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -220,24 +219,6 @@ func (r *recorder) Record(context.Context, int64) error {
 
 func (r *recorder) RestoreRole(ctx context.Context, workspaceID int64) error {
 	return r.Record(ctx, workspaceID)
-}
-
-// syncBuffer is a log that tests can read while it is written.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // config is a client's, through the proxy.

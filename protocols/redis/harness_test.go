@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -47,7 +46,7 @@ type world struct {
 	protocol  *Protocol
 	server    *proxy.Server
 	directory *directory
-	log       *syncBuffer
+	log       *wiretest.Log
 
 	mu     sync.Mutex
 	relays []*relay
@@ -65,7 +64,7 @@ var databases atomic.Int64
 // newWorld makes a proxy.
 func newWorld(t testing.TB, options ...func(*Config)) *world {
 	t.Helper()
-	w := &world{cert: wiretest.NewCertificate(t), log: &syncBuffer{}}
+	w := &world{cert: wiretest.NewCertificate(t), log: &wiretest.Log{}}
 	w.directory = &directory{spaces: make(map[string]*testSpace)}
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	config := Config{TLS: w.cert.Server(), Directory: w.directory, Log: log,
@@ -188,24 +187,6 @@ func (d *directory) LoginByPassword(_ context.Context, _ workspace.DatabaseType,
 		return workspace.Login{}, nil
 	}
 	return workspace.Login{Known: true, Route: s.route}, nil
-}
-
-// syncBuffer is a log that tests can read while it is written.
-type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 // client is a connection that shows replies byte by byte as they are.

@@ -69,9 +69,11 @@ func TestQueryTimeout(t *testing.T) {
 // Statements that are sent in one Query, or in a pipeline without Syncs, share
 // their time, since the server keeps small replies back up to the end.
 func TestQueryTimeoutStartsAnewWithEachReply(t *testing.T) {
-	w := newWorld(t, withSettings(workspace.Settings{QueryTimeoutMS: 700}))
+	// Five naps are longer than the limit; one is far enough from it for a
+	// machine that is busy with something else.
+	w := newWorld(t, withSettings(workspace.Settings{QueryTimeoutMS: 3000}))
 	wire := rawWire(t, w.connect(t))
-	const nap, slow = "select pg_sleep(0.4)", "select pg_sleep(60)"
+	const nap, slow = "select pg_sleep(0.7)", "select pg_sleep(60)"
 	one := join(extended(nap, 0), syncFrame())
 	wire.send(query(nap), query(nap), one, one, one)
 	if got := types(wire.until(5)); got != "TDCZTDCZ12DCZ12DCZ12DCZ" {

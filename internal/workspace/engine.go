@@ -83,6 +83,16 @@ type KeySpace interface {
 	Keys(ctx context.Context, t Target) (Keys, error)
 }
 
+// Announced is an Engine whose server does not keep a statement in the client's
+// words.
+type Announced interface {
+	// Announce tells of a statement that may change the schema, before it is
+	// sent; session is the server's number of its connection. It is kept in
+	// memory, bounded, until the journal shows what became of it. Where it is
+	// lost the change is recorded in the server's words.
+	Announce(t Target, session uint32, statement string)
+}
+
 // Sessions are the open sessions of the proxy.
 type Sessions interface {
 	// CloseWorkspace ends every session of that workspace, telling each client

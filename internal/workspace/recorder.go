@@ -97,6 +97,19 @@ func (s *Service) Record(ctx context.Context, workspaceID int64) error {
 	})
 }
 
+// Announce tells the workspace's server of a statement that may change the
+// schema, before the relay sends it on the connection of that number. It does
+// no I/O.
+func (s *Service) Announce(workspaceID int64, session uint32, statement string) {
+	h, w := s.directory.numbered(workspaceID)
+	if h == nil || h.server == nil || w.Mode != Tenant {
+		return
+	}
+	if engine, ok := h.server.engine.(Announced); ok {
+		engine.Announce(h.target, session, statement)
+	}
+}
+
 // record does one run. What the catalog has and the journal could not forget is
 // read again by the next run, and known by its journal id.
 func (s *Service) record(ctx context.Context, h *held) error {

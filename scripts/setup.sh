@@ -16,6 +16,12 @@ has() {
 	command -v "$1" >/dev/null 2>&1
 }
 
+# has_mysql says whether a server of the MySQL protocol is there; Debian keeps
+# servers in a folder that is not in the PATH of everybody.
+has_mysql() {
+	has mariadbd || has mysqld || [ -x /usr/sbin/mariadbd ] || [ -x /usr/sbin/mysqld ]
+}
+
 packages=
 need() {
 	packages="$packages $1"
@@ -28,12 +34,15 @@ for_run() {
 	has psql || need postgresql-client
 	has redis-server || need redis-server
 	has redis-cli || need redis-tools
+	has_mysql || need mariadb-server
+	has mariadb || has mysql || need mariadb-client
 	has curl || need curl
 }
 
 for_test() {
 	for_run
 	has git || need git
+	has mariadb-dump || need mariadb-client
 	has node || need nodejs
 	has npm || need npm
 }
@@ -42,6 +51,7 @@ for_bench() {
 	for_run
 	has pgbouncer || need pgbouncer
 	has redis-benchmark || need redis-tools
+	has sysbench || need sysbench
 	has haproxy || [ -x /usr/sbin/haproxy ] || need haproxy
 }
 
@@ -98,7 +108,7 @@ case "$packages" in
 esac
 
 case "$packages" in
-*" redis-server"* | *" haproxy"*)
+*" redis-server"* | *" mariadb-server"* | *" haproxy"*)
 	# Debian starts a server of its own when it is installed, unless a policy
 	# forbids it.
 	policy=/usr/sbin/policy-rc.d
@@ -113,7 +123,7 @@ esac
 install $packages
 
 # We run our own; the services are not wanted.
-for service in pgbouncer haproxy redis-server; do
+for service in pgbouncer haproxy redis-server mariadb; do
 	case "$packages" in
 	*" $service"*)
 		if has systemctl && [ -d /run/systemd/system ]; then

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -61,11 +60,7 @@ func findCluster(c PostgresConfig) (*cluster, error) {
 	if err := cl.account.reach(c.Dir); err != nil {
 		return nil, err
 	}
-	cl.sockets = cl.path("socket")
-	if len(cl.sockets) > longestSocketDir {
-		// The same folder at each start, so that leftovers are found.
-		cl.sockets = filepath.Join(os.TempDir(), fmt.Sprintf("tenantsdb-%x", sha256.Sum256([]byte(c.Dir)))[:len("tenantsdb-")+16])
-	}
+	cl.sockets = socketFolder(c.Dir)
 	return cl, nil
 }
 
@@ -228,14 +223,6 @@ func endSurvivor(ctx context.Context, pid int, data string) error {
 		}
 	}
 	return nil
-}
-
-// removeSockets takes away the socket folder if it is not in our own folder.
-func (c *cluster) removeSockets() error {
-	if filepath.Dir(c.sockets) == c.dir {
-		return nil
-	}
-	return os.Remove(c.sockets)
 }
 
 // runUntil runs the command, and kills it when ctx ends.

@@ -123,7 +123,7 @@ func (p *Postgres) Programs() string { return p.cluster.programs }
 // Stop ends the server: while ctx lasts as "fast shutdown", which ends the
 // sessions and leaves nothing to recover, afterwards less politely.
 func (p *Postgres) Stop(ctx context.Context) error {
-	return errors.Join(p.process.Stop(ctx), p.cluster.removeSockets(), p.release())
+	return errors.Join(p.process.Stop(ctx), removeSocketFolder(p.cluster.sockets, p.cluster.dir), p.release())
 }
 
 // release lets the folder go once the server is gone.

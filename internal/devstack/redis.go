@@ -94,7 +94,7 @@ func (r *Redis) Password() string { return r.store.password }
 
 // Stop ends the server: while ctx lasts cleanly, afterwards less politely.
 func (r *Redis) Stop(ctx context.Context) error {
-	return errors.Join(r.process.Stop(ctx), r.store.removeSockets(), r.release())
+	return errors.Join(r.process.Stop(ctx), removeSocketFolder(r.store.sockets, r.store.dir), r.release())
 }
 
 // release lets the folder go once the server is gone.

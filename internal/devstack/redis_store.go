@@ -17,7 +17,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -51,11 +50,7 @@ func openRedisStore(c RedisConfig, program string) (*redisStore, error) {
 	if err := s.account.reach(c.Dir); err != nil {
 		return nil, err
 	}
-	s.sockets = s.path("socket")
-	if len(s.sockets) > longestSocketDir {
-		// The same folder at each start, so that leftovers are found.
-		s.sockets = filepath.Join(os.TempDir(), fmt.Sprintf("tenantsdb-%x", sha256.Sum256([]byte(c.Dir)))[:len("tenantsdb-")+16])
-	}
+	s.sockets = socketFolder(c.Dir)
 	return s, nil
 }
 
@@ -151,29 +146,12 @@ func (s *redisStore) clearLeftovers(ctx context.Context) error {
 	}
 	pidFile := filepath.Join(data, "redis.pid")
 	if pid, err := strconv.Atoi(firstLine(pidFile)); err == nil && pid > 0 && pid != os.Getpid() && runsIn(pid, data) {
-		if err := endRedis(ctx, pid, data); err != nil {
+		if err := endOrphan(ctx, pid, data); err != nil {
 			return err
 		}
 	}
 	if err := s.account.folder(s.sockets); err != nil {
 		return fmt.Errorf("socket folder: %w", err)
-	}
-	return nil
-}
-
-// endRedis stops a server that is not our child and waits for its end.
-func endRedis(ctx context.Context, pid int, data string) error {
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return fmt.Errorf("stop old server %d: %w", pid, err)
-	}
-	ticker := time.NewTicker(probeEvery)
-	defer ticker.Stop()
-	for runsIn(pid, data) {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for old server %d: %w", pid, ctx.Err())
-		case <-ticker.C:
-		}
 	}
 	return nil
 }
@@ -207,12 +185,4 @@ func (s *redisStore) answers(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// removeSockets takes away the socket folder if it is not in our own folder.
-func (s *redisStore) removeSockets() error {
-	if filepath.Dir(s.sockets) == s.dir {
-		return nil
-	}
-	return os.RemoveAll(s.sockets)
 }

@@ -1,0 +1,49 @@
+package devstack
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// socketFolder is where a server that keeps its state in dir has its socket:
+// there too, unless the socket's path would be too long, and then in the
+// temporary folder, the same at each start, so that leftovers are found.
+func socketFolder(dir string) string {
+	inside := filepath.Join(dir, "socket")
+	if len(inside) <= longestSocketDir {
+		return inside
+	}
+	return filepath.Join(os.TempDir(), fmt.Sprintf("tenantsdb-%x", sha256.Sum256([]byte(dir)))[:len("tenantsdb-")+16])
+}
+
+// removeSocketFolder takes away the socket folder if it is not in dir itself.
+func removeSocketFolder(sockets, dir string) error {
+	if filepath.Dir(sockets) == dir {
+		return nil
+	}
+	return os.RemoveAll(sockets)
+}
+
+// endOrphan stops a server that is not our child, and that writes all it has on
+// SIGTERM, and waits for its end.
+func endOrphan(ctx context.Context, pid int, data string) error {
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("stop old server %d: %w", pid, err)
+	}
+	ticker := time.NewTicker(probeEvery)
+	defer ticker.Stop()
+	for runsIn(pid, data) {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for old server %d: %w", pid, ctx.Err())
+		case <-ticker.C:
+		}
+	}
+	return nil
+}

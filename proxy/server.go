@@ -33,10 +33,14 @@ type Server struct {
 	log      *slog.Logger
 	metrics  *Metrics
 	sessions registry
-	pending  gate
+	pending  gate // connections under the startup's deadline
+	staying  gate // those that last without a session
 
-	ctx      context.Context
-	cancel   context.CancelFunc
+	ctx       context.Context
+	cancel    context.CancelFunc
+	undrained context.Context // ends when Shutdown begins
+	drain     context.CancelFunc
+
 	nextID   atomic.Uint64
 	mu       sync.Mutex
 	open     []listener
@@ -54,6 +58,7 @@ type listener struct {
 func New(log *slog.Logger, metrics *Metrics) *Server {
 	s := &Server{log: log, metrics: metrics}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.undrained, s.drain = context.WithCancel(s.ctx)
 	return s
 }
 
@@ -113,11 +118,12 @@ func (s *Server) serve(conn net.Conn, name string, protocol protocols.Protocol) 
 		s.metrics.failed(name, "crowded")
 		return
 	}
-	defer leave()
 	timeout := s.HandshakeTimeout
 	if timeout == 0 {
 		timeout = defaultHandshakeTimeout
 	}
+	st := &startup{server: s, conn: conn, timeout: timeout, leave: leave}
+	defer st.done()
 	ctx, done := context.WithTimeout(s.ctx, timeout)
 	defer done()
 	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
@@ -128,7 +134,7 @@ func (s *Server) serve(conn net.Conn, name string, protocol protocols.Protocol) 
 	uncut := context.AfterFunc(s.ctx, func() { conn.Close() })
 	defer uncut()
 
-	session, err := protocol.Handshake(ctx, conn)
+	session, err := protocol.Handshake(protocols.WithStay(ctx, st.stay), conn)
 	if err != nil {
 		s.handshakeFailed(conn, name, err)
 		return
@@ -142,7 +148,13 @@ func (s *Server) serve(conn net.Conn, name string, protocol protocols.Protocol) 
 		return
 	}
 	defer held.release()
-	relay, err := session.Connect(ctx)
+	connecting, connected, err := st.connecting(ctx)
+	if err != nil {
+		s.metrics.failed(name, "connect")
+		return
+	}
+	defer connected()
+	relay, err := session.Connect(connecting)
 	if err != nil {
 		s.metrics.failed(name, "connect")
 		s.log.Warn("session not connected", "protocol", name, "workspace", live.Name, "client", conn.RemoteAddr().String(), "error", err)
@@ -153,7 +165,8 @@ func (s *Server) serve(conn net.Conn, name string, protocol protocols.Protocol) 
 		s.metrics.failed(name, "connect")
 		relay.Stop(protocols.Draining)
 	}
-	leave()
+	st.done()
+	connected()
 	done()
 	s.relay(held, name, session, relay, conn)
 }
@@ -214,6 +227,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		l.socket.Close()
 	}
 	s.mu.Unlock()
+	s.drain()
 	s.sessions.stopAll(protocols.Draining)
 	served := make(chan struct{})
 	go func() {

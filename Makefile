@@ -6,6 +6,9 @@ ARGS ?=
 FUZZTIME ?= 60s
 TIMEOUT ?= 40m
 
+# A module of its own, for its many requirements are not ours.
+FERRETDB := internal/devstack/ferretdb
+
 # The commit is stamped into the program where git tells it.
 BUILDVCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 
@@ -17,8 +20,10 @@ run: ## install what is missing, build, and run everything on this machine (ARGS
 	@$(MAKE) --no-print-directory build
 	@exec bin/tenantsdb dev $(ARGS)
 
-build: ## build bin/tenantsdb
+build: ## build bin/tenantsdb, and bin/tenantsdb-ferretdb that it runs for MongoDB
 	$(GO) build -trimpath -buildvcs=$(BUILDVCS) -o bin/tenantsdb ./cmd/tenantsdb
+	@[ -x bin/tenantsdb-ferretdb ] || echo "building the MongoDB server of the development installation, which takes a minute the first time"
+	$(GO) build -C $(FERRETDB) -trimpath -buildvcs=false -o $(CURDIR)/bin/tenantsdb-ferretdb .
 
 test: clients ## run all tests under the race detector, with real servers and clients
 	$(GO) test -race -timeout $(TIMEOUT) ./...
@@ -44,6 +49,7 @@ lint: ## check format, vet, staticcheck and the import table
 	@unformatted=$$(gofmt -l $$(find . -name '*.go' -not -path './.*')); if [ -n "$$unformatted" ]; then echo "not as gofmt has it:" $$unformatted; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+	$(GO) vet -C $(FERRETDB) ./...
 	$(GO) test ./internal/boundaries
 
 clean: ## remove what was built

@@ -11,13 +11,17 @@ import (
 )
 
 // MissingError says which server program is not on this machine and which
-// Debian package brings it.
+// Debian package brings it; one of our own has no package, but is built beside
+// ours.
 type MissingError struct {
 	Program string
 	Package string
 }
 
 func (e *MissingError) Error() string {
+	if e.Package == "" {
+		return fmt.Sprintf("program %s is not beside this one: make build makes both", e.Program)
+	}
 	return fmt.Sprintf("program %s is not installed: on Debian, apt-get install %s", e.Program, e.Package)
 }
 

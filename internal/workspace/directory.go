@@ -233,6 +233,22 @@ func (d *directory) route(t DatabaseType, user, database string) (project *heldP
 	return project, h
 }
 
+// routeUser finds where a login without a database leads: to the only workspace
+// of that type in the user's project. project is nil for an unknown user, h
+// where there is no such workspace or more than one.
+func (d *directory) routeUser(t DatabaseType, user string) (project *heldProject, h *held) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	project = d.projects[user]
+	if project == nil {
+		return nil, nil
+	}
+	if h = d.only(t, user); h != nil && h.server == nil {
+		h = nil
+	}
+	return project, h
+}
+
 // routeByPassword finds where a login without a database leads: its password
 // decides the project, its user names a workspace of that type there, or, as
 // anyWorkspace, the only one of that type. Nil where it leads nowhere. The

@@ -36,7 +36,7 @@ func (s *Service) Keys(ctx context.Context, p Principal, id string) (Keys, error
 	}
 	engine, ok := h.server.engine.(KeySpace)
 	if !ok {
-		return Keys{}, Errorf(BadRequest, "a %s workspace has tables, not keys", w.Type.DisplayName())
+		return Keys{}, Errorf(BadRequest, "a %s workspace has no keys, but a schema", w.Type.DisplayName())
 	}
 	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()

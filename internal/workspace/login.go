@@ -14,7 +14,10 @@ type Address struct {
 	TLS     *tls.Config // nil: no TLS (unix sockets)
 }
 
-// Login is what a protocol needs to check one login and to follow it.
+// Login is what a protocol needs to check one login and to follow it. A login
+// that names a database is Service.Login's; of a MySQL client that names none,
+// and of a MongoDB client, whose database comes with each command, it is
+// Service.LoginUser's; of a Redis client it is Service.LoginByPassword's.
 // For a user or database that does not exist, Known is false and the
 // credentials are ones that nobody can know, so that both failures look alike.
 type Login struct {

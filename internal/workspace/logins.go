@@ -15,6 +15,22 @@ func (s *Service) Login(_ context.Context, t DatabaseType, user, database string
 	return loginTo(project, h), nil
 }
 
+// LoginUser is Login for a client that has named no database yet. It is Known
+// where the user is. Where the user's project has just one workspace of that
+// type, the Login leads there, and where it has none or several nowhere:
+// Route.Live is nil then, and the database that the client names later is to be
+// looked up by Login, whose password is the same. It reads memory only.
+func (s *Service) LoginUser(_ context.Context, t DatabaseType, user string) (Login, error) {
+	project, h := s.directory.routeUser(t, user)
+	if project == nil {
+		return s.decoy.login(user, nil), nil
+	}
+	if h == nil {
+		return Login{Known: true, Password: project.password, SCRAM: project.scram}, nil
+	}
+	return loginTo(project, h), nil
+}
+
 // anyWorkspace is the user name that stands for the project's only workspace of
 // the type.
 const anyWorkspace = "workspace"

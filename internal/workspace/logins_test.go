@@ -122,3 +122,42 @@ func TestRefusedLoginsLookLikeKnownOnes(t *testing.T) {
 		t.Error("two unknown users have one salt")
 	}
 }
+
+// TestLoginWithoutADatabaseLeadsToTheOnlyWorkspaceOfItsType: a client of MySQL
+// may name none, and one of MongoDB never does.
+func TestLoginWithoutADatabaseLeadsToTheOnlyWorkspaceOfItsType(t *testing.T) {
+	i := install(t)
+	i.engines["mysql"] = newFakeServer(workspace.MySQL, i.faults)
+	s := i.start()
+	p, user := i.admin(s), i.boot.ProjectID
+	leadsTo := func(what, user string, known bool, name string) {
+		t.Helper()
+		l, err := s.LoginUser(t.Context(), workspace.MySQL, user)
+		must(t, err)
+		got := ""
+		if l.Route.Live != nil {
+			got = l.Route.Live.Name
+		}
+		equal(t, what+": known", l.Known, known)
+		equal(t, what+": leads to", got, name)
+		equal(t, what+": has the password", l.Password == i.boot.ProxyPassword, known)
+		equal(t, what+": has a salt", len(l.SCRAM.Salt), 16)
+	}
+	create := func(name, database string) {
+		t.Helper()
+		_, err := s.Create(t.Context(), p, name, database, "control")
+		must(t, err)
+	}
+	leadsTo("no workspace", user, true, "")
+	leadsTo("unknown user", "tdb_ffffffff", false, "")
+	leadsTo("no user", "", false, "")
+	create("other", "PostgreSQL")
+	leadsTo("one of another type", user, true, "")
+	create("shop", "MySQL")
+	leadsTo("one", user, true, "shop")
+	create("second", "MySQL")
+	leadsTo("two", user, true, "")
+	_, err := s.Delete(t.Context(), p, "shop")
+	must(t, err)
+	leadsTo("one is left", user, true, "second")
+}

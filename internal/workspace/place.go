@@ -2,14 +2,19 @@ package workspace
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"strconv"
 )
 
+// longestMySQLUser is how many characters MySQL's user names may have; MariaDB's
+// may have more.
+const longestMySQLUser = 32
+
 // freePlace gives w its physical database and role: <name>_workspace for both,
-// or a number and that as the role where databases are numbered. What another
-// project has, or somebody whom the catalog does not know, is left alone.
-// naming is held.
+// a shorter role where the type's may not be as long, or a number and that as
+// the role where databases are numbered. What another project has, or somebody
+// whom the catalog does not know, is left alone. naming is held.
 func (s *Service) freePlace(ctx context.Context, v *server, w *Workspace) error {
 	databases, roles := map[string]bool{}, map[string]bool{}
 	for _, h := range s.directory.workspaces(func(h *held) bool { return h.server == v }) {
@@ -17,11 +22,11 @@ func (s *Service) freePlace(ctx context.Context, v *server, w *Workspace) error 
 	}
 	numbered, ok := v.engine.(Numbered)
 	if !ok {
-		name, err := freeName(ctx, v, w.Name, databases)
-		w.Database, w.Role = name, name
+		var err error
+		w.Database, w.Role, err = freeNames(ctx, v, w.Name, databases, roles)
 		return err
 	}
-	role, err := freeName(ctx, v, w.Name, roles)
+	_, role, err := freeNames(ctx, v, w.Name, roles, roles)
 	if err != nil {
 		return err
 	}
@@ -34,18 +39,33 @@ func (s *Service) freePlace(ctx context.Context, v *server, w *Workspace) error 
 	return err
 }
 
-// freeName is <name>_workspace, with a number behind it where that is taken.
-func freeName(ctx context.Context, v *server, name string, ours map[string]bool) (string, error) {
+// freeNames are <name>_workspace, with a number behind it where that is taken,
+// and the role that goes with it.
+func freeNames(ctx context.Context, v *server, name string, databases, roles map[string]bool) (database, role string, err error) {
 	base := name + "_workspace"
-	candidate := base
+	database = base
 	for n := 2; n < maxNameTries; n++ {
-		free, err := isFree(ctx, v, candidate, ours)
-		if err != nil || free {
-			return candidate, err
+		role = roleName(v.engine.Type(), database)
+		free, err := isFree(ctx, v, database, databases)
+		if err == nil && free && role != database {
+			free, err = isFree(ctx, v, role, roles)
 		}
-		candidate = fmt.Sprintf("%s_%d", base, n)
+		if err != nil || free {
+			return database, role, err
+		}
+		database = fmt.Sprintf("%s_%d", base, n)
 	}
-	return "", Errorf(Conflict, "no database name is left for workspace %s", name)
+	return "", "", Errorf(Conflict, "no database name is left for workspace %s", name)
+}
+
+// roleName is the name of the role that owns the database: the same, or, where
+// that is longer than the type's may be, its beginning and a part of its hash.
+func roleName(t DatabaseType, database string) string {
+	if t != MySQL || len(database) <= longestMySQLUser {
+		return database
+	}
+	const digits = 12
+	return fmt.Sprintf("%s_%x", database[:longestMySQLUser-1-digits], sha256.Sum256([]byte(database)))[:longestMySQLUser]
 }
 
 // freeNumber is the lowest number that is free.

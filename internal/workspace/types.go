@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 )
@@ -158,6 +159,10 @@ type Table struct {
 	Name    string
 	Columns []Column
 	Indexes []string
+
+	// Validator is a collection's, as relaxed Extended JSON; nil where it has
+	// none.
+	Validator json.RawMessage
 }
 
 // Column is one column, its type as the user would write it (SERIAL, TEXT).

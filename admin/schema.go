@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
@@ -26,6 +27,14 @@ type column struct {
 	PrimaryKey bool    `json:"primary_key,omitempty"`
 }
 
+// collection is a table of a MongoDB workspace, where columns are each
+// document's own.
+type collection struct {
+	Name      string          `json:"name"`
+	Indexes   []string        `json:"indexes"`
+	Validator json.RawMessage `json:"validator,omitempty"`
+}
+
 // keyGroup is the keys of a Redis workspace that one pattern matches.
 type keyGroup struct {
 	Pattern string           `json:"pattern"`
@@ -46,6 +55,12 @@ func (a *api) getSchema(x *exchange) error {
 	found, err := a.service.Schema(x.r.Context(), x.principal, x.workspace)
 	if err != nil {
 		return err
+	}
+	if w.Type == workspace.MongoDB {
+		return x.ok(&struct {
+			envelope
+			Collections []collection `json:"collections"`
+		}{Collections: collectionsOf(found)})
 	}
 	tables := make([]table, len(found))
 	for i, t := range found {
@@ -82,4 +97,12 @@ func tableOf(t workspace.Table) table {
 		columns[i] = column{Name: c.Name, Type: c.Type, Nullable: c.Nullable, Default: c.Default, PrimaryKey: c.PrimaryKey}
 	}
 	return table{Name: t.Name, Columns: columns, Indexes: orEmpty(t.Indexes)}
+}
+
+func collectionsOf(found []workspace.Table) []collection {
+	all := make([]collection, len(found))
+	for i, t := range found {
+		all[i] = collection{Name: t.Name, Indexes: orEmpty(t.Indexes), Validator: t.Validator}
+	}
+	return all
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
@@ -54,6 +55,23 @@ func TestSchemaOfRedisShowsKeysAndNoValues(t *testing.T) {
 	f.service.keys = func(string) (workspace.Keys, error) { return workspace.Keys{Complete: true}, nil }
 	f.call(t, "GET", "/workspaces/cache/schema", "").is(
 		`{"success": true, "http_status": 200, "code": "ok", "keys": [], "key_count": 0, "looked_at": 0, "complete": true}`)
+}
+
+func TestSchemaOfMongoDBShowsCollections(t *testing.T) {
+	f := newFixture(t)
+	f.has(workspace.MongoDB)
+	f.service.schema = func(string) ([]workspace.Table, error) {
+		return []workspace.Table{
+			{Name: "users", Indexes: []string{"_id_", "email_1"}, Validator: json.RawMessage(`{"$jsonSchema": {"required": ["email"]}}`)},
+			{Name: "bare"},
+		}, nil
+	}
+	f.call(t, "GET", "/workspaces/main/schema", "").is(`{"success": true, "http_status": 200, "code": "ok", "collections": [
+		{"name": "users", "indexes": ["_id_", "email_1"], "validator": {"$jsonSchema": {"required": ["email"]}}},
+		{"name": "bare", "indexes": []}
+	]}`)
+	f.service.schema = func(string) ([]workspace.Table, error) { return nil, nil }
+	f.call(t, "GET", "/workspaces/main/schema", "").is(`{"success": true, "http_status": 200, "code": "ok", "collections": []}`)
 }
 
 // has makes the workspace one of that type.

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgproto3/v2"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // backend is a connection to the physical server, authenticated as a
@@ -54,7 +55,11 @@ func dial(ctx context.Context, route workspace.Route, params map[string]string) 
 	config.Host = route.Address.Addr
 	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"localhost"}, nil }
 	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, route.Address.Network, route.Address.Addr)
+		conn, err := new(net.Dialer).DialContext(ctx, route.Address.Network, route.Address.Addr)
+		if err != nil {
+			return nil, err
+		}
+		return window.NewSocket(conn), nil
 	}
 	config.MaxProtocolMessageBodyLen = 1 << 20 // of the startup only
 	born := time.Now()

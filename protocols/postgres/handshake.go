@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgproto3/v2"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 	"github.com/xdg-go/scram"
 )
 
@@ -32,7 +33,7 @@ type session struct {
 
 // Handshake reads the startup, upgrades to TLS and authenticates.
 func (p *Protocol) Handshake(ctx context.Context, conn net.Conn) (protocols.Session, error) {
-	st, err := p.readStartup(ctx, conn)
+	st, err := p.readStartup(ctx, window.NewSocket(conn))
 	if err != nil {
 		return nil, err
 	}

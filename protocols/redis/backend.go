@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // backend is a connection to the physical server, in the workspace's database
@@ -53,6 +54,7 @@ func (p *Protocol) dialAdmin(ctx context.Context, address workspace.Address) (co
 	if err != nil {
 		return nil, nil, fmt.Errorf("backend: %w", err)
 	}
+	conn = window.NewSocket(conn)
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })
 	release = func() { stop() }
 	if address.TLS != nil {

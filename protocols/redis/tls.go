@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // recordTypeHandshake is the first byte of a TLS ClientHello record; no command
@@ -36,7 +38,7 @@ func (p *Protocol) secure(ctx context.Context, raw net.Conn) (*tls.Conn, error) 
 	if first[0] != recordTypeHandshake {
 		return nil, say(raw, errTLSRequired)
 	}
-	conn := tls.Server(&prefixConn{raw, first[:]}, p.config.TLS)
+	conn := tls.Server(&prefixConn{window.NewSocket(raw), first[:]}, p.config.TLS)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("tls handshake: %w", err)
 	}

@@ -88,6 +88,15 @@ type enforcement struct {
 	timeout time.Duration // the limit that was passed, where it was the time
 }
 
+func (e *enforcement) isObeyed() bool {
+	select {
+	case <-e.obeyed:
+		return true
+	default:
+		return false
+	}
+}
+
 // expire ends the statement at hand, whose time is up.
 func (r *relay) expire(now int64) {
 	r.mu.Lock()
@@ -130,6 +139,9 @@ func (r *relay) cancelUntilObeyed(e *enforcement, f *failure) {
 		case <-grace.C:
 			r.abort(f)
 			return
+		}
+		if e.isObeyed() {
+			return // while the request was long on its way
 		}
 	}
 }

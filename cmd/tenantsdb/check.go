@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
@@ -69,15 +70,19 @@ func (s PhysicalConfig) check() error {
 	case s.Name == "":
 		return errors.New("name: must be set")
 	case !known || !slices.Contains(offered(), t):
-		return fmt.Errorf("type: %q is none of postgresql, redis", s.Type)
-	case (s.Host == "") == (s.Socket == ""):
+		return fmt.Errorf("type: %q is none of %s", s.Type, offeredNames())
+	case s.URI != "" && t != workspace.MongoDB:
+		return errors.New("uri: is of use with mongodb only")
+	case s.URI != "" && (s.Host != "" || s.Port != 0 || s.Socket != "" || s.TLS != "" || s.CA != ""):
+		return errors.New("uri: names the hosts and their TLS, which can't be set beside it")
+	case s.URI == "" && (s.Host == "") == (s.Socket == ""):
 		return errors.New("host, socket: one of them must be set")
 	case s.Port < 0 || s.Port > 65535:
 		return fmt.Errorf("port: %d is no port", s.Port)
-	case s.User == "" && t != workspace.Redis:
+	case s.User == "" && (t == workspace.PostgreSQL || t == workspace.MySQL):
 		return errors.New("user: must be set")
-	case s.Database != "" && t == workspace.Redis:
-		return errors.New("database: a redis server's administrator is in number 0")
+	case s.Database != "" && t != workspace.PostgreSQL:
+		return errors.New("database: is of use with postgresql only")
 	case s.Databases != 0 && t != workspace.Redis:
 		return errors.New("databases: is of use with redis only")
 	case s.Databases < 0 || s.Databases == 1:
@@ -90,6 +95,15 @@ func (s PhysicalConfig) check() error {
 		return errors.New("ca: is of use with tls: verify only")
 	}
 	return nil
+}
+
+// offeredNames are the types for an error.
+func offeredNames() string {
+	var names []string
+	for _, t := range offered() {
+		names = append(names, string(t))
+	}
+	return strings.Join(names, ", ")
 }
 
 func checkAddress(address string) error {

@@ -27,6 +27,8 @@ type Config struct {
 	TLS        TLSConfig        `yaml:"tls"`
 	Admin      AdminConfig      `yaml:"admin"`
 	PostgreSQL ListenerConfig   `yaml:"postgresql"`
+	MySQL      ListenerConfig   `yaml:"mysql"`
+	MongoDB    ListenerConfig   `yaml:"mongodb"`
 	Redis      ListenerConfig   `yaml:"redis"`
 	Servers    []PhysicalConfig `yaml:"servers"`
 	Limits     LimitsConfig     `yaml:"limits"`
@@ -48,25 +50,28 @@ type AdminConfig struct {
 }
 
 // ListenerConfig is one protocol's listener, which is open where a server of its
-// type is configured, and where clients reach it if that
-// is elsewhere: connection strings show PublicHost and PublicPort.
+// type is configured, and where clients reach it if that is elsewhere:
+// connection strings show PublicHost and PublicPort.
 type ListenerConfig struct {
 	Listen     string `yaml:"listen"`
 	PublicHost string `yaml:"public_host"`
 	PublicPort int    `yaml:"public_port"`
 }
 
-// PhysicalConfig is one physical server, by Host and Port or by Socket, and its
-// administrator's login.
+// PhysicalConfig is one physical server, by Host and Port, by Socket or by URI,
+// and its administrator's login.
 type PhysicalConfig struct {
-	Name     string `yaml:"name"`
-	Type     string `yaml:"type"`
-	Host     string `yaml:"host"`
-	Port     int    `yaml:"port"` // 0: the type's own
-	Socket   string `yaml:"socket"`
+	Name   string `yaml:"name"`
+	Type   string `yaml:"type"`
+	Host   string `yaml:"host"`
+	Port   int    `yaml:"port"` // 0: the type's own
+	Socket string `yaml:"socket"`
+	// URI is that of a MongoDB server or replica set, with all that its drivers
+	// understand ("mongodb://a,b/?replicaSet=rs0&tls=true").
+	URI      string `yaml:"uri"`
 	User     string `yaml:"user"`
 	Password string `yaml:"password"`
-	Database string `yaml:"database"` // where the administrator logs in; empty: the type's own; not for redis
+	Database string `yaml:"database"` // where a PostgreSQL administrator logs in; empty: postgres
 	// Databases is how many logical databases a Redis server has that does not
 	// tell. 0: it is asked.
 	Databases int `yaml:"databases"`
@@ -94,6 +99,8 @@ func defaultConfig() Config {
 	return Config{
 		Admin:      AdminConfig{Listen: "127.0.0.1:8080"},
 		PostgreSQL: ListenerConfig{Listen: ":5432", PublicHost: "localhost"},
+		MySQL:      ListenerConfig{Listen: ":3306", PublicHost: "localhost"},
+		MongoDB:    ListenerConfig{Listen: ":27017", PublicHost: "localhost"},
 		Redis:      ListenerConfig{Listen: ":6379", PublicHost: "localhost"},
 		Limits:     LimitsConfig{DrainTimeout: 30 * time.Second},
 		Log:        LogConfig{Level: "info", Format: "json"},

@@ -23,6 +23,14 @@ postgresql:
   listen: 0.0.0.0:6432
   public_host: db.example
   public_port: 5432
+mysql:
+  listen: 0.0.0.0:4306
+  public_host: my.example
+  public_port: 3306
+mongodb:
+  listen: 0.0.0.0:28017
+  public_host: mongo.example
+  public_port: 27017
 redis:
   listen: 0.0.0.0:7379
   public_host: cache.example
@@ -60,6 +68,8 @@ func completeConfig() Config {
 		TLS:           TLSConfig{Cert: "/tls/server.crt", Key: "/tls/server.key"},
 		Admin:         AdminConfig{Listen: "0.0.0.0:9080", TLS: true},
 		PostgreSQL:    ListenerConfig{Listen: "0.0.0.0:6432", PublicHost: "db.example", PublicPort: 5432},
+		MySQL:         ListenerConfig{Listen: "0.0.0.0:4306", PublicHost: "my.example", PublicPort: 3306},
+		MongoDB:       ListenerConfig{Listen: "0.0.0.0:28017", PublicHost: "mongo.example", PublicPort: 27017},
 		Redis:         ListenerConfig{Listen: "0.0.0.0:7379", PublicHost: "cache.example", PublicPort: 6379},
 		Servers: []PhysicalConfig{{
 			Name: "main", Type: "PostgreSQL", Host: "pg.internal", Port: 5433, User: "admin", Password: "secret",
@@ -104,6 +114,12 @@ var variables = []string{
 	"TENANTSDB_POSTGRESQL_LISTEN=0.0.0.0:6432",
 	"TENANTSDB_POSTGRESQL_PUBLIC_HOST=db.example",
 	"TENANTSDB_POSTGRESQL_PUBLIC_PORT=5432",
+	"TENANTSDB_MYSQL_LISTEN=0.0.0.0:4306",
+	"TENANTSDB_MYSQL_PUBLIC_HOST=my.example",
+	"TENANTSDB_MYSQL_PUBLIC_PORT=3306",
+	"TENANTSDB_MONGODB_LISTEN=0.0.0.0:28017",
+	"TENANTSDB_MONGODB_PUBLIC_HOST=mongo.example",
+	"TENANTSDB_MONGODB_PUBLIC_PORT=27017",
 	"TENANTSDB_REDIS_LISTEN=0.0.0.0:7379",
 	"TENANTSDB_REDIS_PUBLIC_HOST=cache.example",
 	"TENANTSDB_REDIS_PUBLIC_PORT=6379",

@@ -10,18 +10,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/devstack"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
-)
-
-const (
-	// startPatience is how long a server may take to start: a first start
-	// makes its files, one after a crash recovers.
-	startPatience = 2 * time.Minute
-	// stopPatience is how long it may take for a clean stop.
-	stopPatience = 30 * time.Second
 )
 
 // development is `tenantsdb dev` on one data folder.
@@ -83,43 +74,17 @@ func (d *development) run(ctx context.Context, c Config, live *liveSettings, bas
 	if err := remove(d.path("ready.json")); err != nil {
 		return err
 	}
-	redis, err := d.startRedis(ctx)
+	children, err := d.startServers(ctx)
+	defer func() { err = errors.Join(err, d.stopServers(children)) }()
 	if err != nil {
 		return unlessStopped(ctx, err)
 	}
-	on := []workspace.DatabaseType{workspace.PostgreSQL}
-	if redis != nil {
-		defer func() { err = errors.Join(err, d.stop(redis)) }()
-		on = append(on, workspace.Redis)
-	}
-	s, err := d.openSockets(base, on)
+	s, err := d.openSockets(base, children)
 	if err != nil {
 		return err
 	}
-	server, err := d.startPostgres(ctx)
-	if err != nil {
-		s.close()
-		return unlessStopped(ctx, err)
-	}
-	defer func() { err = errors.Join(err, d.stop(server)) }()
-	c.PostgreSQL.PublicPort = port(s.postgresql)
-	c.Servers = []PhysicalConfig{{
-		Name:     "main",
-		Type:     string(workspace.PostgreSQL),
-		Socket:   server.SocketDir(),
-		Port:     server.Port(),
-		User:     server.User(),
-		Password: server.Password(),
-	}}
-	if redis != nil {
-		c.Redis.PublicPort = port(s.redis)
-		c.Servers = append(c.Servers, PhysicalConfig{
-			Name:     "redis",
-			Type:     string(workspace.Redis),
-			Socket:   redis.Socket(),
-			User:     redis.User(),
-			Password: redis.Password(),
-		})
+	for _, child := range children {
+		c.Servers = append(c.Servers, child.config)
 	}
 	err = run(ctx, c, live, d.log, s, observer{
 		bootstrap: func(b workspace.Bootstrap) error { return writeJSON(d.path("bootstrap.json"), b) },
@@ -132,12 +97,16 @@ func (d *development) path(name string) string { return filepath.Join(d.dir, nam
 
 // openSockets takes the ports that the flag names, or else those of the last
 // start, so that connection strings stay valid, or the default ones.
-func (d *development) openSockets(base int, on []workspace.DatabaseType) (sockets, error) {
+func (d *development) openSockets(base int, children []child) (sockets, error) {
 	want := defaultPorts()
 	if base > 0 {
 		want = portsFrom(base)
 	} else if _, err := readJSON(d.path("ports.json"), &want); err != nil {
 		return sockets{}, err
+	}
+	var on []workspace.DatabaseType
+	for _, child := range children {
+		on = append(on, child.of)
 	}
 	s, err := openLocalSockets(want, on, base == 0, func(format string, args ...any) {
 		fmt.Fprintf(d.stdout, format+"\n", args...)
@@ -145,9 +114,10 @@ func (d *development) openSockets(base int, on []workspace.DatabaseType) (socket
 	if err != nil {
 		return s, err
 	}
-	got := ports{PostgreSQL: port(s.postgresql), Redis: want.Redis, Admin: port(s.admin)}
-	if len(s.redis) > 0 {
-		got.Redis = port(s.redis)
+	got := want
+	got.Admin = port(s.admin)
+	for t, listeners := range s.clients {
+		*got.of(t) = port(listeners)
 	}
 	if err := writeJSON(d.path("ports.json"), got); err != nil {
 		s.close()
@@ -156,36 +126,12 @@ func (d *development) openSockets(base int, on []workspace.DatabaseType) (socket
 	return s, nil
 }
 
-func (d *development) startPostgres(ctx context.Context) (*devstack.Postgres, error) {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
-	return devstack.StartPostgres(ctx, devstack.PostgresConfig{Dir: d.path("postgresql"), Log: d.log})
-}
-
-// startRedis is nil, and says what to install, where the program is missing.
-func (d *development) startRedis(ctx context.Context) (*devstack.Redis, error) {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
-	server, err := devstack.StartRedis(ctx, devstack.RedisConfig{Dir: d.path("redis"), Log: d.log})
-	if missing, ok := errors.AsType[*devstack.MissingError](err); ok {
-		_, err = fmt.Fprintf(d.stdout, "Redis is off: %v\n", missing)
-		return nil, err
-	}
-	return server, err
-}
-
 // unlessStopped is err, or nothing where we were told to stop while we started.
 func unlessStopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}
 	return err
-}
-
-func (d *development) stop(server interface{ Stop(context.Context) error }) error {
-	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
-	defer cancel()
-	return server.Stop(ctx)
 }
 
 // announce writes ready.json and prints the banner.

@@ -35,25 +35,19 @@ func newEngine(c PhysicalConfig, front dial, log *slog.Logger) (engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server %s: %w", c.Name, err)
 	}
-	if c.is(workspace.Redis) {
+	t, _ := workspace.ParseDatabaseType(c.Type)
+	log = log.With("server", c.Name)
+	switch t {
+	case workspace.PostgreSQL:
+		return postgresengine.New(postgresengine.Config{
+			Name: c.Name, Address: address, User: c.User, Password: c.Password, Database: c.Database, Log: log,
+		}), nil
+	case workspace.Redis:
 		return redisengine.New(redisengine.Config{
-			Name:      c.Name,
-			Address:   address,
-			User:      c.User,
-			Password:  c.Password,
-			Databases: c.Databases,
-			Front:     front,
-			Log:       log.With("server", c.Name),
+			Name: c.Name, Address: address, User: c.User, Password: c.Password, Databases: c.Databases, Front: front, Log: log,
 		}), nil
 	}
-	return postgresengine.New(postgresengine.Config{
-		Name:     c.Name,
-		Address:  address,
-		User:     c.User,
-		Password: c.Password,
-		Database: c.Database,
-		Log:      log.With("server", c.Name),
-	}), nil
+	return nil, fmt.Errorf("server %s: there is no engine for %q", c.Name, c.Type)
 }
 
 // is says whether the server is of that type.
@@ -69,7 +63,12 @@ func (c Config) serves(t workspace.DatabaseType) bool {
 
 // listener is the configuration of the type's listener.
 func (c Config) listener(t workspace.DatabaseType) ListenerConfig {
-	if t == workspace.Redis {
+	switch t {
+	case workspace.MySQL:
+		return c.MySQL
+	case workspace.MongoDB:
+		return c.MongoDB
+	case workspace.Redis:
 		return c.Redis
 	}
 	return c.PostgreSQL
@@ -77,10 +76,9 @@ func (c Config) listener(t workspace.DatabaseType) ListenerConfig {
 
 // defaultPort is where servers of the type listen.
 func (c PhysicalConfig) defaultPort() int {
-	if c.is(workspace.Redis) {
-		return defaultPorts().Redis
-	}
-	return defaultPorts().PostgreSQL
+	t, _ := workspace.ParseDatabaseType(c.Type)
+	all := defaultPorts()
+	return *all.of(t)
 }
 
 func (c PhysicalConfig) address() (workspace.Address, error) {
@@ -101,7 +99,7 @@ func (c PhysicalConfig) address() (workspace.Address, error) {
 
 // socketFile takes the folder of a PostgreSQL server's socket too, as libpq does.
 func (c PhysicalConfig) socketFile(port int) string {
-	if c.is(workspace.Redis) {
+	if !c.is(workspace.PostgreSQL) {
 		return c.Socket
 	}
 	if info, err := os.Stat(c.Socket); err == nil && info.IsDir() {

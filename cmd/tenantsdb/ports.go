@@ -14,41 +14,60 @@ import (
 // ports are those of an installation, by their use.
 type ports struct {
 	PostgreSQL int `json:"postgresql"`
+	MySQL      int `json:"mysql"`
+	MongoDB    int `json:"mongodb"`
 	Redis      int `json:"redis"`
 	Admin      int `json:"admin"`
 }
 
 // defaultPorts are the databases' own.
-func defaultPorts() ports { return ports{PostgreSQL: 5432, Redis: 6379, Admin: 8080} }
+func defaultPorts() ports {
+	return ports{PostgreSQL: 5432, MySQL: 3306, MongoDB: 27017, Redis: 6379, Admin: 8080}
+}
 
-// portsFrom is one block: PostgreSQL, MySQL, MongoDB, Redis, admin.
-func portsFrom(base int) ports { return ports{PostgreSQL: base, Redis: base + 3, Admin: base + 4} }
+// portsFrom is one block.
+func portsFrom(base int) ports {
+	return ports{PostgreSQL: base, MySQL: base + 1, MongoDB: base + 2, Redis: base + 3, Admin: base + 4}
+}
 
-// sockets are open listeners; one use may have several, and one that is
+// of is the port of a protocol.
+func (p *ports) of(t workspace.DatabaseType) *int {
+	switch t {
+	case workspace.MySQL:
+		return &p.MySQL
+	case workspace.MongoDB:
+		return &p.MongoDB
+	case workspace.Redis:
+		return &p.Redis
+	}
+	return &p.PostgreSQL
+}
+
+// sockets are open listeners; one use may have several, and a protocol that is
 // switched off has none.
 type sockets struct {
-	postgresql, redis, admin []net.Listener
+	clients map[workspace.DatabaseType][]net.Listener
+	admin   []net.Listener
 }
 
 func (s sockets) close() {
-	for _, l := range slices.Concat(s.postgresql, s.redis, s.admin) {
-		l.Close()
+	for _, listeners := range s.clients {
+		closeAll(listeners)
 	}
+	closeAll(s.admin)
 }
 
-// of are those of a protocol's clients.
-func (s sockets) of(t workspace.DatabaseType) []net.Listener {
-	if t == workspace.Redis {
-		return s.redis
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		l.Close()
 	}
-	return s.postgresql
 }
 
 // attributes name the protocols' addresses for the log.
 func (s sockets) attributes() []any {
 	var all []any
 	for _, t := range offered() {
-		if listeners := s.of(t); len(listeners) > 0 {
+		if listeners := s.clients[t]; len(listeners) > 0 {
 			all = append(all, string(t), listeners[0].Addr().String())
 		}
 	}
@@ -62,58 +81,63 @@ func port(listeners []net.Listener) int {
 
 // openSockets listens as the configuration says.
 func openSockets(c Config) (sockets, error) {
-	var s sockets
-	for _, use := range []struct {
-		on      bool
-		address string
-		into    *[]net.Listener
-	}{
-		{c.serves(workspace.PostgreSQL), c.PostgreSQL.Listen, &s.postgresql},
-		{c.serves(workspace.Redis), c.Redis.Listen, &s.redis},
-		{true, c.Admin.Listen, &s.admin},
-	} {
-		if !use.on {
-			continue
-		}
-		l, err := net.Listen("tcp", use.address)
-		if err != nil {
-			s.close()
-			return s, err
-		}
-		*use.into = append(*use.into, l)
+	return openAll(c.serves, func(t workspace.DatabaseType) ([]net.Listener, error) {
+		return listen(c.listener(t).Listen)
+	}, func() ([]net.Listener, error) {
+		return listen(c.Admin.Listen)
+	})
+}
+
+func listen(address string) ([]net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
 	}
-	return s, nil
+	return []net.Listener{l}, nil
 }
 
 // openLocalSockets listens on this machine only, on the admin's port and on
 // those of the protocols that are on. A port that is taken is replaced by a free
 // one if that is allowed; say is told.
 func openLocalSockets(want ports, on []workspace.DatabaseType, replace bool, say func(format string, args ...any)) (sockets, error) {
-	var s sockets
-	for _, use := range []struct {
-		name string
-		on   bool
-		port int
-		into *[]net.Listener
-	}{
-		{"PostgreSQL", slices.Contains(on, workspace.PostgreSQL), want.PostgreSQL, &s.postgresql},
-		{"Redis", slices.Contains(on, workspace.Redis), want.Redis, &s.redis},
-		{"admin", true, want.Admin, &s.admin},
-	} {
-		if !use.on {
-			continue
-		}
-		listeners, err := listenLocal(use.port)
+	local := func(name string, number int) ([]net.Listener, error) {
+		listeners, err := listenLocal(number)
 		if replace && errors.Is(err, syscall.EADDRINUSE) {
 			if listeners, err = listenLocalAnywhere(); err == nil {
-				say("port %d is taken: %s is on port %d", use.port, use.name, port(listeners))
+				say("port %d is taken: %s is on port %d", number, name, port(listeners))
 			}
 		}
 		if err != nil {
-			s.close()
-			return s, fmt.Errorf("listen for %s: %w", use.name, err)
+			return nil, fmt.Errorf("listen for %s: %w", name, err)
 		}
-		*use.into = listeners
+		return listeners, nil
+	}
+	return openAll(func(t workspace.DatabaseType) bool {
+		return slices.Contains(on, t)
+	}, func(t workspace.DatabaseType) ([]net.Listener, error) {
+		return local(t.DisplayName(), *want.of(t))
+	}, func() ([]net.Listener, error) {
+		return local("admin", want.Admin)
+	})
+}
+
+// openAll opens the listeners of the protocols that are on, and the admin's, or
+// none.
+func openAll(on func(workspace.DatabaseType) bool, clients func(workspace.DatabaseType) ([]net.Listener, error), admin func() ([]net.Listener, error)) (sockets, error) {
+	s := sockets{clients: map[workspace.DatabaseType][]net.Listener{}}
+	var err error
+	for _, t := range offered() {
+		if !on(t) {
+			continue
+		}
+		if s.clients[t], err = clients(t); err != nil {
+			s.close()
+			return sockets{}, err
+		}
+	}
+	if s.admin, err = admin(); err != nil {
+		s.close()
+		return sockets{}, err
 	}
 	return s, nil
 }

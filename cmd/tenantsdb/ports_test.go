@@ -44,7 +44,7 @@ func TestATakenPortIsReplacedAndSaid(t *testing.T) {
 	if port(s.admin) != idle {
 		t.Errorf("a free port was replaced by %d", port(s.admin))
 	}
-	if got := port(s.postgresql); got == busy || !strings.Contains(said.String(), strconv.Itoa(got)) {
+	if got := port(s.clients[workspace.PostgreSQL]); got == busy || !strings.Contains(said.String(), strconv.Itoa(got)) {
 		t.Errorf("PostgreSQL is on %d, and it was said that %q", got, said.String())
 	}
 }
@@ -62,7 +62,7 @@ func TestATakenPortThatWasAskedForIsAnErrorAndLeavesNoListener(t *testing.T) {
 }
 
 func TestPortBaseIsTheFirstOfABlock(t *testing.T) {
-	if got, want := portsFrom(7000), (ports{PostgreSQL: 7000, Redis: 7003, Admin: 7004}); got != want {
+	if got, want := portsFrom(7000), (ports{PostgreSQL: 7000, MySQL: 7001, MongoDB: 7002, Redis: 7003, Admin: 7004}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

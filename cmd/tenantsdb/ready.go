@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/tenantsdb/tenantsdb/certs"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
@@ -33,7 +35,7 @@ func newReadiness(b workspace.Bootstrap, s sockets, certsDir string) readiness {
 		Listeners:     map[string]hostPort{},
 	}
 	for _, t := range offered() {
-		if listeners := s.of(t); len(listeners) > 0 {
+		if listeners := s.clients[t]; len(listeners) > 0 {
 			r.Listeners[string(t)] = hostPort{"localhost", port(listeners)}
 		}
 	}
@@ -42,41 +44,47 @@ func newReadiness(b workspace.Bootstrap, s sockets, certsDir string) readiness {
 
 // print shows commands that work as they stand.
 func (r readiness) print(to io.Writer) error {
-	postgres := r.Listeners[string(workspace.PostgreSQL)]
-	_, err := fmt.Fprintf(to, `
-TenantsDB is ready.
-
-  Admin API    %[1]s
-  API key      %[2]s
-  PostgreSQL   %[3]s:%[4]d  user %[5]s  password %[6]s
-  Trust        %[7]s
-
-Make a workspace:
-  curl -s %[1]s/workspaces -H 'Authorization: Bearer %[2]s' -H 'Content-Type: application/json' -d '{"name": "demo", "database": "PostgreSQL", "mode": "tenant"}'
-
-Connect to it:
-  psql 'postgresql://%[5]s:%[6]s@%[3]s:%[4]d/demo_workspace?sslmode=require'
-
-See its schema changes queue up:
-  curl -s %[1]s/workspaces/demo/diff -H 'Authorization: Bearer %[2]s'
-
-`, r.AdminURL, r.APIKey, postgres.Host, postgres.Port, r.ProjectID, r.ProxyPassword, r.CAFile)
-	if err != nil {
-		return err
+	var text strings.Builder
+	fmt.Fprintf(&text, "\nTenantsDB is ready.\n\n  Admin API    %s\n  API key      %s\n", r.AdminURL, r.APIKey)
+	for _, t := range offered() {
+		if at, on := r.Listeners[string(t)]; on {
+			fmt.Fprintf(&text, "  %-12s %s:%d\n", t.DisplayName(), at.Host, at.Port)
+		}
 	}
-	return r.printRedis(to)
+	fmt.Fprintf(&text, "  User         %s\n  Password     %s\n  Trust        %s\n\nMake a workspace and connect to it:\n",
+		r.ProjectID, r.ProxyPassword, r.CAFile)
+	example := ""
+	for _, t := range offered() {
+		if at, on := r.Listeners[string(t)]; on {
+			name := r.printExample(&text, t, at)
+			example = cmp.Or(example, name)
+		}
+	}
+	fmt.Fprintf(&text, "\nSee its schema changes queue up:\n  curl -s %s/workspaces/%s/diff -H 'Authorization: Bearer %s'\n\n", r.AdminURL, example, r.APIKey)
+	_, err := io.WriteString(to, text.String())
+	return err
 }
 
-// printRedis shows what is different for Redis, where it is on.
-func (r readiness) printRedis(to io.Writer) error {
-	redis, on := r.Listeners[string(workspace.Redis)]
-	if !on {
-		return nil
+// printExample makes a workspace of the type, whose name it returns, and
+// connects to it with the database's own client.
+func (r readiness) printExample(to io.Writer, t workspace.DatabaseType, at hostPort) (name string) {
+	mode, client := "tenant", ""
+	switch t {
+	case workspace.PostgreSQL:
+		name = "demo"
+		client = fmt.Sprintf("psql 'postgresql://%s:%s@%s:%d/demo_workspace?sslmode=require'", r.ProjectID, r.ProxyPassword, at.Host, at.Port)
+	case workspace.MySQL:
+		name = "shop"
+		// By its name the client would take the socket of another server.
+		client = fmt.Sprintf("mysql --host=127.0.0.1 --port=%d --user=%s --password=%s --ssl-ca='%s' shop_workspace", at.Port, r.ProjectID, r.ProxyPassword, r.CAFile)
+	case workspace.MongoDB:
+		name = "docs"
+		client = fmt.Sprintf("mongosh 'mongodb://%s:%s@%s:%d/docs_workspace?authMechanism=PLAIN&directConnection=true&tls=true' --tlsCAFile '%s'", r.ProjectID, r.ProxyPassword, at.Host, at.Port, r.CAFile)
+	case workspace.Redis:
+		name, mode = "cache", "control"
+		client = fmt.Sprintf("redis-cli -u 'rediss://cache:%s@%s:%d/0' --cacert '%s'", r.ProxyPassword, at.Host, at.Port, r.CAFile)
 	}
-	_, err := fmt.Fprintf(to, `Redis is on %[3]s:%[4]d; the user is the workspace:
-  curl -s %[1]s/workspaces -H 'Authorization: Bearer %[2]s' -H 'Content-Type: application/json' -d '{"name": "cache", "database": "Redis", "mode": "control"}'
-  redis-cli -u 'rediss://cache:%[5]s@%[3]s:%[4]d/0' --cacert '%[6]s'
-
-`, r.AdminURL, r.APIKey, redis.Host, redis.Port, r.ProxyPassword, r.CAFile)
-	return err
+	fmt.Fprintf(to, "  curl -s %s/workspaces -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{\"name\": \"%s\", \"database\": \"%s\", \"mode\": \"%s\"}'\n  %s\n",
+		r.AdminURL, r.APIKey, name, t.DisplayName(), mode, client)
+	return name
 }

@@ -9,30 +9,10 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
-	redisprotocol "github.com/tenantsdb/tenantsdb/protocols/redis"
 )
 
 // dial makes a connection whose end needs no address.
 type dial func(ctx context.Context) (net.Conn, error)
-
-// openRedis makes the Redis protocol where there is a listener for it.
-func (in *installation) openRedis() error {
-	if len(in.sockets.redis) == 0 {
-		return nil
-	}
-	login, err := in.config.redisLogins()
-	if err != nil {
-		return err
-	}
-	in.redis = redisprotocol.New(redisprotocol.Config{
-		TLS:       in.certs.Config(),
-		Directory: in.service,
-		Log:       in.log,
-		Admin:     login,
-	})
-	in.onClose(func() error { in.redis.Close(); return nil })
-	return nil
-}
 
 // redisLogins finds the administrator's login at a configured server by its
 // address; it is empty for any other.
@@ -59,7 +39,7 @@ func (c Config) redisLogins() (func(workspace.Address) (user, password string), 
 // through the API meets the same rules. The certificate says nothing here, since
 // the socket is known to be ours.
 func (in *installation) dialRedis(ctx context.Context) (net.Conn, error) {
-	at := in.sockets.redis[0].Addr().(*net.TCPAddr)
+	at := in.sockets.clients[workspace.Redis][0].Addr().(*net.TCPAddr)
 	switch {
 	case at.IP.IsUnspecified() && at.IP.To4() != nil:
 		at = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: at.Port}

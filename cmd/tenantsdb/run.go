@@ -19,8 +19,6 @@ import (
 	"github.com/tenantsdb/tenantsdb/certs"
 	"github.com/tenantsdb/tenantsdb/internal/catalog"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
-	"github.com/tenantsdb/tenantsdb/protocols/postgres"
-	redisprotocol "github.com/tenantsdb/tenantsdb/protocols/redis"
 	"github.com/tenantsdb/tenantsdb/proxy"
 )
 
@@ -39,10 +37,10 @@ type installation struct {
 	registry *prometheus.Registry
 	certs    *certs.Store
 	service  *workspace.Service
-	postgres *postgres.Protocol
-	redis    *redisprotocol.Protocol
 	proxy    *proxy.Server
 	admin    *http.Server
+
+	protocols map[workspace.DatabaseType]protocol
 
 	closers []func() error // run from the last to the first
 	serving sync.WaitGroup
@@ -112,7 +110,7 @@ func (in *installation) openCertificates(ctx context.Context) (err error) {
 	if in.config.TLS.Cert != "" {
 		in.certs, err = certs.Files(in.config.TLS.Cert, in.config.TLS.Key, in.log)
 	} else {
-		in.certs, err = certs.Development(in.certsDir(), []string{in.config.PostgreSQL.PublicHost}, in.log)
+		in.certs, err = certs.Development(in.certsDir(), in.config.publicHosts(), in.log)
 	}
 	if err != nil {
 		return err
@@ -175,7 +173,7 @@ func (in *installation) openEngines() (map[string]workspace.Engine, error) {
 func (in *installation) public() map[workspace.DatabaseType]workspace.Public {
 	all := map[workspace.DatabaseType]workspace.Public{}
 	for _, t := range offered() {
-		listeners := in.sockets.of(t)
+		listeners := in.sockets.clients[t]
 		if len(listeners) == 0 {
 			continue
 		}
@@ -188,15 +186,7 @@ func (in *installation) public() map[workspace.DatabaseType]workspace.Public {
 func (in *installation) openProxy(context.Context) error {
 	in.proxy = proxy.New(in.log, proxy.NewMetrics(in.registry))
 	in.service.SetSessions(in.proxy)
-	in.postgres = postgres.New(postgres.Config{
-		TLS:       in.certs.Config("postgresql"),
-		Directory: in.service,
-		Recorder:  in.service,
-		Restorer:  in.service,
-		Log:       in.log,
-	})
-	in.onClose(func() error { in.postgres.Close(); return nil })
-	return in.openRedis()
+	return in.openProtocols()
 }
 
 func (in *installation) openAdmin(context.Context) error {
@@ -215,11 +205,10 @@ func (in *installation) openAdmin(context.Context) error {
 
 // serve begins to accept on every socket.
 func (in *installation) serve() {
-	for _, l := range in.sockets.postgresql {
-		in.accept(func() error { return in.proxy.Serve(l, "postgresql", in.postgres) })
-	}
-	for _, l := range in.sockets.redis {
-		in.accept(func() error { return in.proxy.Serve(l, "redis", in.redis) })
+	for t, listeners := range in.sockets.clients {
+		for _, l := range listeners {
+			in.accept(func() error { return in.proxy.Serve(l, string(t), in.protocols[t]) })
+		}
 	}
 	for _, l := range in.sockets.admin {
 		in.accept(func() error { return in.serveAdmin(l) })

@@ -15,11 +15,12 @@ type mysqlBlocks struct {
 	parens   int
 	listed   bool // a program's parameters have been passed
 
-	starts  bool // the next word begins a statement of a program
-	ended   bool // the word before was an END that closed a block
-	handler bool // in DECLARE … HANDLER FOR, before its statement
-	until   bool // in the condition that ends a REPEAT
-	routine bool // in the head of a package's routine
+	starts   bool // the next word begins a statement of a program
+	ended    bool // the word before was an END that closed a block
+	handler  bool // in DECLARE … HANDLER FOR, before its statement
+	until    bool // in the condition that ends a REPEAT
+	event    bool // its head has expressions; the body begins at DO
+	packaged bool // routines begin inside of it
 }
 
 // mysqlBlock is one open block.
@@ -85,8 +86,11 @@ func (b *mysqlBlocks) sign(k kind, token, rest string) {
 		b.parens--
 		b.listed = b.listed || b.program == heading
 	case ";":
+		if b.program == heading && b.packaged {
+			b.program = body // a routine that is only declared
+		}
 		b.starts = b.program == body
-		b.handler, b.routine, b.until = false, false, false
+		b.handler, b.until = false, false
 	case ":":
 		if b.words == 1 && (nextWord(rest) == "BEGIN" || isBlockWord(nextWord(rest))) {
 			b.program = body // a labelled block as a statement of its own
@@ -118,9 +122,9 @@ func (b *mysqlBlocks) firstWord(w, rest string) {
 func (b *mysqlBlocks) kindWord(w string) {
 	switch w {
 	case "PROCEDURE", "FUNCTION", "TRIGGER", "EVENT":
-		b.program, b.words = heading, 2
+		b.program, b.words, b.event = heading, 2, w == "EVENT"
 	case "PACKAGE":
-		b.program = body
+		b.program, b.packaged = body, true
 		if b.oracle {
 			b.push(declarations)
 		} else {
@@ -135,8 +139,10 @@ func (b *mysqlBlocks) kindWord(w string) {
 func (b *mysqlBlocks) headWord(w string) {
 	switch {
 	case b.parens > 0:
-	case w == "DO":
-		b.program, b.starts = body, true // of an event
+	case b.event:
+		if w == "DO" {
+			b.program, b.starts = body, true
+		}
 	case b.oracle && (w == "AS" || w == "IS"):
 		b.program = body
 		b.push(declarations)
@@ -146,7 +152,7 @@ func (b *mysqlBlocks) headWord(w string) {
 	case w == "BEGIN", isBlockWord(w):
 		b.program = body
 		b.bodyWord(w, true)
-	case beginsStatement(w) && (b.listed || b.previous == "ROW"):
+	case !b.oracle && beginsStatement(w) && (b.listed || b.previous == "ROW"):
 		b.program = body
 	}
 }
@@ -160,7 +166,7 @@ func (b *mysqlBlocks) bodyWord(w string, starts bool) {
 			return
 		}
 		if n := len(b.open); n > 0 && b.open[n-1] == declarations {
-			b.open[n-1] = statementBlock
+			b.open[n-1], b.starts = statementBlock, true
 		} else {
 			b.push(statementBlock)
 		}
@@ -196,11 +202,8 @@ func (b *mysqlBlocks) bodyWord(w string, starts bool) {
 	case "HANDLER":
 		b.handler = !starts
 	case "PROCEDURE", "FUNCTION":
-		b.routine = b.oracle
-	case "AS", "IS":
-		if b.routine {
-			b.routine = false
-			b.push(declarations)
+		if b.packaged && (starts || len(b.open) == 1) {
+			b.program, b.words, b.listed = heading, 2, false
 		}
 	case "END":
 		b.pop(starts)

@@ -16,7 +16,8 @@ type mysqlHead struct {
 	renamed    []MySQLObject // new names of objects
 	on         MySQLObject   // the table of an index or of a trigger
 	clauses    []mysqlClause // of ALTER TABLE
-	truncated  bool          // the statement is longer than what is read
+	definer    mysqlDefiner
+	truncated  bool // the statement is longer than what is read
 }
 
 // readMySQL reads the head of s, and the clauses of an ALTER TABLE.
@@ -71,15 +72,19 @@ func (h *mysqlHead) modifiers() {
 		case h.take("SQL", "SECURITY"):
 			h.at++
 		case h.take("DEFINER", "="):
-			h.account()
+			h.definer = h.account()
 		default:
 			return
 		}
 	}
 }
 
-// account passes user@host, CURRENT_USER() or a role.
-func (h *mysqlHead) account() {
+// account passes user@host, CURRENT_USER() or a role, behind DEFINER =.
+func (h *mysqlHead) account() mysqlDefiner {
+	d := mysqlDefiner{from: h.at - len([]string{"DEFINER", "="})}
+	if !h.done() {
+		d.user = h.unquoted(h.tokens[h.at])
+	}
 	h.at++
 	if h.peek(0) == "(" {
 		h.parens()
@@ -87,6 +92,15 @@ func (h *mysqlHead) account() {
 	if h.take("@") {
 		h.at++
 	}
+	d.to = h.at
+	return d
+}
+
+// mysqlDefiner is the DEFINER = user@host of a statement: its tokens, from the
+// first to before the last; to is 0 where there is none.
+type mysqlDefiner struct {
+	from, to int
+	user     string
 }
 
 // readKind reads what the statement is about, and its names.
@@ -280,8 +294,14 @@ func (h *mysqlHead) copies() bool {
 		return false
 	}
 	rest := h.of(h.tokens[min(h.at, len(h.tokens)):])
-	if rest.peek(0) == "LIKE" || rest.peek(0) == "(" && (rest.peek(1) == "LIKE" || rest.peek(1) == "SELECT" || rest.peek(1) == "WITH" || rest.peek(1) == "(") {
+	switch first := rest.peek(0); first {
+	case "LIKE", "TABLE", "VALUES":
 		return true
+	case "(":
+		switch rest.peek(1) {
+		case "LIKE", "SELECT", "WITH", "TABLE", "VALUES", "(":
+			return true
+		}
 	}
 	return rest.has("SELECT") || rest.has("AS") || rest.has("WITH", "RECURSIVE") || rest.has("VALUES", "ROW") || rest.has(")", "TABLE")
 }

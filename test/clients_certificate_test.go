@@ -23,7 +23,7 @@ import (
 
 // TestCertificateReload replaces the certificate under open sessions.
 func TestCertificateReload(t *testing.T) {
-	in := newInstallation(t)
+	in := newInstallation(t, "postgresql")
 	l := in.workspace(t, "certified", "control").login(t)
 	conn := l.connect(t)
 	folder := filepath.Dir(in.CAFile)

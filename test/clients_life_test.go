@@ -64,7 +64,7 @@ func TestDeleteEndsOpenSessions(t *testing.T) {
 // TestDrain ends the program while statements run: each may finish, none may
 // begin.
 func TestDrain(t *testing.T) {
-	in := newInstallation(t)
+	in := newInstallation(t, "postgresql")
 	l := in.workspace(t, "drained", "tenant").login(t)
 	idle := l.wire(t)
 	slow, inTransaction := l.connect(t), l.connect(t)
@@ -134,7 +134,7 @@ func (in *installation) startAgain(t testing.TB) {
 
 // TestRestart finds everything again, after an end in order and after none.
 func TestRestart(t *testing.T) {
-	in := newInstallation(t)
+	in := newInstallation(t, "postgresql")
 	d := in.workspace(t, "restarted", "tenant")
 	in.workspace(t, "beside", "control")
 	l := d.login(t)
@@ -172,7 +172,7 @@ func TestRestart(t *testing.T) {
 // makes PostgreSQL end all sessions and recover: whoever connects then must not
 // get a dead connection.
 func TestDatabaseServerRestarts(t *testing.T) {
-	in := newInstallation(t)
+	in := newInstallation(t, "postgresql")
 	l := in.workspace(t, "recovered", "tenant").login(t)
 	l.psql(t, "CREATE TABLE t (id int)", "INSERT INTO t VALUES (1)")
 	admin := in.superuser(t)

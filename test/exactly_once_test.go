@@ -30,7 +30,7 @@ const (
 // is what the database holds: nothing lost, nothing twice, and whatever a
 // client was told is there.
 func TestKilledAtAnyMomentTheQueueIsWhatTheDatabaseHolds(t *testing.T) {
-	c := &crashTest{in: newInstallation(t), seed: testSeed(t), told: map[string]int{}}
+	c := &crashTest{in: newInstallation(t, "postgresql"), seed: testSeed(t), told: map[string]int{}}
 	c.random = rand.New(rand.NewPCG(c.seed, 0))
 	rounds := kills
 	if testing.Short() {

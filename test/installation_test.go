@@ -46,6 +46,13 @@ func runAll(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build tenantsdb: %v\n%s", err, out)
 		return 1
 	}
+	// The program looks for its MongoDB server beside itself.
+	build = exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, "tenantsdb-ferretdb"), ".")
+	build.Dir = filepath.Join("..", "internal", "devstack", "ferretdb")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build tenantsdb-ferretdb: %v\n%s", err, out)
+		return 1
+	}
 	shared = &installation{dir: filepath.Join(dir, "shared")}
 	if err := shared.start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -58,6 +65,7 @@ func runAll(m *testing.M) int {
 // installation is one `tenantsdb dev` on a data folder of its own.
 type installation struct {
 	dir   string
+	only  string // the types of database to run; empty: all
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when cmd was waited for
 	log   syncBuffer
@@ -87,7 +95,7 @@ func (in *installation) start() error {
 	if err := os.Remove(readyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	in.cmd = exec.Command(program, "dev", "--data", in.dir)
+	in.cmd = exec.Command(program, "dev", "--data", in.dir, "--only", in.only)
 	in.cmd.Stdout, in.cmd.Stderr = &in.log, &in.log
 	if err := in.cmd.Start(); err != nil {
 		return fmt.Errorf("start tenantsdb: %w", err)
@@ -136,8 +144,9 @@ func (in *installation) kill() {
 // gone waits until the program's process was reaped.
 func (in *installation) gone() { <-in.ended }
 
-// newInstallation starts an installation for one test.
-func newInstallation(t *testing.T) *installation {
+// newInstallation starts an installation for one test, of one type of database
+// such as "postgresql".
+func newInstallation(t *testing.T, only string) *installation {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "tenantsdb-test-")
 	if err != nil {
@@ -147,7 +156,7 @@ func newInstallation(t *testing.T) *installation {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	in := &installation{dir: filepath.Join(dir, "data")}
+	in := &installation{dir: filepath.Join(dir, "data"), only: only}
 	if err := in.start(); err != nil {
 		t.Fatal(err)
 	}

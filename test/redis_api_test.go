@@ -272,7 +272,7 @@ func TestRedisLoginIsOfTheWorkspaceAndItsProjectsPassword(t *testing.T) {
 // TestRedisWorkspaceOutlivesItsServer kills the server: it comes back with the
 // keys and the users.
 func TestRedisWorkspaceOutlivesItsServer(t *testing.T) {
-	in := newInstallation(t)
+	in := newInstallation(t, "redis")
 	address := in.redisWorkspace(t, "lasting", "control")["connection_string"].(string)
 	in.mustRedisCLI(t, "OK", address, "SET", "a", "1")
 	pid, err := os.ReadFile(filepath.Join(in.dir, "redis", "data", "redis.pid"))

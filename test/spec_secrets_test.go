@@ -15,7 +15,7 @@ import (
 // metrics and its deploy queue.
 func TestSecretsAreNowhereToBeRead(t *testing.T) {
 	const literalValue, failing, bound = "planted-literal-7c1d", "planted-in-an-error-7c1d", "planted-parameter-7c1d"
-	in := newInstallation(t)
+	in := newInstallation(t, "postgresql")
 	d := in.workspace(t, "secrets", "tenant")
 	conn := d.connect(t)
 	mustExec(t, conn, "CREATE TABLE people (id int, name text); INSERT INTO people VALUES (1, '"+literalValue+"')")

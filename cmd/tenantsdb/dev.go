@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/tenantsdb/tenantsdb/internal/devstack"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
@@ -18,6 +20,7 @@ import (
 // development is `tenantsdb dev` on one data folder.
 type development struct {
 	dir    string
+	types  []workspace.DatabaseType // to run
 	stdout io.Writer
 	log    *slog.Logger
 }
@@ -26,12 +29,18 @@ type development struct {
 func dev(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("dev", flag.ContinueOnError)
 	dir := flags.String("data", defaultDataDir(), "the `folder` that keeps everything")
+	only := flags.String("only", "", "the `types` of database to run, such as postgresql,redis (default all)")
 	base := flags.Int("port-base", 0, "the first `port` of PostgreSQL, MySQL, MongoDB, Redis and admin, in that order (default the databases' own and 8080)")
 	if err := parse(flags, args, stderr); err != nil {
 		return err
 	}
 	if *base < 0 || *base > 65531 {
 		fmt.Fprintf(stderr, "tenantsdb dev: --port-base %d: must be from 1 to 65531\n", *base)
+		return errUsage
+	}
+	types, err := chosen(*only)
+	if err != nil {
+		fmt.Fprintln(stderr, "tenantsdb dev:", err)
 		return errUsage
 	}
 	path, err := filepath.Abs(*dir)
@@ -46,8 +55,24 @@ func dev(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d := &development{dir: path, stdout: stdout, log: newLogger("text", stderr, live)}
+	d := &development{dir: path, types: types, stdout: stdout, log: newLogger("text", stderr, live)}
 	return d.run(ctx, c, live, *base)
+}
+
+// chosen are the types that the flag names, in our order, or all.
+func chosen(only string) ([]workspace.DatabaseType, error) {
+	if only == "" {
+		return offered(), nil
+	}
+	named := map[workspace.DatabaseType]bool{}
+	for name := range strings.SplitSeq(only, ",") {
+		t, known := workspace.ParseDatabaseType(name)
+		if !known || !slices.Contains(offered(), t) {
+			return nil, fmt.Errorf("--only: %q is none of %s", name, offeredNames())
+		}
+		named[t] = true
+	}
+	return slices.DeleteFunc(offered(), func(t workspace.DatabaseType) bool { return !named[t] }), nil
 }
 
 // defaultDataDir is the system's place for root and the user's own for others.

@@ -26,23 +26,22 @@ type child struct {
 	config PhysicalConfig
 }
 
-// startServers starts one server of each type, all at once. A type whose program
+// startServers starts one server of each type to run, all at once. A type whose program
 // is missing is left out, and it is said what to install. What has been started
 // is returned with an error too.
 func (d *development) startServers(ctx context.Context) ([]child, error) {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	types := offered()
-	children, errs := make([]child, len(types)), make([]error, len(types))
+	children, errs := make([]child, len(d.types)), make([]error, len(d.types))
 	var starting sync.WaitGroup
-	for i, t := range types {
+	for i, t := range d.types {
 		starting.Go(func() { children[i], errs[i] = d.startServer(ctx, t) })
 	}
 	starting.Wait()
 
 	var started []child
 	var failed error
-	for i, t := range types {
+	for i, t := range d.types {
 		missing, is := errors.AsType[*devstack.MissingError](errs[i])
 		switch {
 		case is:

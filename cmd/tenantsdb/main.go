@@ -19,9 +19,10 @@ import (
 const version = "0.1.0"
 
 const usage = `usage:
-  tenantsdb dev [--data DIR] [--port-base N]   run everything on this machine
-  tenantsdb serve --config FILE                run before existing servers
-  tenantsdb version                            print the version
+  tenantsdb dev [--data DIR] [--port-base N] [--only TYPES]
+                                   run everything on this machine
+  tenantsdb serve --config FILE    run before existing servers
+  tenantsdb version                print the version
 `
 
 // errUsage is a command line that says nothing we can do; what is wrong with it

@@ -135,7 +135,7 @@ func launchDev(t *testing.T, dir string, args ...string) (*program, readiness) {
 
 func TestCommandLinesThatSayNothingAreRefused(t *testing.T) {
 	for _, args := range [][]string{
-		{}, {"sing"}, {"dev", "--colour"}, {"dev", "extra"}, {"dev", "--port-base", "70000"}, {"serve", "--config"},
+		{}, {"sing"}, {"dev", "--colour"}, {"dev", "extra"}, {"dev", "--port-base", "70000"}, {"dev", "--only", "oracle"}, {"serve", "--config"},
 	} {
 		p := launch(t, nil, args...)
 		if code := p.exitCode(t); code != 2 || p.stderr.String() == "" || p.stdout.String() != "" {
@@ -213,6 +213,17 @@ func TestSecondDevOnTheSameFolderLeavesTheFirstAlone(t *testing.T) {
 	}
 	if status := get(t, first.AdminURL+"/ready"); status != 200 {
 		t.Errorf("the first answers /ready with %d", status)
+	}
+}
+
+func TestOnlyLeavesTheOtherServersOut(t *testing.T) {
+	dir := devstacktest.Dir(t)
+	_, r := launchDev(t, dir, "--only", "redis")
+	if _, on := r.Listeners["redis"]; !on || len(r.Listeners) != 1 {
+		t.Errorf("got listeners %v, want that of Redis only", r.Listeners)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "postgresql")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a folder was made for a server that is left out: %v", err)
 	}
 }
 

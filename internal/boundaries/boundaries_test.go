@@ -13,13 +13,18 @@ import (
 
 const module = "github.com/tenantsdb/tenantsdb"
 
-// drivers are what speaks to a database, or parses its language.
+// drivers are what speaks to a database, or reads its language.
 var drivers = []string{
 	"database/sql",
+	"github.com/dop251/goja/...",
+	"github.com/go-mysql-org/go-mysql/...",
+	"github.com/go-sql-driver/mysql/...",
 	"github.com/jackc/pgproto3/...",
 	"github.com/jackc/pgx/...",
 	"github.com/pganalyze/pg_query_go/...",
+	"github.com/pingcap/tidb/pkg/parser/...",
 	"github.com/redis/go-redis/...",
+	"go.mongodb.org/mongo-driver/...",
 	"modernc.org/sqlite/...",
 }
 
@@ -61,8 +66,8 @@ var rules = []rule{
 		reason: "what the protocols share knows none of them",
 	}, {
 		of:     "protocols/*",
-		never:  []string{"sisters", "proxy", "admin", "internal/catalog", "internal/engine/...", "net/http"},
-		direct: []string{"database/sql"},
+		never:  []string{"sisters", "proxy", "admin", "internal/catalog", "internal/engine/..."},
+		direct: []string{"database/sql", "net/http"},
 		reason: "a protocol is a translator between two wires and asks the domain through what it is given",
 	}, {
 		of:     "ddltrack",
@@ -93,6 +98,12 @@ var rules = []rule{
 		of:     "internal/engine/*",
 		never:  []string{"sisters", "proxy", "protocols/...", "admin", "internal/catalog"},
 		reason: "an engine is one kind of server and serves whoever holds its interface",
+	}, {
+		of:     "internal/engine/mongodb/shell",
+		ours:   []string{"internal/workspace"},
+		never:  []string{"net/http"},
+		direct: []string{"os"},
+		reason: "a client's script must reach nothing but what it is given",
 	}, {
 		of:     "internal/devstack",
 		ours:   none,
@@ -231,6 +242,7 @@ func TestRulesCatchWhatTheyForbid(t *testing.T) {
 		"internal/workspace":       "github.com/jackc/pgx/v5/pgconn",
 		"internal/catalog":         module + "/admin",
 		"internal/engine/postgres": module + "/internal/engine/mysql",
+		"internal/engine/mongodb":  module + "/protocols/mongodb",
 		"internal/devstack":        module + "/internal/workspace",
 		"test":                     module + "/internal/workspace",
 		"test/bench":               module + "/proxy",

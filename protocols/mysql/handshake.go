@@ -1,0 +1,215 @@
+package mysql
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tenantsdb/tenantsdb/protocols"
+)
+
+const (
+	// maxStartup bounds a packet before the login.
+	maxStartup = 10000
+	// sslRequestLen is a HandshakeResponse41 up to the user's name.
+	sslRequestLen = 32
+	scrambleLen   = 20
+	// greetingCharset is utf8mb4_general_ci, which MySQL and MariaDB have.
+	greetingCharset = 45
+	// secureExchange is where a plugin's data ends with a NUL.
+	nul = 0
+)
+
+// startup is what a client said before it authenticated.
+type startup struct {
+	talk
+	conn         *tls.Conn
+	id           uint32 // the connection's number in the greeting
+	offered      capabilities
+	capabilities capabilities // agreed on
+	charset      byte
+	user         string
+	database     string
+}
+
+// session is an authenticated client that does not know it yet: what says so
+// waits in last until a backend is there.
+type session struct {
+	protocol *Protocol
+	startup  *startup
+	route    workspace.Route
+	last     []byte // payload that goes before the OK; nil where none does
+}
+
+// Handshake greets, upgrades to TLS and authenticates.
+func (p *Protocol) Handshake(ctx context.Context, conn net.Conn) (protocols.Session, error) {
+	st, err := p.readStartup(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	login, err := p.config.Directory.Login(ctx, workspace.MySQL, st.user, st.database)
+	if err != nil {
+		return nil, errors.Join(st.refuse(failf(mysql.ER_CON_COUNT_ERROR, "08004", "Logins are not possible now; try again")), err)
+	}
+	last, err := st.authenticate(login)
+	if err != nil {
+		p.guard.Failed(ctx, conn.RemoteAddr())
+		return nil, errors.Join(st.refuse(accessDenied(st.user)), err)
+	}
+	p.guard.Succeeded(conn.RemoteAddr())
+	return &session{protocol: p, startup: st, route: login.Route, last: last}, nil
+}
+
+// readStartup greets and reads what the client answers, in TLS.
+func (p *Protocol) readStartup(ctx context.Context, raw net.Conn) (*startup, error) {
+	version, offered := p.serverVersion()
+	st := &startup{talk: talk{conn: raw}, id: p.sessions.next(), offered: offered}
+	st.scramble = newScramble()
+	st.plugin = mysql.AUTH_CACHING_SHA2_PASSWORD
+	if isMariaDB(version) {
+		st.plugin = mysql.AUTH_NATIVE_PASSWORD
+	}
+	if err := st.send(st.greeting(version)); err != nil {
+		return nil, fmt.Errorf("greet: %w", err)
+	}
+	request, err := st.receive(maxStartup)
+	if err != nil {
+		return nil, fmt.Errorf("read tls request: %w", err)
+	}
+	if len(request) < 4 || binary.LittleEndian.Uint32(request)&mysql.CLIENT_PROTOCOL_41 == 0 {
+		return nil, st.refuse(failf(mysql.ER_HANDSHAKE_ERROR, stateConnection, "Bad handshake"))
+	}
+	if len(request) != sslRequestLen || binary.LittleEndian.Uint32(request)&mysql.CLIENT_SSL == 0 {
+		return nil, st.refuse(failf(numberTLSRequired, stateGeneral, "Connections using insecure transport are prohibited: TLS is required; connect with --ssl-mode=REQUIRED or --ssl"))
+	}
+	st.conn, err = upgrade(ctx, raw, p.config.TLS)
+	if err != nil {
+		return nil, err
+	}
+	st.talk.conn = st.conn
+	response, err := st.receive(maxStartup)
+	if err != nil {
+		return nil, fmt.Errorf("read handshake response: %w", err)
+	}
+	if err := st.parse(response); err != nil {
+		return nil, errors.Join(st.refuse(failf(mysql.ER_HANDSHAKE_ERROR, stateConnection, "Bad handshake")), err)
+	}
+	return st, nil
+}
+
+// newScramble is random and without NUL and '$', which end it in some clients.
+func newScramble() []byte {
+	scramble := make([]byte, scrambleLen)
+	rand.Read(scramble)
+	for i, c := range scramble {
+		if c &= 0x7f; c == 0 || c == '$' {
+			c++
+		}
+		scramble[i] = c & 0x7f
+	}
+	return scramble
+}
+
+// greeting is the HandshakeV10 packet.
+func (st *startup) greeting(version string) []byte {
+	base := st.offered.base | loginCapabilities | mysql.CLIENT_SSL | mysql.CLIENT_CONNECT_ATTRS | mysql.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA
+	b := append([]byte{mysql.ClassicProtocolVersion}, version...)
+	b = append(b, nul)
+	b = binary.LittleEndian.AppendUint32(b, st.id)
+	b = append(append(b, st.scramble[:8]...), nul)
+	b = binary.LittleEndian.AppendUint16(b, uint16(base))
+	b = append(b, greetingCharset)
+	b = binary.LittleEndian.AppendUint16(b, mysql.SERVER_STATUS_AUTOCOMMIT)
+	b = binary.LittleEndian.AppendUint16(b, uint16(base>>16))
+	b = append(b, scrambleLen+1)
+	b = append(b, 0, 0, 0, 0, 0, 0)
+	b = binary.LittleEndian.AppendUint32(b, st.offered.extended)
+	b = append(append(b, st.scramble[8:]...), nul)
+	return append(append(b, st.plugin...), nul)
+}
+
+// parse reads a HandshakeResponse41. Connection attributes, which come last,
+// are not needed.
+func (st *startup) parse(response []byte) error {
+	f := fields{b: response}
+	asked := capabilities{base: f.uint32()}
+	f.uint32() // the longest packet that the client takes
+	st.charset = f.byte()
+	f.take(19)
+	extended := f.uint32()
+	if !asked.has(mysql.CLIENT_LONG_PASSWORD) {
+		asked.extended = extended
+	}
+	if f.bad || !asked.has(mysql.CLIENT_PROTOCOL_41) {
+		return errMalformed
+	}
+	st.capabilities = asked.and(st.offered)
+	st.user = f.cstring()
+	switch {
+	case asked.has(mysql.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA):
+		st.proof = f.lenencBytes()
+	case asked.has(mysql.CLIENT_SECURE_CONNECTION):
+		st.proof = f.take(int(f.byte()))
+	default:
+		st.proof = []byte(f.cstring())
+	}
+	if asked.has(mysql.CLIENT_CONNECT_WITH_DB) {
+		st.database = f.lastCstring()
+	}
+	st.plugin, st.switches = mysql.AUTH_NATIVE_PASSWORD, false
+	if asked.has(mysql.CLIENT_PLUGIN_AUTH) {
+		st.plugin, st.switches = f.lastCstring(), true
+	}
+	if f.bad {
+		return errMalformed
+	}
+	return nil
+}
+
+// User is the login's user name.
+func (s *session) User() string { return s.startup.user }
+
+// Route is where the login leads.
+func (s *session) Route() workspace.Route { return s.route }
+
+// Refuse ends the login with the reason.
+func (s *session) Refuse(r protocols.Reason) {
+	_ = s.startup.refuse(reasonFailure(r, s.route.Live))
+}
+
+// Connect takes a backend and tells the client that it is ready.
+func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
+	p, st := s.protocol, s.startup
+	key := poolKey{s.route.Live.ID, s.route.Role, st.capabilities, st.charset}
+	b, err := p.pool.take(ctx, key, s.route)
+	if refusedPassword(err) {
+		if err = p.config.Restorer.RestoreRole(ctx, s.route.Live.ID); err == nil {
+			b, err = p.pool.take(ctx, key, s.route)
+		}
+	}
+	if missing, ok := errors.AsType[*missingError](err); ok {
+		p.lacks(missing.capabilities)
+	}
+	if err != nil {
+		return nil, errors.Join(st.refuse(dialFailure(err, s.route.Live)), err)
+	}
+	r := newRelay(p, s.route, st, b, key)
+	var hello []byte
+	if s.last != nil {
+		hello = appendPacket(hello, st.sequence, s.last)
+		st.sequence++
+	}
+	hello = appendPacket(hello, st.sequence, b.welcome)
+	if _, err := st.conn.Write(hello); err != nil {
+		p.sessions.forget(r.id)
+		p.pool.give(key, b)
+		return nil, fmt.Errorf("greet frontend: %w", err)
+	}
+	return r, nil
+}

@@ -1,0 +1,343 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	driver "github.com/go-sql-driver/mysql"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tenantsdb/tenantsdb/protocols"
+	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
+	"github.com/tenantsdb/tenantsdb/proxy"
+)
+
+const (
+	testUser     = "tdb_0a1b2c3d"
+	testPassword = "tdb_planted_secret"
+	roleSecret   = "role_planted_secret"
+	patience     = 20 * time.Second
+)
+
+// world is one workspace behind one proxy.
+type world struct {
+	addr      string // of the proxy
+	cert      *wiretest.Certificate
+	live      *workspace.Live
+	route     workspace.Route
+	protocol  *Protocol
+	server    *proxy.Server
+	directory *directory
+	recorder  *recorder
+	restorer  *recorder
+	log       *wiretest.Log
+
+	handshakeTimeout time.Duration
+
+	mu     sync.Mutex
+	relays []*relay
+}
+
+// option changes a world before it begins.
+type option func(*world, *Config, *workspace.Workspace)
+
+func withSettings(s workspace.Settings) option {
+	return func(_ *world, _ *Config, w *workspace.Workspace) { w.Settings = s }
+}
+
+func withMode(m workspace.Mode) option {
+	return func(_ *world, _ *Config, w *workspace.Workspace) { w.Mode = m }
+}
+
+func withVersion(version string) option {
+	return func(_ *world, c *Config, _ *workspace.Workspace) { c.ServerVersion = func() string { return version } }
+}
+
+func withKillGrace(d time.Duration) option {
+	return func(_ *world, c *Config, _ *workspace.Workspace) { c.KillGrace = d }
+}
+
+// withHandshakeTimeout is for more logins at once than the machine is made for,
+// or for fewer.
+func withHandshakeTimeout(d time.Duration) option {
+	return func(w *world, _ *Config, _ *workspace.Workspace) { w.handshakeTimeout = d }
+}
+
+// withBackend puts a scripted peer in the place of the real server.
+func withBackend(addr string) option {
+	return func(w *world, _ *Config, _ *workspace.Workspace) {
+		w.route.Address = workspace.Address{Network: "unix", Addr: addr}
+		w.route.Database, w.route.Role, w.route.Password = "scripted", "scripted", roleSecret
+	}
+}
+
+var worlds atomic.Int64
+
+// newWorld makes a database with its role and a proxy in front of it.
+func newWorld(t testing.TB, options ...option) *world {
+	t.Helper()
+	id := worlds.Add(1)
+	w := &world{cert: wiretest.NewCertificate(t), log: &wiretest.Log{}}
+	w.recorder, w.restorer = &recorder{}, &recorder{}
+	record := workspace.Workspace{ID: id, Name: fmt.Sprintf("shop%d", id), Type: workspace.MySQL, Mode: workspace.Control}
+	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	config := Config{TLS: w.cert.Server(), Recorder: w.recorder, Restorer: w.restorer, Log: log}
+	for _, o := range options {
+		o(w, &config, &record)
+	}
+	if w.route.Database == "" {
+		w.route.Database, w.route.Role, w.route.Password = fmt.Sprintf("shop%d_workspace", id), fmt.Sprintf("shop%d_owner", id), roleSecret
+		w.makeDatabase(t)
+	}
+	w.live = workspace.NewLive(record)
+	w.route.Live = w.live
+	w.directory = &directory{route: w.route}
+	config.Directory = w.directory
+	w.protocol = New(config)
+	w.server = proxy.New(log, proxy.NewMetrics(prometheus.NewRegistry()))
+	w.server.HandshakeTimeout = w.handshakeTimeout
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.addr = l.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- w.server.Serve(l, "mysql", watched{w.protocol, w}) }()
+	t.Cleanup(func() {
+		ctx, done := context.WithTimeout(context.Background(), time.Second)
+		defer done()
+		if err := w.server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("shutdown: %v", err)
+		}
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+		w.protocol.Close()
+		for _, secret := range []string{testPassword, roleSecret} {
+			if strings.Contains(w.log.String(), secret) {
+				t.Error("the log holds a secret")
+			}
+		}
+		if strings.Contains(w.log.String(), "panicked") {
+			t.Errorf("a session panicked:\n%s", w.log.String())
+		}
+	})
+	return w
+}
+
+func (w *world) makeDatabase(t testing.TB) {
+	t.Helper()
+	server := theServer.start(t)
+	w.route.Address = workspace.Address{Network: "unix", Addr: server.Socket()}
+	admin := adminDB(t)
+	mustExec(t, admin, "CREATE DATABASE "+w.route.Database)
+	mustExec(t, admin, fmt.Sprintf("CREATE USER %s@localhost IDENTIFIED BY '%s'", w.route.Role, w.route.Password))
+	mustExec(t, admin, fmt.Sprintf("GRANT ALL ON %s.* TO %s@localhost", w.route.Database, w.route.Role))
+	t.Cleanup(func() {
+		mustExec(t, admin, "DROP DATABASE IF EXISTS "+w.route.Database)
+		mustExec(t, admin, fmt.Sprintf("DROP USER %s@localhost", w.route.Role))
+	})
+}
+
+// watched remembers every relay, so that tests can see what it still owes.
+type watched struct {
+	*Protocol
+	world *world
+}
+
+func (p watched) Handshake(ctx context.Context, conn net.Conn) (protocols.Session, error) {
+	s, err := p.Protocol.Handshake(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	return watchedSession{s, p.world}, nil
+}
+
+type watchedSession struct {
+	protocols.Session
+	world *world
+}
+
+func (s watchedSession) Connect(ctx context.Context) (protocols.Relay, error) {
+	r, err := s.Session.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	s.world.relays = append(s.world.relays, r.(*relay))
+	return r, nil
+}
+
+// last is the relay of the session that connected last.
+func (w *world) last() *relay {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.relays[len(w.relays)-1]
+}
+
+// gone says whether the relay has let its backend go.
+func (r *relay) gone() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended
+}
+
+// directory knows one user and one database.
+type directory struct {
+	route workspace.Route
+}
+
+func (d *directory) Login(_ context.Context, _ workspace.DatabaseType, user, database string) (workspace.Login, error) {
+	if user != testUser || database != d.route.Database {
+		return workspace.Login{Password: "known to nobody"}, nil
+	}
+	return workspace.Login{Known: true, Password: testPassword, Route: d.route}, nil
+}
+
+// recorder keeps what is announced and counts records, or restored roles;
+// before, where set, runs within each.
+type recorder struct {
+	count  atomic.Int64
+	before func() error
+
+	mu        sync.Mutex
+	announced []string
+}
+
+func (r *recorder) Announce(_ int64, _ uint32, statement string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.announced = append(r.announced, statement)
+}
+
+// take gives what was announced since it was called last.
+func (r *recorder) take() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	taken := r.announced
+	r.announced = nil
+	return taken
+}
+
+func (r *recorder) Record(context.Context, int64) error {
+	r.count.Add(1)
+	if r.before != nil {
+		return r.before()
+	}
+	return nil
+}
+
+func (r *recorder) RestoreRole(ctx context.Context, workspaceID int64) error {
+	return r.Record(ctx, workspaceID)
+}
+
+// config is a client's, through the proxy.
+func (w *world) config() *driver.Config {
+	c := driver.NewConfig()
+	c.Net, c.Addr = "tcp", w.addr
+	c.User, c.Passwd, c.DBName = testUser, testPassword, w.route.Database
+	c.TLS = w.cert.Client()
+	c.AllowCleartextPasswords = true
+	c.Logger = driver.Logger(&driver.NopLogger{})
+	return c
+}
+
+// open is a client of the driver through the proxy, with one connection.
+func (w *world) open(t testing.TB, change ...func(*driver.Config)) *sql.Conn {
+	t.Helper()
+	return openConfig(t, w.config(), change...)
+}
+
+// direct is the same at the server itself, as the workspace's role.
+func (w *world) direct(t testing.TB, change ...func(*driver.Config)) *sql.Conn {
+	t.Helper()
+	c := driver.NewConfig()
+	c.Net, c.Addr = "unix", w.route.Address.Addr
+	c.User, c.Passwd, c.DBName = w.route.Role, w.route.Password, w.route.Database
+	return openConfig(t, c, change...)
+}
+
+func openConfig(t testing.TB, c *driver.Config, change ...func(*driver.Config)) *sql.Conn {
+	t.Helper()
+	conn, err := tryConfig(t, c, change...)
+	if err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+	return conn
+}
+
+func tryConfig(t testing.TB, c *driver.Config, change ...func(*driver.Config)) (*sql.Conn, error) {
+	t.Helper()
+	for _, f := range change {
+		f(c)
+	}
+	connector, err := driver.NewConnector(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	t.Cleanup(func() { db.Close() })
+	ctx, done := context.WithTimeout(context.Background(), patience)
+	defer done()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn, nil
+}
+
+// adminDB is the server's administrator.
+func adminDB(t testing.TB) *sql.Conn {
+	t.Helper()
+	server := theServer.start(t)
+	c := driver.NewConfig()
+	c.Net, c.Addr = "unix", server.Socket()
+	c.User, c.Passwd = server.User(), server.Password()
+	return openConfig(t, c)
+}
+
+func exec(t testing.TB, c *sql.Conn, query string, args ...any) error {
+	t.Helper()
+	ctx, done := context.WithTimeout(context.Background(), patience)
+	defer done()
+	_, err := c.ExecContext(ctx, query, args...)
+	return err
+}
+
+func mustExec(t testing.TB, c *sql.Conn, query string, args ...any) {
+	t.Helper()
+	if err := exec(t, c, query, args...); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// one is the only value of query's result.
+func one(t testing.TB, c *sql.Conn, query string, args ...any) string {
+	t.Helper()
+	ctx, done := context.WithTimeout(context.Background(), patience)
+	defer done()
+	var value sql.NullString
+	if err := c.QueryRowContext(ctx, query, args...).Scan(&value); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return value.String
+}
+
+// number is the number of a server's error in err; 0 where it has none.
+func number(err error) uint16 {
+	if e, ok := errors.AsType[*driver.MySQLError](err); ok {
+		return e.Number
+	}
+	return 0
+}

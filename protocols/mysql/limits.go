@@ -1,0 +1,199 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// tick is the coarseness of query timeouts.
+	tick = 20 * time.Millisecond
+	// killAgain is how often a statement that did not stop is killed anew.
+	killAgain = time.Second
+	// defaultKillGrace is how long a statement may ignore that before its
+	// session is ended.
+	defaultKillGrace = 10 * time.Second
+)
+
+// wheel is one coarse clock for the deadlines of all sessions, so that no
+// statement needs a timer of its own. It ticks while there are sessions.
+type wheel struct {
+	base    time.Time
+	mu      sync.Mutex
+	relays  map[*relay]struct{}
+	ticking bool
+}
+
+func newWheel() *wheel {
+	return &wheel{base: time.Now(), relays: make(map[*relay]struct{})}
+}
+
+// now is the time since the wheel was made, in nanoseconds; never 0 for a
+// deadline.
+func (w *wheel) now() int64 { return int64(time.Since(w.base)) }
+
+func (w *wheel) add(r *relay) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.relays[r] = struct{}{}
+	if !w.ticking {
+		w.ticking = true
+		go w.turn()
+	}
+}
+
+func (w *wheel) remove(r *relay) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.relays, r)
+}
+
+// turn ends with the last session.
+func (w *wheel) turn() {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	var late []*relay
+	for range ticker.C {
+		now := w.now()
+		w.mu.Lock()
+		if len(w.relays) == 0 {
+			w.ticking = false
+			w.mu.Unlock()
+			return
+		}
+		late = late[:0]
+		for r := range w.relays {
+			if d := r.deadline.Load(); d != 0 && now >= d {
+				late = append(late, r)
+			}
+		}
+		w.mu.Unlock()
+		for _, r := range late {
+			r.expire(now)
+		}
+		clear(late)
+	}
+}
+
+// enforcement is the proxy's own end of a statement: KILL QUERY until the
+// backend obeys, or the end of the session.
+type enforcement struct {
+	obeyed  chan struct{} // closed by obey
+	obey    func()        // says that the command ended; may be called again
+	ended   chan struct{} // closed when no KILL of ours is on its way
+	timeout time.Duration // the limit that was passed, where it was the time
+}
+
+// expire ends the command at hand, whose time is up.
+func (r *relay) expire(now int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.track.deadline; d == 0 || now < d || !r.track.owed || r.track.stop != running || r.ended {
+		return
+	}
+	limit := r.live.QueryTimeout()
+	r.track.deadline = 0
+	r.deadline.Store(0)
+	if limit == 0 {
+		return // the limit was lifted since the statement began
+	}
+	r.track.stop = timedOut
+	r.enforce(timeoutFailure(r.live, limit), limit)
+}
+
+// enforce starts to kill the statement at hand; f is what the client hears if
+// the backend does not obey. The caller holds the lock under which it set
+// track.stop, so that the command's end can't slip between.
+func (r *relay) enforce(f *failure, timeout time.Duration) {
+	e := &enforcement{obeyed: make(chan struct{}), ended: make(chan struct{}), timeout: timeout}
+	e.obey = sync.OnceFunc(func() { close(e.obeyed) })
+	r.enforcing = e
+	r.track.unkilled = false
+	go r.killUntilObeyed(e, f)
+}
+
+func (r *relay) killUntilObeyed(e *enforcement, f *failure) {
+	defer close(e.ended)
+	again := time.NewTicker(killAgain)
+	defer again.Stop()
+	grace := time.NewTimer(r.protocol.config.KillGrace)
+	defer grace.Stop()
+	for {
+		r.killBackend("KILL QUERY")
+		select {
+		case <-e.obeyed:
+			return
+		case <-again.C:
+		case <-grace.C:
+			r.abort(f)
+			return
+		}
+	}
+}
+
+// endEnforcement ends the enforcement under way, if any, and waits until no
+// KILL is on its way: a late one would hit the next statement.
+func (r *relay) endEnforcement() {
+	r.mu.Lock()
+	e := r.enforcing
+	r.mu.Unlock()
+	if e != nil {
+		e.obey()
+		<-e.ended
+	}
+	r.mu.Lock()
+	r.track.unkilled = true
+	r.mu.Unlock()
+}
+
+// abort ends the session and its connection at the server, which ignores
+// KILL QUERY.
+func (r *relay) abort(f *failure) {
+	r.killBackend("KILL CONNECTION")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cause == nil {
+		r.cause = f
+	}
+	r.track.lost = true
+	r.interrupt()
+}
+
+// killTimeout bounds one KILL.
+const killTimeout = 5 * time.Second
+
+// killBackend sends a KILL for the session's backend. A role may kill its own.
+func (r *relay) killBackend(statement string) {
+	b := r.claim()
+	if b == nil {
+		return
+	}
+	defer b.kills.Done()
+	if err := r.protocol.kill(r.poolKey, r, fmt.Sprintf("%s %d", statement, b.id)); err != nil {
+		r.log.Warn("statement can't be killed", "workspace", r.live.Name, "error", err)
+	}
+}
+
+// kill runs statement on another connection of the session's role.
+func (p *Protocol) kill(key poolKey, r *relay, statement string) error {
+	ctx, done := context.WithTimeout(context.Background(), killTimeout)
+	defer done()
+	b, err := p.pool.take(ctx, key, r.route)
+	if err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		err = b.conn.SetDeadline(deadline)
+	}
+	if err == nil {
+		err = b.exec(statement)
+	}
+	if err != nil && numberOf(err) == 0 {
+		b.close()
+		return err
+	}
+	p.pool.give(key, b)
+	return err
+}

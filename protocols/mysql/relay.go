@@ -1,0 +1,556 @@
+package mysql
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tenantsdb/tenantsdb/protocols"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
+)
+
+// lastWordsTimeout bounds the last message to a client, and the wait for a
+// backend's last words after it stopped reading.
+const lastWordsTimeout = 2 * time.Second
+
+var (
+	errGoodbye     = errors.New("client said goodbye")
+	errBackendGone = errors.New("backend closed the connection")
+)
+
+// relay is both directions of a ready session. One goroutine reads the
+// frontend and writes the backend, one the reverse; each has its own window.
+// What both change is under mu, which is never held across I/O.
+type relay struct {
+	protocol *Protocol
+	route    workspace.Route
+	live     *workspace.Live
+	id       uint32 // the connection's number in the greeting
+	user     string
+	front    *tls.Conn
+	back     *backend
+	poolKey  poolKey
+	log      *slog.Logger
+
+	fromFrontend window.Window
+	fromBackend  window.Window
+	in, out      atomic.Int64
+
+	// deadline mirrors track.deadline for the wheel, which looks at every
+	// session and locks only those that are late.
+	deadline atomic.Int64
+
+	mu        sync.Mutex
+	room      sync.Cond // the reply at hand has ended, or the relay ends
+	track     track
+	enforcing *enforcement
+	stopped   protocols.Reason
+	leaving   bool // the frontend is done: end when nothing is owed
+	ended     bool // the backend is no longer ours to kill
+	cause     error
+}
+
+func newRelay(p *Protocol, route workspace.Route, st *startup, b *backend, key poolKey) *relay {
+	r := &relay{
+		protocol: p,
+		route:    route,
+		live:     route.Live,
+		id:       st.id,
+		user:     st.user,
+		front:    st.conn,
+		back:     b,
+		poolKey:  key,
+		log:      p.config.Log,
+	}
+	r.room.L = &r.mu
+	r.track.capabilities = b.capabilities
+	r.track.database = route.Database
+	r.track.tracked = route.Live.Mode == workspace.Tenant
+	p.sessions.add(r)
+	return r
+}
+
+// Traffic is the bytes relayed so far.
+func (r *relay) Traffic() (in, out int64) { return r.in.Load(), r.out.Load() }
+
+// Run relays until either side ends or Stop took effect.
+func (r *relay) Run(ctx context.Context) error {
+	r.protocol.wheel.add(r)
+	backendDone := make(chan struct{})
+	go func() {
+		defer close(backendDone)
+		r.end(r.contained(func() error { return r.pumpBackend(ctx) }))
+		r.unblockFrontend()
+		r.unblockWrite()
+	}()
+	err := r.contained(func() error { return r.pumpFrontend(ctx) })
+	r.end(err)
+	r.leave(err)
+	<-backendDone
+	r.protocol.wheel.remove(r)
+	r.stopClock()
+	r.endEnforcement()
+	cause := r.dispose()
+	r.lastWords(cause)
+	if b, ok := errors.AsType[*bug](cause); ok {
+		panic(b)
+	}
+	if errors.Is(cause, errGoodbye) || errors.Is(cause, io.EOF) {
+		return nil
+	}
+	return cause
+}
+
+// bug is a panic on its way through Run, which cleans up first.
+type bug struct {
+	value any
+	stack []byte
+}
+
+func (b *bug) Error() string { return fmt.Sprintf("panic: %v\n%s", b.value, b.stack) }
+
+// contained makes a panic in one direction the end of this session only.
+func (r *relay) contained(pump func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.track.lost = true
+			err = &bug{p, debug.Stack()}
+		}
+	}()
+	return pump()
+}
+
+// end keeps the first cause; what follows is its consequence.
+func (r *relay) end(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cause == nil {
+		r.cause = err
+	}
+	r.room.Broadcast()
+}
+
+// past is a deadline that makes a blocked read return.
+var past = time.Unix(1, 0)
+
+func (r *relay) unblockFrontend() {
+	// A socket that can't take a deadline is closed already.
+	_ = r.front.SetReadDeadline(past)
+}
+
+// unblockWrite makes a write to a backend that no longer reads return: with
+// nobody to read its replies it never would.
+func (r *relay) unblockWrite() { _ = r.back.conn.SetWriteDeadline(past) }
+
+// stopClock keeps the wheel from ending a command of a session that ended.
+func (r *relay) stopClock() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.track.deadline = 0
+}
+
+// leave lets the backend's direction finish: at once where nothing is owed,
+// else with the reply at hand. A backend that can't be written may still have
+// last words to read.
+func (r *relay) leave(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leaving = true
+	if _, failed := errors.AsType[*backendWriteError](err); failed {
+		r.track.lost = true // a part of a packet may have been written
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = r.back.conn.SetReadDeadline(time.Now().Add(lastWordsTimeout))
+		}
+		return
+	}
+	if !r.track.owed || !isGoodbye(err) || !r.track.finishes() {
+		_ = r.back.conn.SetReadDeadline(past)
+	}
+}
+
+// isGoodbye says whether the frontend ended in a way after which the reply at
+// hand is still worth waiting for.
+func isGoodbye(err error) bool { return errors.Is(err, errGoodbye) || errors.Is(err, io.EOF) }
+
+// backendWriteError marks an error at its source.
+type backendWriteError struct{ err error }
+
+func (e *backendWriteError) Error() string { return "write backend: " + e.err.Error() }
+func (e *backendWriteError) Unwrap() error { return e.err }
+
+func (r *relay) writeBackend(b []byte) error {
+	if _, err := r.back.conn.Write(b); err != nil {
+		return &backendWriteError{err}
+	}
+	return nil
+}
+
+// pumpFrontend relays what the client sends.
+func (r *relay) pumpFrontend(ctx context.Context) error {
+	for {
+		if err := r.fromFrontend.Fill(r.front); err != nil {
+			return fmt.Errorf("read frontend: %w", err)
+		}
+		if err := r.forwardFrontend(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// forwardFrontend passes on what the window holds, but for an incomplete
+// packet at its end that has to be seen whole.
+func (r *relay) forwardFrontend(ctx context.Context) error {
+	for {
+		b := r.fromFrontend.Bytes()
+		s, err := r.scanFrontend(b)
+		if s.pass > 0 {
+			r.in.Add(int64(s.pass))
+			if err := r.writeBackend(b[:s.pass]); err != nil {
+				return err
+			}
+			r.fromFrontend.Discard(s.pass)
+		}
+		if err != nil {
+			return err
+		}
+		switch s.act {
+		case terminate:
+			return errGoodbye
+		case busy:
+			if !r.awaitReply() {
+				return errGoodbye
+			}
+		case judge:
+			r.announce(b[s.pass:], s.size)
+		case mapKill:
+			r.fromFrontend.Discard(s.size)
+			if err := r.mapKill(s.kill); err != nil {
+				return err
+			}
+		case changeUser:
+			if err := r.changeUser(ctx, b[s.pass+headerLen:s.pass+s.size]); err != nil {
+				return err
+			}
+		case dropped:
+			r.fromFrontend.Discard(s.size)
+			r.mu.Lock()
+			r.track.dropFront(s.size)
+			r.mu.Unlock()
+		case refuse:
+			if err := r.deny(); err != nil {
+				return err
+			}
+		default:
+			if err := r.fromFrontend.Hold(s.need, maxStatement); err != nil {
+				return fmt.Errorf("hold frontend packet: %w", err)
+			}
+			return nil
+		}
+	}
+}
+
+// scanFrontend is track's, under the lock.
+func (r *relay) scanFrontend(b []byte) (step, error) {
+	now, timeout := r.protocol.wheel.now(), r.live.QueryTimeout()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, err := r.track.scanFrontend(b, now, timeout)
+	r.deadline.Store(r.track.deadline)
+	return s, err
+}
+
+// arm starts the clock for a command that the relay sent itself. The caller
+// holds the lock.
+func (r *relay) arm() {
+	r.track.arm(r.protocol.wheel.now(), r.live.QueryTimeout())
+	r.deadline.Store(r.track.deadline)
+}
+
+// awaitReply waits until the reply at hand has ended; false when the relay
+// ends.
+func (r *relay) awaitReply() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.track.owed && r.cause == nil {
+		r.room.Wait()
+	}
+	return r.cause == nil
+}
+
+// announce tells of the statement in the command that b begins with, before it
+// is sent. A text that is too long to be held is found in the journal only.
+func (r *relay) announce(b []byte, size int) {
+	r.mu.Lock()
+	text := ""
+	switch payload := b[headerLen:min(size, len(b))]; {
+	case payload[0] != mysql.COM_QUERY:
+		f := fields{b: payload[1:]}
+		text, _ = r.track.statements.text(f.uint32())
+	case len(b) >= size:
+		text = string(r.track.queryText(payload[1:]))
+	}
+	r.track.judged, r.track.announce = true, true
+	r.mu.Unlock()
+	if text != "" {
+		r.protocol.config.Recorder.Announce(r.live.ID, r.back.id, text)
+	}
+}
+
+// deny tells the client that its command, which was dropped, is refused.
+func (r *relay) deny() error {
+	r.mu.Lock()
+	f := r.track.refused
+	r.track.refused = nil
+	r.track.sequence = 0
+	r.mu.Unlock()
+	return r.tell(f, 1)
+}
+
+// tell sends the client an ERR packet, at a packet's edge.
+func (r *relay) tell(f *failure, sequence byte) error {
+	packet := f.append(nil, sequence)
+	r.out.Add(int64(len(packet)))
+	if _, err := r.front.Write(packet); err != nil {
+		return fmt.Errorf("write frontend: %w", err)
+	}
+	return nil
+}
+
+// pumpBackend relays what the server sends.
+func (r *relay) pumpBackend(ctx context.Context) error {
+	for {
+		if err := r.fromBackend.Fill(r.back.conn); err != nil {
+			return r.backendEnded(err)
+		}
+		if err := r.forwardBackend(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// backendEnded tells our own interruption from the backend's end.
+func (r *relay) backendEnded(err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	r.track.lost = true
+	if r.track.erred {
+		// The server said why; nothing is to be added.
+		return io.EOF
+	}
+	return errBackendGone
+}
+
+// forwardBackend passes on what the window holds, but for an incomplete packet
+// at its end whose head has to be seen.
+func (r *relay) forwardBackend(ctx context.Context) error {
+	for {
+		b := r.fromBackend.Bytes()
+		maxRows := r.live.MaxRows()
+		s, err := r.scanBackend(b, maxRows)
+		if s.pass > 0 {
+			r.out.Add(int64(s.pass))
+			if _, err := r.front.Write(b[:s.pass]); err != nil {
+				return fmt.Errorf("write frontend: %w", err)
+			}
+			r.fromBackend.Discard(s.pass)
+		}
+		if err != nil {
+			return fmt.Errorf("backend: %w", err)
+		}
+		switch s.act {
+		case more:
+			if s.need > 0 {
+				if err := r.fromBackend.Hold(s.need, headerLen+maxHead); err != nil {
+					return fmt.Errorf("hold backend packet: %w", err)
+				}
+			}
+			return r.atBoundary()
+		case record:
+			if err := r.record(ctx); err != nil {
+				return err
+			}
+		case awaitQuiet:
+			r.endEnforcement()
+		case limitRows:
+			f := rowsFailure(r.live, maxRows)
+			r.mu.Lock()
+			r.enforce(f, 0)
+			r.mu.Unlock()
+			if err := r.replace(f, b[s.pass:], s.size); err != nil {
+				return err
+			}
+		case rewrite:
+			if err := r.replace(r.timeoutTold(), b[s.pass:], s.size); err != nil {
+				return err
+			}
+		case swallowed:
+			r.drop(s.size)
+		}
+	}
+}
+
+// scanBackend is track's, under the lock.
+func (r *relay) scanBackend(b []byte, maxRows int64) (step, error) {
+	now, timeout := r.protocol.wheel.now(), r.live.QueryTimeout()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, err := r.track.scanBackend(b, maxRows, now, timeout)
+	r.deadline.Store(r.track.deadline)
+	if !r.track.owed {
+		r.room.Signal()
+	}
+	return s, err
+}
+
+// atBoundary ends the backend's direction where nothing is owed and the
+// session is to end.
+func (r *relay) atBoundary() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if (r.leaving || r.stopped != 0) && !r.track.owed || r.leaving && !r.track.finishes() {
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// replace puts f in the place of the packet at b[0], n bytes of which are
+// there. The lock is not held: only the backend's direction moves sequence.
+func (r *relay) replace(f *failure, b []byte, n int) error {
+	sequence := b[3] + r.track.shift
+	r.track.sequence = sequence
+	if err := r.tell(f, sequence); err != nil {
+		return err
+	}
+	r.drop(n)
+	return nil
+}
+
+// drop takes n bytes of a packet out of the stream.
+func (r *relay) drop(n int) {
+	r.fromBackend.Discard(n)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.track.dropBack(n)
+}
+
+// timeoutTold is the timeout in our words, in place of the server's.
+func (r *relay) timeoutTold() *failure {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var limit time.Duration
+	if r.enforcing != nil {
+		limit = r.enforcing.timeout
+	}
+	return timeoutFailure(r.live, limit)
+}
+
+// record moves the schema change into the deploy queue before the end of its
+// reply passes. Where that fails the client must not take it for done.
+func (r *relay) record(ctx context.Context) error {
+	if err := r.protocol.config.Recorder.Record(ctx, r.live.ID); err != nil {
+		r.mu.Lock()
+		r.track.lost = true
+		r.mu.Unlock()
+		return errors.Join(unrecorded(r.live), fmt.Errorf("record schema change: %w", err))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.track.recorded = true
+	return nil
+}
+
+// claim keeps the backend from the next session until a KILL for it has
+// arrived; nil where it is no longer this session's.
+func (r *relay) claim() *backend {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return nil
+	}
+	r.back.kills.Add(1)
+	return r.back
+}
+
+// Stop makes Run end.
+func (r *relay) Stop(reason protocols.Reason) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped != 0 && r.stopped != protocols.Draining {
+		return
+	}
+	r.stopped = reason
+	if reason == protocols.Draining && !r.track.idle() {
+		return // atBoundary ends it
+	}
+	r.interrupt()
+}
+
+// interrupt makes both directions return from what they wait for.
+func (r *relay) interrupt() {
+	r.unblockFrontend()
+	r.unblockWrite()
+	_ = r.back.conn.SetReadDeadline(past)
+	_ = r.front.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
+}
+
+// dispose gives the backend back or closes it, and says what ended the relay.
+func (r *relay) dispose() error {
+	r.protocol.sessions.forget(r.id)
+	r.mu.Lock()
+	r.ended = true
+	r.track.letGo()
+	reusable := r.track.reusable() && (r.stopped == 0 || r.stopped == protocols.Draining) && len(r.fromBackend.Bytes()) == 0
+	cause := r.cause
+	if r.stopped != 0 && !isGoodbye(cause) {
+		cause = reasonFailure(r.stopped, r.live)
+	}
+	r.mu.Unlock()
+	r.fromFrontend.Release()
+	r.fromBackend.Release()
+	if reusable && r.back.conn.SetDeadline(time.Time{}) == nil {
+		r.protocol.pool.give(r.poolKey, r.back)
+	} else {
+		r.back.close()
+	}
+	return cause
+}
+
+// lastWords tells the client why the session ends, where it can still hear it.
+func (r *relay) lastWords(cause error) {
+	f, ok := errors.AsType[*failure](cause)
+	if errors.Is(cause, errBackendGone) {
+		f, ok = failf(mysql.ER_NEW_ABORTING_CONNECTION, stateConnection, "The database of workspace %q closed the connection", r.live.Name), true
+	}
+	if !ok || r.track.backPass > 0 && !r.track.swallow || r.track.backMore && !r.track.swallow {
+		return // within a packet nothing can be said
+	}
+	sequence := byte(1) // what a client expects behind its next command
+	if r.track.owed && r.track.phase != phaseFirst && !r.track.told {
+		sequence = r.track.sequence + 1
+	}
+	_ = r.front.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
+	// The client may be gone, which is why we say goodbye.
+	_ = r.tell(f, sequence)
+}
+
+// reachable says whether a client may make the database its default: its own,
+// by whatever case the server takes for the same, and the server's catalog.
+func (t *track) reachable(name string) bool {
+	return strings.EqualFold(name, t.database) || strings.EqualFold(name, "information_schema")
+}

@@ -1,0 +1,59 @@
+package mysql
+
+import (
+	"math/rand/v2"
+	"sync"
+)
+
+// firstID keeps our numbers of connections apart from a server's own.
+const firstID = 1 << 31
+
+// sessions finds the session that a KILL is for.
+type sessions struct {
+	mu     sync.Mutex
+	last   uint32
+	relays map[uint32]*relay
+}
+
+func newSessions() sessions {
+	return sessions{last: firstID | rand.Uint32(), relays: make(map[uint32]*relay)}
+}
+
+// next is the number of another connection.
+func (s *sessions) next() uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		s.last = firstID | (s.last + 1)
+		if s.relays[s.last] == nil {
+			return s.last
+		}
+	}
+}
+
+func (s *sessions) add(r *relay) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.relays[r.id] = r
+}
+
+func (s *sessions) forget(id uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.relays, id)
+}
+
+// target is the backend of the session with the number id, where it is one of
+// the workspace's. A KILL for it is on its way until kills.Done is called.
+func (s *sessions) target(id uint64, workspaceID int64) *backend {
+	if id < firstID || id > 1<<32-1 {
+		return nil
+	}
+	s.mu.Lock()
+	r := s.relays[uint32(id)]
+	s.mu.Unlock()
+	if r == nil || r.live.ID != workspaceID {
+		return nil
+	}
+	return r.claim()
+}

@@ -1,0 +1,93 @@
+package mysql
+
+import "github.com/go-mysql-org/go-mysql/mysql"
+
+const (
+	// lastPrepared is MariaDB's name for the statement prepared last, for
+	// clients that execute it before they know its number.
+	lastPrepared = ^uint32(0)
+	// maxPrepared bounds the statements that are remembered; servers allow
+	// fewer by default (max_prepared_stmt_count).
+	maxPrepared = 1 << 15
+)
+
+// maxTexts bounds the bytes of the texts that are remembered. Of what is beyond
+// it is known only that it may change the schema.
+const maxTexts = 4 << 20
+
+// statements are the prepared statements of a session of which something must
+// be remembered: those that may change the schema, by their texts, and the rows
+// that were sent from open cursors.
+type statements struct {
+	changing map[uint32]string
+	kept     int // bytes of changing
+	cursors  map[uint32]int64
+	// latest is the text under way, or prepared last, where it may change the
+	// schema.
+	latest    string
+	latestMay bool
+}
+
+// prepare remembers what is prepared next: text, where it may change the schema.
+func (s *statements) prepare(text string, may bool) { s.latest, s.latestMay = text, may }
+
+// prepared gives the statement its number.
+func (s *statements) prepared(id uint32) {
+	s.forget(id)
+	if !s.latestMay {
+		return
+	}
+	if s.changing == nil {
+		s.changing = make(map[uint32]string)
+	}
+	text := s.latest
+	if s.kept+len(text) > maxTexts || len(s.changing) >= maxPrepared {
+		text = ""
+	}
+	s.kept += len(text)
+	s.changing[id] = text
+}
+
+// text is what an execution of id runs, as far as it is known, where it may
+// change the schema.
+func (s *statements) text(id uint32) (text string, may bool) {
+	if id == lastPrepared {
+		return s.latest, s.latestMay
+	}
+	text, may = s.changing[id]
+	return text, may
+}
+
+// sent is how many rows were fetched from id's cursor.
+func (s *statements) sent(id uint32) int64 { return s.cursors[id] }
+
+// fetched remembers the rows that were sent from id's cursor.
+func (s *statements) fetched(command byte, id uint32, opening bool, rows int64) {
+	switch {
+	case command == mysql.COM_STMT_FETCH:
+	case command != mysql.COM_STMT_EXECUTE || !opening:
+		return
+	default:
+		rows = 0
+	}
+	if s.cursors == nil {
+		s.cursors = make(map[uint32]int64)
+	}
+	if len(s.cursors) >= maxPrepared {
+		clear(s.cursors)
+	}
+	s.cursors[id] = rows
+}
+
+// forget drops a closed statement.
+func (s *statements) forget(id uint32) {
+	s.kept -= len(s.changing[id])
+	delete(s.changing, id)
+	delete(s.cursors, id)
+}
+
+func (s *statements) forgetAll() {
+	clear(s.changing)
+	clear(s.cursors)
+	s.kept, s.latest, s.latestMay = 0, "", false
+}

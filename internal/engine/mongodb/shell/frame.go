@@ -1,0 +1,78 @@
+package shell
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// maxFrame is the longest document that parent and child send each other; it
+// bounds a command, a reply and a result.
+const maxFrame = 64 << 20
+
+// errTooLong is a document beyond maxFrame.
+var errTooLong = errors.New("document is too long")
+
+// order is the first frame: what the child is to do.
+type order struct {
+	Text     string `bson:"text"`
+	Database string `bson:"database"`
+}
+
+// report is what the child sends: a command to be run, or its end.
+type report struct {
+	Run     bson.Raw `bson:"run,omitempty"`
+	Outcome *ending  `bson:"outcome,omitempty"`
+	Failure *Failure `bson:"failure,omitempty"`
+}
+
+// ending is an Outcome as it is sent.
+type ending struct {
+	None     bool          `bson:"none"`
+	List     bool          `bson:"list"`
+	Value    bson.RawValue `bson:"value"`
+	Affected *int64        `bson:"affected"`
+	Output   []string      `bson:"output"`
+}
+
+// writeFrame sends one document. Its length is its own first four bytes.
+func writeFrame(w io.Writer, v any) error {
+	data, err := bson.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode frame: %w", err)
+	}
+	if len(data) > maxFrame {
+		return errTooLong
+	}
+	if _, err := w.Write(data); err != nil {
+		return fmt.Errorf("write frame: %w", err)
+	}
+	return nil
+}
+
+// readFrame reads one document into v.
+func readFrame(r io.Reader, v any) error {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return fmt.Errorf("read frame: %w", err)
+	}
+	length := binary.LittleEndian.Uint32(head[:])
+	if length < 5 || length > maxFrame {
+		return errTooLong
+	}
+	data := make([]byte, length)
+	copy(data, head[:])
+	if _, err := io.ReadFull(r, data[len(head):]); err != nil {
+		return fmt.Errorf("read frame: %w", err)
+	}
+	if err := bson.Raw(data).Validate(); err != nil {
+		return fmt.Errorf("read frame: %w", err)
+	}
+	if err := bson.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("decode frame: %w", err)
+	}
+	return nil
+}

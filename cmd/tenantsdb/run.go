@@ -40,6 +40,7 @@ type installation struct {
 	proxy    *proxy.Server
 	admin    *http.Server
 
+	engines   map[string]workspace.Engine // by the names of the physical servers
 	protocols map[workspace.DatabaseType]protocol
 
 	closers []func() error // run from the last to the first
@@ -136,13 +137,12 @@ func (in *installation) openService(ctx context.Context, keep func(workspace.Boo
 		return err
 	}
 	in.onClose(store.Close)
-	engines, err := in.openEngines()
-	if err != nil {
+	if err := in.openEngines(); err != nil {
 		return err
 	}
 	in.service, err = workspace.NewService(ctx, workspace.Config{
 		Catalog:       store,
-		Engines:       engines,
+		Engines:       in.engines,
 		Keyring:       keyring,
 		Public:        in.public(),
 		KeepBootstrap: keep,
@@ -156,17 +156,17 @@ func (in *installation) openService(ctx context.Context, keep func(workspace.Boo
 	return nil
 }
 
-func (in *installation) openEngines() (map[string]workspace.Engine, error) {
-	engines := map[string]workspace.Engine{}
+func (in *installation) openEngines() error {
+	in.engines = map[string]workspace.Engine{}
 	for _, c := range in.config.Servers {
 		e, err := newEngine(c, in.dialRedis, in.log)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		in.onClose(func() error { e.Close(); return nil })
-		engines[c.Name] = e
+		in.engines[c.Name] = e
 	}
-	return engines, nil
+	return nil
 }
 
 // public is where clients reach each protocol's listener.
@@ -242,6 +242,7 @@ func (in *installation) serveAdmin(l net.Listener) error {
 func (in *installation) drain() error {
 	patience := in.live.drainTimeout()
 	in.log.Info("draining", "timeout", patience)
+	in.service.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := in.proxy.Shutdown(ctx); err != nil {

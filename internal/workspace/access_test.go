@@ -192,4 +192,9 @@ func TestReadyNamesWhatFails(t *testing.T) {
 	if checks[1].Err == nil {
 		t.Error("a server that does not answer is ready")
 	}
+	s.Drain()
+	checks = s.Ready(t.Context())
+	if len(checks) != 1 || checks[0].Name != "draining" || checks[0].Err == nil {
+		t.Errorf("while draining: got %v, want that alone, as a failure", checks)
+	}
 }

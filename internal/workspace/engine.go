@@ -21,6 +21,7 @@ type ClientLogin struct {
 
 // Limits bound one query sent through the API. 0 means no limit.
 type Limits struct {
+	Workspace string // whose limits they are, for the error that names them
 	TimeoutMS int64
 	MaxRows   int64
 }

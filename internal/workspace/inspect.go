@@ -86,7 +86,7 @@ func (s *Service) Query(ctx context.Context, p Principal, id, text string) (Resu
 	if err != nil {
 		return Result{}, err
 	}
-	limits := Limits{TimeoutMS: h.live.QueryTimeout().Milliseconds(), MaxRows: h.live.MaxRows()}
+	limits := Limits{Workspace: h.live.Name, TimeoutMS: h.live.QueryTimeout().Milliseconds(), MaxRows: h.live.MaxRows()}
 	result, err := h.server.engine.Query(ctx, h.target, text, limits)
 	recordErr := s.Record(context.WithoutCancel(ctx), h.live.ID)
 	if err != nil {

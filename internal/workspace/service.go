@@ -35,6 +35,7 @@ type Service struct {
 	mu       sync.Mutex // guards what follows
 	sessions Sessions
 	closed   bool
+	draining bool
 
 	stop context.CancelFunc // ends keepUp
 	work sync.WaitGroup     // keepUp and the recorders under way
@@ -193,8 +194,28 @@ func (s *Service) prepare(ctx context.Context) error {
 	return nil
 }
 
-// Ready checks the catalog and each engine, all at once.
+// errDraining is why a proxy that answers every request is not ready.
+var errDraining = errors.New("shutting down: sessions finish their statement")
+
+// Drain makes Ready say that new clients should go elsewhere.
+func (s *Service) Drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.draining = true
+}
+
+func (s *Service) isDraining() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draining
+}
+
+// Ready checks the catalog and each engine, all at once; once the proxy drains
+// that alone is told.
 func (s *Service) Ready(ctx context.Context) []Check {
+	if s.isDraining() {
+		return []Check{{Name: "draining", Err: errDraining}}
+	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	pings := map[string]func(context.Context) error{}

@@ -144,7 +144,7 @@ func (r *runner) read(ctx context.Context, stop context.CancelCauseFunc) error {
 			r.last.begin(m)
 		case *pgproto3.DataRow:
 			if r.refusal == nil {
-				r.refuse(r.last.add(m, r.limits.MaxRows), stop)
+				r.refuse(r.last.add(m, r.limits), stop)
 			}
 		case *pgproto3.CommandComplete:
 			r.last.complete(pgconn.NewCommandTag(string(m.CommandTag)))
@@ -199,7 +199,7 @@ func (r *runner) verdict(ctx context.Context, stopped, failure error) error {
 	}
 	cut := r.abandoned || sqlState(failure) == queryCanceled
 	if cut && errors.Is(stopped, errTimeout) {
-		return timeoutError(r.limits.TimeoutMS).Because(failure)
+		return timeoutError(r.limits).Because(failure)
 	}
 	if cut && ctx.Err() != nil {
 		return fmt.Errorf("run query: %w", ctx.Err())
@@ -230,12 +230,12 @@ func statementError(err error) error {
 	return failure
 }
 
-func timeoutError(ms int64) *workspace.Error {
-	return refusal(queryCanceled, "query was cancelled after %d ms, the workspace's query_timeout_ms", ms)
+func timeoutError(l workspace.Limits) *workspace.Error {
+	return refusal(queryCanceled, "query was cancelled: workspace %q allows a query to run for %d ms (query_timeout_ms)", l.Workspace, l.TimeoutMS)
 }
 
-func rowLimitError(rows int64) *workspace.Error {
-	return refusal(programLimitExceeded, "query gives more than %d rows, the workspace's max_rows_per_query", rows)
+func rowLimitError(l workspace.Limits) *workspace.Error {
+	return refusal(programLimitExceeded, "workspace %q allows a query to give %d rows (max_rows_per_query)", l.Workspace, l.MaxRows)
 }
 
 func tooLarge() *workspace.Error {

@@ -39,10 +39,10 @@ func (r *rawResult) begin(m *pgproto3.RowDescription) {
 
 // add copies a row. It gives the refusal where the row is one too many or the
 // result grows too large.
-func (r *rawResult) add(m *pgproto3.DataRow, maxRows int64) *workspace.Error {
-	if maxRows > 0 && int64(len(r.rows)) >= maxRows {
+func (r *rawResult) add(m *pgproto3.DataRow, limits workspace.Limits) *workspace.Error {
+	if limits.MaxRows > 0 && int64(len(r.rows)) >= limits.MaxRows {
 		r.rows = nil
-		return rowLimitError(maxRows)
+		return rowLimitError(limits)
 	}
 	size := 0
 	for _, v := range m.Values {

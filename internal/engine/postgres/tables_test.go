@@ -26,7 +26,7 @@ func TestTablesAreShownAsTheUserWroteThem(t *testing.T) {
 	}
 	want := `[{"Name":"billing.Odd Name","Columns":[` +
 		`{"Name":"a","Type":"SMALLSERIAL","Nullable":false,"Default":null,"PrimaryKey":true},` +
-		`{"Name":"b","Type":"BIGSERIAL","Nullable":false,"Default":null,"PrimaryKey":true}],"Indexes":["Odd Name_pkey"]},` +
+		`{"Name":"b","Type":"BIGSERIAL","Nullable":false,"Default":null,"PrimaryKey":true}],"Indexes":["Odd Name_pkey"],"Validator":null},` +
 		`{"Name":"users","Columns":[` +
 		`{"Name":"id","Type":"SERIAL","Nullable":false,"Default":null,"PrimaryKey":true},` +
 		`{"Name":"name","Type":"TEXT","Nullable":false,"Default":null,"PrimaryKey":false},` +
@@ -43,7 +43,7 @@ func TestTablesAreShownAsTheUserWroteThem(t *testing.T) {
 		`{"Name":"bits","Type":"VARBIT(4)","Nullable":true,"Default":null,"PrimaryKey":false},` +
 		`{"Name":"twice","Type":"INTEGER","Nullable":true,"Default":null,"PrimaryKey":false},` +
 		`{"Name":"counter","Type":"INTEGER","Nullable":false,"Default":null,"PrimaryKey":false}],` +
-		`"Indexes":["by_name","users_mail_key","users_pkey"]}]`
+		`"Indexes":["by_name","users_mail_key","users_pkey"],"Validator":null}]`
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -211,7 +211,7 @@ func TestPgxCancelsByContext(t *testing.T) {
 	if _, err := conn.Exec(ctx, "SELECT pg_sleep(62)"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want the context's deadline", err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("cancelling took %v", took)
 	}
 	eventually(t, "the statement ended on the server", func() bool {

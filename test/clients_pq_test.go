@@ -83,7 +83,7 @@ func TestPq(t *testing.T) {
 		if _, err := db.ExecContext(ctx, "SELECT pg_sleep(64)"); err == nil {
 			t.Error("the statement ended as if nothing had happened")
 		}
-		if took := time.Since(began); took > 5*time.Second {
+		if took := time.Since(began); took > 30*time.Second {
 			t.Errorf("cancelling took %v", took)
 		}
 	})

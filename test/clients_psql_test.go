@@ -158,7 +158,7 @@ func TestPsqlCancels(t *testing.T) {
 	pressed := time.Now()
 	press("\x03")
 	shows("canceling statement due to user request")
-	if took := time.Since(pressed); took > 5*time.Second {
+	if took := time.Since(pressed); took > 30*time.Second {
 		t.Errorf("the statement ended %v after Ctrl-C", took)
 	}
 	press("INSERT INTO mine VALUES ('still ' || 'here') RETURNING v;\n")

@@ -49,7 +49,7 @@ func TestQueryTimeout(t *testing.T) {
 				began := time.Now()
 				_, err := conn.Exec(t.Context(), "SELECT pg_sleep(66)", way.mode)
 				told(t, wantCode(t, "sleep", err, "57014"), "limit_timeout", "300 ms", "query_timeout_ms")
-				if took := time.Since(began); took < 300*time.Millisecond || took > 5*time.Second {
+				if took := time.Since(began); took < 300*time.Millisecond || took > 30*time.Second {
 					t.Errorf("the statement ended after %v", took)
 				}
 				alive(t, conn)

@@ -103,7 +103,7 @@ func TestFailedLoginsLookAlike(t *testing.T) {
 func TestFailedLoginsAreSlowedDownMoreAndMore(t *testing.T) {
 	w := newWorld(t)
 	var last time.Duration
-	for n := range 3 {
+	for n := range 5 {
 		_, took := failedLogin(t, w, testUser, w.route.Database, "wrong")
 		if least := 100 * time.Millisecond << n; took < least {
 			t.Errorf("failure %d took %v, want at least %v", n+1, took, least)

@@ -187,7 +187,7 @@ func TestSlowClientsEndAtTheDeadline(t *testing.T) {
 			conn := step(t)
 			began := time.Now()
 			answers(t, conn)
-			if took := time.Since(began); took > 5*time.Second {
+			if took := time.Since(began); took > 30*time.Second {
 				t.Errorf("%s: ended after %v", name, took)
 			}
 		})

@@ -57,7 +57,7 @@ func TestQueryTimeout(t *testing.T) {
 					t.Fatalf("got %v, want 57014", m)
 				}
 				tells(t, m.field('M'), w, "300", "query_timeout_ms")
-				if took := time.Since(began); took < 300*time.Millisecond || took > 5*time.Second {
+				if took := time.Since(began); took < 300*time.Millisecond || took > 30*time.Second {
 					t.Errorf("took %v, want about 300ms", took)
 				}
 				wire.usable()
@@ -98,8 +98,8 @@ func TestQueryTimeoutStartsAnewWithEachReply(t *testing.T) {
 
 // The clock stands while the client is the one who works.
 func TestQueryTimeoutDoesNotCountTheClientsTime(t *testing.T) {
-	w := newWorld(t, withSettings(workspace.Settings{QueryTimeoutMS: 150}))
-	pause := func() { <-time.After(400 * time.Millisecond) } // nothing must happen meanwhile
+	w := newWorld(t, withSettings(workspace.Settings{QueryTimeoutMS: 1500}))
+	pause := func() { <-time.After(2 * time.Second) } // nothing must happen meanwhile
 	idle, listener, copier, pipeline := rawWire(t, w.connect(t)), rawWire(t, w.connect(t)), rawWire(t, w.connect(t)), rawWire(t, w.connect(t))
 	idle.send(query("begin"))
 	idle.until(1)
@@ -139,7 +139,7 @@ func TestQueryTimeoutOfAStatementThatSwallowsCancels(t *testing.T) {
 		t.Fatalf("got %v, want FATAL 57014", all)
 	}
 	tells(t, m.field('M'), w, "200", "query_timeout_ms")
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 	admin := adminConn(t, "postgres")

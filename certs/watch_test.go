@@ -47,7 +47,7 @@ func (m *messages) count(part string) int {
 // await waits until n messages hold part.
 func (m *messages) await(t *testing.T, part string, n int) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	for m.count(part) < n {
 		select {
 		case <-m.added:

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // fake is a wire protocol of lines. A client logs in with a line that names
 // its workspace; "work" keeps its session busy until "done", "panic" is a bug.

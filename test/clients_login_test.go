@@ -170,10 +170,10 @@ func contains(t testing.TB, what, text string, parts ...string) {
 // eventually waits until ok says true.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(90 * time.Second)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited 30 s in vain: %s", what)
+			t.Fatalf("waited 90 s in vain: %s", what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

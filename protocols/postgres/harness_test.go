@@ -24,7 +24,7 @@ import (
 const (
 	testUser     = "tdb_0a1b2c3d"
 	testPassword = "tdb_planted_secret"
-	patience     = 20 * time.Second
+	patience     = time.Minute
 )
 
 // world is one workspace behind one proxy.

@@ -24,7 +24,7 @@ import (
 const (
 	testPassword = "tdb_planted_secret"
 	rolePassword = "role_planted_secret"
-	patience     = 20 * time.Second
+	patience     = time.Minute
 )
 
 // roleRules are those of the Redis engine for a workspace's user, on Redis 7.0.

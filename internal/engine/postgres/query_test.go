@@ -261,7 +261,7 @@ func awaitNoSession(t *testing.T, e *Engine, target workspace.Target) {
 // await polls until done, for 10 seconds at most.
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !done() {

@@ -10,7 +10,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Peer is a server that follows a script, for what a real one won't do.
 type Peer struct {

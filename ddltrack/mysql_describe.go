@@ -27,6 +27,9 @@ type MySQLDescription struct {
 	// Conditional says that it may have changed nothing, or replaced what was
 	// there: IF EXISTS, IF NOT EXISTS, OR REPLACE.
 	Conditional bool
+	// Replaces says that it is Conditional by OR REPLACE: it always takes
+	// effect.
+	Replaces bool
 	// Copies says that what it makes depends on more than its text: CREATE
 	// TABLE … SELECT, CREATE TABLE … LIKE.
 	Copies bool

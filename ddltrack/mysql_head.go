@@ -245,6 +245,7 @@ func (h *mysqlHead) description() MySQLDescription {
 	d := MySQLDescription{
 		Temporary:   h.temporary && (h.verb == "DROP" || h.verb == "CREATE"),
 		Conditional: h.condition || h.orReplace,
+		Replaces:    h.orReplace,
 		Copies:      h.copies(),
 	}
 	d.Operation = strings.TrimSpace(h.verb + " " + h.kind)

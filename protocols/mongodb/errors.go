@@ -1,0 +1,101 @@
+package mongodb
+
+import (
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tenantsdb/tenantsdb/protocols"
+)
+
+// failure is an error in the server's form. Codes and names are of
+// https://www.mongodb.com/docs/manual/reference/error-codes/.
+type failure struct {
+	code int32
+	name string
+	text string
+}
+
+func (f *failure) Error() string { return f.text }
+
+// document is the reply that says f.
+func (f *failure) document() []byte {
+	b := bsoncore.NewDocumentBuilder().
+		AppendDouble("ok", 0).
+		AppendString("errmsg", f.text).
+		AppendInt32("code", f.code).
+		AppendString("codeName", f.name)
+	return b.Build()
+}
+
+func unauthorized(format string, args ...any) *failure {
+	return &failure{13, "Unauthorized", fmt.Sprintf(format, args...)}
+}
+
+func commandNotFound(format string, args ...any) *failure {
+	return &failure{59, "CommandNotFound", fmt.Sprintf(format, args...)}
+}
+
+func tlsRequired() *failure {
+	return unauthorized("TLS is required: connect with tls=true")
+}
+
+func notAuthenticated(name []byte) *failure {
+	return unauthorized("command %s requires authentication", printable(name))
+}
+
+// authenticationFailed is the same for whatever was wrong.
+func authenticationFailed() *failure {
+	return &failure{18, "AuthenticationFailed", "Authentication failed."}
+}
+
+func badRequest(format string, args ...any) *failure {
+	return &failure{9, "FailedToParse", fmt.Sprintf(format, args...)}
+}
+
+// reasonFailure is the one table from the proxy's reasons to MongoDB's errors.
+func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
+	switch r {
+	case protocols.Full:
+		return &failure{202, "NetworkInterfaceExceededTimeLimit",
+			fmt.Sprintf("workspace '%s' has all of its %d connections (max_connections in its settings)", live.Name, live.MaxConnections())}
+	case protocols.Deleted:
+		return &failure{215, "DatabaseDropPending", fmt.Sprintf("workspace '%s' was deleted", live.Name)}
+	}
+	return shuttingDown()
+}
+
+func shuttingDown() *failure {
+	return &failure{91, "ShutdownInProgress", "the proxy is shutting down"}
+}
+
+func unreachable(what string) *failure {
+	return &failure{6, "HostUnreachable", what + " can't be reached, try again; the proxy's log has the cause"}
+}
+
+func workspaceUnreachable(live *workspace.Live) *failure {
+	return unreachable(fmt.Sprintf("the database of workspace '%s'", live.Name))
+}
+
+// lost is a server that went before it answered.
+func lost(live *workspace.Live) *failure {
+	return &failure{6, "HostUnreachable",
+		fmt.Sprintf("the database of workspace '%s' closed the connection before it answered; what became of the command is not known", live.Name)}
+}
+
+func timedOut(live *workspace.Live, limit time.Duration) *failure {
+	return &failure{50, "MaxTimeMSExpired",
+		fmt.Sprintf("operation exceeded the time limit of workspace '%s': %d ms (query_timeout_ms in its settings)", live.Name, limit.Milliseconds())}
+}
+
+func tooManyRows(live *workspace.Live, limit int64) *failure {
+	return &failure{292, "QueryExceededMemoryLimitNoDiskUseAllowed",
+		fmt.Sprintf("query exceeded the limit of workspace '%s': %d documents (max_rows_per_query in its settings)", live.Name, limit)}
+}
+
+func notRecorded(live *workspace.Live) *failure {
+	return &failure{1, "InternalError",
+		fmt.Sprintf("the schema change took effect, and can't be recorded in the deploy queue of workspace '%s' now; it will be when its store can be reached", live.Name)}
+}

@@ -13,6 +13,20 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
+// MongoShells is a command as it is typed into mongosh, in several statements
+// where it makes several indexes.
+func MongoShells(command bson.D) []string {
+	specs := arrayOf(command, "indexes")
+	if len(command) != 2 || command[0].Key != "createIndexes" || len(specs) < 2 {
+		return []string{MongoShell(command)}
+	}
+	var all []string
+	for _, spec := range specs {
+		all = append(all, MongoShell(bson.D{command[0], {Key: "indexes", Value: bson.A{spec}}}))
+	}
+	return all
+}
+
 // MongoShell is a command as it is typed into mongosh.
 func MongoShell(command bson.D) string {
 	name, collection := MongoNameAndTarget(command)

@@ -13,6 +13,12 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	mongodbengine "github.com/tenantsdb/tenantsdb/internal/engine/mongodb"
+	"github.com/tenantsdb/tenantsdb/internal/engine/mongodb/shell"
+
+	mongodbengine "github.com/tenantsdb/tenantsdb/internal/engine/mongodb"
+	"github.com/tenantsdb/tenantsdb/internal/engine/mongodb/shell"
 )
 
 // version is the release that the next tag gets.
@@ -58,6 +64,11 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return dev(ctx, args, stdout, stderr)
 	case "serve":
 		return serve(ctx, args, stdout, stderr)
+	case mongodbengine.ShellCommand:
+		return shell.Serve(os.Stdin, stdout)
+	case mongodbengine.ShellCommand:
+		// Not for people: the child that a query in mongosh's language runs in.
+		return shell.Serve(os.Stdin, stdout)
 	case "version", "--version":
 		_, err := fmt.Fprintln(stdout, "tenantsdb", fullVersion())
 		return err

@@ -1,8 +1,40 @@
 package shell
 
-import "syscall"
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
 
-// boundMemory makes the process die rather than take more than n bytes.
+// threadRoom is for the stacks of threads that the runtime has not started yet.
+const threadRoom = 64 << 20
+
+// boundMemory makes the process die rather than take n bytes more than it has
+// now.
 func boundMemory(n uint64) error {
-	return syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: n, Max: n})
+	now, err := dataSize()
+	if err != nil {
+		return err
+	}
+	limit := now + n + threadRoom
+	return syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: limit, Max: limit})
+}
+
+// dataSize is what the kernel counts against RLIMIT_DATA; see proc_pid_statm(5).
+func dataSize() (uint64, error) {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 6 {
+		return 0, fmt.Errorf("statm has %d fields", len(fields))
+	}
+	pages, err := strconv.ParseUint(fields[5], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	return pages * uint64(os.Getpagesize()), nil
 }

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// maxMemory is what one script may take, the interpreter's own included.
+	// maxMemory is what one script may take beside the program itself.
 	maxMemory = 256 << 20
 	// maxStack ends a runaway recursion before it takes all of that.
 	maxStack = 64 << 20

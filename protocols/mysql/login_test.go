@@ -1,8 +1,14 @@
 package mysql
 
 import (
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"io"
 	"testing"
+	"time"
 
+	"github.com/go-mysql-org/go-mysql/mysql"
 	driver "github.com/go-sql-driver/mysql"
 )
 
@@ -21,19 +27,156 @@ func TestADriverLogsIn(t *testing.T) {
 	}
 }
 
+func TestEveryPluginLogsIn(t *testing.T) {
+	for _, version := range []string{"8.4.3", "5.5.5-10.11.6-MariaDB"} {
+		w := newWorld(t, withVersion(version))
+		for _, plugin := range []string{mysql.AUTH_NATIVE_PASSWORD, mysql.AUTH_CACHING_SHA2_PASSWORD, mysql.AUTH_CLEAR_PASSWORD, "client_ed25519", "dialog", ""} {
+			t.Run(version+" "+plugin, func(t *testing.T) {
+				as := func(i *identity) { i.plugin = plugin }
+				w.wire(t, as).usable()
+				_, err := w.tryWire(t, identity{testUser, "wrong", w.route.Database, plugin, usual, 0, 45})
+				if refusedWith(err) != mysql.ER_ACCESS_DENIED_ERROR {
+					t.Errorf("wrong password: got %v, want 1045", err)
+				}
+			})
+		}
+		t.Run(version+" without plugins", func(t *testing.T) {
+			w.wire(t, func(i *identity) { i.capabilities &^= mysql.CLIENT_PLUGIN_AUTH }).usable()
+		})
+	}
+}
+
+// A client that sends a scramble made for nothing is asked for the password
+// itself, as a server does that has it not in its cache.
+func TestCachingSHA2AsksForThePasswordInTLS(t *testing.T) {
+	w := newWorld(t)
+	c, sequence := w.startLogin(t)
+	body := append(handshakeHead(usual), testUser...)
+	body = append(append(body, 0, 32), make([]byte, 32)...)
+	body = append(append(body, w.route.Database...), 0)
+	c.write(sequence, append(append(body, mysql.AUTH_CACHING_SHA2_PASSWORD...), 0))
+	if p := c.read(); string(p.payload) != "\x01\x04" {
+		t.Fatalf("got %q, want a request for full authentication", p.payload)
+	}
+	c.write(sequence+2, append([]byte(testPassword), 0))
+	if p := c.read(); p.payload[0] != 0 || p.sequence != sequence+3 {
+		t.Errorf("got %d %q, want OK", p.sequence, p.payload)
+	}
+	c.capabilities = usual
+	c.usable()
+}
+
+// startLogin is a client after its TLS handshake, and its next sequence number.
+func (w *world) startLogin(t testing.TB) (c *wire, sequence byte) {
+	t.Helper()
+	raw := dial1(t, "tcp", w.addr)
+	c = &wire{t: t, conn: raw}
+	c.read()
+	c.write(1, handshakeHead(usual|mysql.CLIENT_SSL))
+	secured := tls.Client(raw, w.cert.Client())
+	if err := secured.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	c.conn = secured
+	return c, 2
+}
+
+// handshakeHead is a handshake response up to the user's name.
+func handshakeHead(flags uint32) []byte {
+	head := binary.LittleEndian.AppendUint32(nil, flags)
+	head = binary.LittleEndian.AppendUint32(head, 1<<24)
+	return append(append(head, 45), make([]byte, 23)...)
+}
+
+func TestConnectionAttributesAreRead(t *testing.T) {
+	w := newWorld(t)
+	c := w.open(t, func(c *driver.Config) { c.ConnectionAttributes = "program_name:shop,version:1" })
+	if got := one(t, c, "select 1"); got != "1" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestAWrongLoginIsRefused(t *testing.T) {
 	w := newWorld(t)
-	for name, change := range map[string]func(*driver.Config){
-		"password":    func(c *driver.Config) { c.Passwd = "wrong" },
-		"no password": func(c *driver.Config) { c.Passwd = "" },
-		"user":        func(c *driver.Config) { c.User = "tdb_nobody" },
-		"database":    func(c *driver.Config) { c.DBName = "mysql" },
+	messages := make(map[string]bool)
+	for name, change := range map[string]func(*identity){
+		"password":    func(i *identity) { i.password = "wrong" },
+		"no password": func(i *identity) { i.password = "" },
+		"database":    func(i *identity) { i.database = "mysql" },
+		"role":        func(i *identity) { i.password = roleSecret },
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := tryConfig(t, w.config(), change)
-			if number(err) != 1045 {
-				t.Errorf("got %v, want 1045", err)
+			who := w.identity()
+			change(&who)
+			_, err := w.tryWire(t, who)
+			if refusedWith(err) != mysql.ER_ACCESS_DENIED_ERROR {
+				t.Fatalf("got %v, want 1045", err)
+			}
+			messages[err.Error()] = true
+		})
+	}
+	if len(messages) != 1 {
+		t.Errorf("the refusals tell what was wrong: %v", messages)
+	}
+	_, err := w.tryWire(t, identity{"tdb_nobody", testPassword, w.route.Database, mysql.AUTH_NATIVE_PASSWORD, usual, 0, 45})
+	if refusedWith(err) != mysql.ER_ACCESS_DENIED_ERROR {
+		t.Errorf("unknown user: got %v, want 1045", err)
+	}
+}
+
+func TestPlaintextIsRefused(t *testing.T) {
+	w := newWorld(t)
+	raw := dial1(t, "tcp", w.addr)
+	_, err := login(t, raw, w.identity(), nil)
+	if refusedWith(err) != numberTLSRequired {
+		t.Fatalf("got %v, want 3159", err)
+	}
+	if _, err := raw.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("after the refusal: got %v, want the end", err)
+	}
+}
+
+// What is sent behind the request for TLS in one write must not be taken for
+// what was said in TLS.
+func TestPlaintextBehindTheTLSRequestEndsTheConnection(t *testing.T) {
+	w := newWorld(t)
+	raw := dial1(t, "tcp", w.addr)
+	c := &wire{t: t, conn: raw}
+	c.read()
+	early := encode(2, append(handshakeHead(usual), "root\x00\x00"...))
+	if _, err := raw.Write(append(encode(1, handshakeHead(usual|mysql.CLIENT_SSL)), early...)); err != nil {
+		t.Fatal(err)
+	}
+	if err := tls.Client(raw, w.cert.Client()).Handshake(); err == nil {
+		t.Error("the TLS handshake went on")
+	}
+}
+
+func TestASilentClientIsGoneAtTheDeadline(t *testing.T) {
+	w := newWorld(t, withHandshakeTimeout(300*time.Millisecond))
+	steps := map[string]func() *wire{
+		"before all": func() *wire { return &wire{t: t, conn: dial1(t, "tcp", w.addr)} },
+		"in the header": func() *wire {
+			raw := dial1(t, "tcp", w.addr)
+			if _, err := raw.Write([]byte{32}); err != nil {
+				t.Fatal(err)
+			}
+			return &wire{t: t, conn: raw}
+		},
+		"in TLS": func() *wire {
+			c, _ := w.startLogin(t)
+			return c
+		},
+	}
+	for name, begin := range steps {
+		t.Run(name, func(t *testing.T) {
+			if _, err := io.Copy(io.Discard, begin().conn); err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("got %v, want the end", err)
 			}
 		})
 	}
+	// The deadline is over the login only.
+	c := w.wire(t)
+	<-time.After(700 * time.Millisecond)
+	c.usable()
 }

@@ -1,0 +1,93 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+)
+
+const noSuchThread = 1094
+
+// systemDatabases are the server's and ours; no workspace may have their names.
+var systemDatabases = []string{"mysql", "information_schema", "performance_schema", "sys", journalDatabase}
+
+// Create makes the database and its role, or finishes what an earlier call
+// began. Nobody but the role and administrators may use the database.
+func (e *Engine) Create(ctx context.Context, t workspace.Target, tracked bool) error {
+	if slices.Contains(systemDatabases, t.Database) || t.Database == "" {
+		return fmt.Errorf("create database %q: it is the server's", t.Database)
+	}
+	c, release, err := e.admin(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if tracked {
+		if err := e.track(ctx, t); err != nil {
+			return fmt.Errorf("create database %s: %w", t.Database, err)
+		}
+	}
+	if err := c.exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quote(t.Database)+" CHARACTER SET utf8mb4"); err != nil {
+		return fmt.Errorf("create database %s: %w", t.Database, err)
+	}
+	return e.setRole(ctx, t)
+}
+
+// Drop removes the role, ends the database's sessions and removes the database
+// and its journal; what is already gone is no error.
+func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
+	if t.Role == e.config.User || slices.Contains(systemDatabases, t.Database) {
+		return fmt.Errorf("drop database %s: it is the administrator's", t.Database)
+	}
+	c, release, err := e.admin(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := dropRole(ctx, c, t.Role); err != nil {
+		return err
+	}
+	if err := endSessions(ctx, c, t); err != nil {
+		return err
+	}
+	if err := c.exec(ctx, "DROP DATABASE IF EXISTS "+quote(t.Database)); err != nil {
+		return fmt.Errorf("drop database %s: %w", t.Database, err)
+	}
+	e.announced.forget(t.Database)
+	if err := e.untrack(ctx, c, t.Database); err != nil {
+		return fmt.Errorf("drop database %s: %w", t.Database, err)
+	}
+	return nil
+}
+
+// endSessions ends those of the role and those that are in its database.
+func endSessions(ctx context.Context, c *conn, t workspace.Target) error {
+	rows, err := c.rows(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND (USER = "+
+		literal(t.Role)+" OR DB = "+literal(t.Database)+")")
+	if err != nil {
+		return fmt.Errorf("find sessions of %s: %w", t.Database, err)
+	}
+	for _, row := range rows {
+		if err := c.exec(ctx, "KILL "+string(row[0])); err != nil && errno(err) != noSuchThread {
+			return fmt.Errorf("end session of %s: %w", t.Database, err)
+		}
+	}
+	return nil
+}
+
+// Exists says whether a database or a user of that name is on the server.
+func (e *Engine) Exists(ctx context.Context, name string) (bool, error) {
+	c, release, err := e.admin(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	row, err := c.row(ctx, "SELECT EXISTS (SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = "+literal(name)+
+		") OR EXISTS (SELECT 1 FROM mysql.user WHERE User = "+literal(name)+")")
+	if err != nil {
+		return false, fmt.Errorf("look for %s: %w", name, err)
+	}
+	return string(row[0]) == "1", nil
+}

@@ -1,0 +1,198 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tenantsdb/tenantsdb/ddltrack"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+)
+
+// Definitions are statements that rebuild the schema in the session's database,
+// runnable in order: sequences, tables, functions and procedures, views by what
+// they select from, triggers, events. A foreign key on a table that comes later
+// is added when that one is there. The workspace's own role is not named as a
+// DEFINER, since whoever runs the statement becomes that.
+func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string, error) {
+	// With the database as the session's, the server leaves its name out of
+	// the definitions of views.
+	c, err := e.connect(ctx, e.config.User, e.config.Password, t.Database)
+	if err != nil {
+		return nil, e.unreachable(err)
+	}
+	defer c.close()
+	if err := c.exec(ctx, trustedSettings); err != nil {
+		return nil, fmt.Errorf("read definitions of %s: %w", t.Database, err)
+	}
+	list, err := readDefinitions(ctx, c, t.Database)
+	if err != nil {
+		return nil, fmt.Errorf("read definitions of %s: %w", t.Database, err)
+	}
+	var (
+		statements []string
+		tables     []definition
+		views      []definition
+	)
+	for _, d := range list {
+		switch d.kind {
+		case "table":
+			tables = append(tables, d)
+			continue
+		case "view":
+			views = append(views, d)
+			continue
+		case "trigger", "event":
+			statements, views = append(statements, inOrder(views)...), nil
+		}
+		if d.kind != "sequence" && len(tables) > 0 {
+			statements, tables = append(statements, buildTables(tables)...), nil
+		}
+		statements = append(statements, d.text)
+	}
+	statements = append(statements, buildTables(tables)...)
+	statements = append(statements, inOrder(views)...)
+	for i := range statements {
+		statements[i] = ddltrack.WithoutDefinerMySQL(ddltrack.MySQLStatement{Text: statements[i]}, t.Role).Text
+	}
+	return statements, nil
+}
+
+// definition is an object and the server's statement that makes it.
+type definition struct {
+	object
+	text string
+}
+
+// readDefinitions skips what is dropped meanwhile.
+func readDefinitions(ctx context.Context, c *conn, database string) ([]definition, error) {
+	list, err := listObjects(ctx, c, database)
+	if err != nil {
+		return nil, err
+	}
+	var all []definition
+	for _, o := range list {
+		text, err := showCreate(ctx, c, database, o)
+		if errors.Is(err, errGone) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, definition{o, text})
+	}
+	return all, nil
+}
+
+// foreignKey finds the lines of a table's definition that are foreign keys, and
+// the table that they need. The server writes each on a line of its own.
+var foreignKey = regexp.MustCompile("(?m)^  (CONSTRAINT (?:`(?:[^`]|``)*` )?FOREIGN KEY (?:`(?:[^`]|``)*` )?\\((?:[^`()]|`(?:[^`]|``)*`)*\\) REFERENCES `((?:[^`]|``)*)` .*?),?$")
+
+// buildTables orders tables by what they need, and adds the foreign keys of
+// circles by ALTER TABLE.
+func buildTables(tables []definition) []string {
+	needs := map[string][]string{}
+	for _, d := range tables {
+		for _, key := range foreignKey.FindAllStringSubmatch(d.text, -1) {
+			needs[d.name] = append(needs[d.name], strings.ReplaceAll(key[2], "``", "`"))
+		}
+	}
+	tables = sorted(tables, needs)
+	made := map[string]bool{}
+	var statements, later []string
+	for _, d := range tables {
+		made[d.name] = true
+		text, keys := cutForeignKeys(d.text, func(target string) bool { return !made[target] })
+		statements = append(statements, text)
+		for _, key := range keys {
+			later = append(later, "ALTER TABLE "+quote(d.name)+" ADD "+key)
+		}
+	}
+	return append(statements, later...)
+}
+
+// cutForeignKeys takes the keys out of a definition whose tables are to come
+// later.
+func cutForeignKeys(text string, later func(table string) bool) (string, []string) {
+	var kept, keys []string
+	for _, line := range strings.Split(text, "\n") {
+		key := foreignKey.FindStringSubmatch(line)
+		if key == nil || !later(strings.ReplaceAll(key[2], "``", "`")) {
+			kept = append(kept, line)
+			continue
+		}
+		keys = append(keys, key[1])
+		if !strings.HasSuffix(line, ",") {
+			kept[len(kept)-1] = strings.TrimSuffix(kept[len(kept)-1], ",")
+		}
+	}
+	return strings.Join(kept, "\n"), keys
+}
+
+// inOrder are the statements of views, each after those that it selects from.
+func inOrder(views []definition) []string {
+	needs := map[string][]string{}
+	for _, v := range views {
+		for _, other := range views {
+			if other.name != v.name && selectsFrom(v.text, other.name) {
+				needs[v.name] = append(needs[v.name], other.name)
+			}
+		}
+	}
+	var statements []string
+	for _, v := range sorted(views, needs) {
+		statements = append(statements, v.text)
+	}
+	return statements
+}
+
+// selectsFrom says whether a view's definition names a table: the server writes
+// columns behind the name of their table, and aliases behind AS.
+func selectsFrom(text, name string) bool {
+	quoted := quote(name)
+	for at := 0; ; {
+		i := strings.Index(text[at:], quoted)
+		if i < 0 {
+			return false
+		}
+		at += i
+		before := text[:at]
+		if !strings.HasSuffix(before, ".") && !strings.HasSuffix(before, " AS ") && !strings.HasSuffix(before, " VIEW ") {
+			return true
+		}
+		at += len(quoted)
+	}
+}
+
+// sorted puts each definition behind those that it needs; where they need each
+// other the order stays.
+func sorted(list []definition, needs map[string][]string) []definition {
+	at := map[string]int{}
+	for i, d := range list {
+		at[d.name] = i
+	}
+	var (
+		done    []definition
+		visited = make([]bool, len(list))
+		visit   func(i int)
+	)
+	visit = func(i int) {
+		if visited[i] {
+			return
+		}
+		visited[i] = true
+		for _, name := range slices.Sorted(slices.Values(needs[list[i].name])) {
+			if j, ok := at[name]; ok {
+				visit(j)
+			}
+		}
+		done = append(done, list[i])
+	}
+	for i := range list {
+		visit(i)
+	}
+	return done
+}

@@ -1,0 +1,107 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// object is one object of a database. Kinds are those of a statement that makes
+// one, in lower case: "table", "package body".
+type object struct{ kind, name string }
+
+// listSQL lists what a dump without data shows of a database, in an order in
+// which most of it can be made. Objects of one kind are in the order of their
+// names, triggers in that in which they fire.
+func listSQL(database string) string {
+	in := literal(database)
+	return `
+		SELECT CASE TABLE_TYPE WHEN 'VIEW' THEN 'view' WHEN 'SEQUENCE' THEN 'sequence' ELSE 'table' END AS kind, TABLE_NAME AS name,
+		       CASE TABLE_TYPE WHEN 'VIEW' THEN 4 WHEN 'SEQUENCE' THEN 1 ELSE 2 END AS place, 0 AS position
+		FROM information_schema.TABLES WHERE TABLE_SCHEMA = ` + in + ` AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW', 'SEQUENCE')
+		UNION ALL
+		SELECT LOWER(ROUTINE_TYPE), ROUTINE_NAME, IF(ROUTINE_TYPE = 'PACKAGE', 2, 3), 0
+		FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = ` + in + `
+		UNION ALL
+		SELECT 'trigger', TRIGGER_NAME, 5, ACTION_ORDER FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = ` + in + `
+		UNION ALL
+		SELECT 'event', EVENT_NAME, 6, 0 FROM information_schema.EVENTS WHERE EVENT_SCHEMA = ` + in + `
+		ORDER BY place, position, name`
+}
+
+func listObjects(ctx context.Context, c *conn, database string) ([]object, error) {
+	rows, err := c.rows(ctx, listSQL(database))
+	if err != nil {
+		return nil, fmt.Errorf("list objects of %s: %w", database, err)
+	}
+	list := make([]object, len(rows))
+	for i, row := range rows {
+		list[i] = object{kind: string(row[0]), name: string(row[1])}
+	}
+	return list, nil
+}
+
+// errGone is about an object that is not there any more.
+var errGone = errors.New("object is not there")
+
+// Numbers of the errors that say so.
+const (
+	badDatabase      = 1049
+	noSuchTable      = 1146
+	wrongObject      = 1347
+	spDoesNotExist   = 1305
+	triggerNotFound  = 1360
+	eventNotFound    = 1539
+	unknownTable     = 1109
+	badTable         = 1051
+	unknownSequence  = 4091
+	notSequence      = 4089
+	notSequenceOther = 4090
+)
+
+// showCreate is the server's statement that makes o. AUTO_INCREMENT counters,
+// which are data, are left out.
+func showCreate(ctx context.Context, c *conn, database string, o object) (string, error) {
+	column := 1
+	switch o.kind {
+	case "procedure", "function", "trigger", "package", "package body":
+		column = 2
+	case "event":
+		column = 3
+	}
+	row, err := c.row(ctx, "SHOW CREATE "+strings.ToUpper(o.kind)+" "+quote(database)+"."+quote(o.name))
+	switch errno(err) {
+	case badDatabase, noSuchTable, wrongObject, spDoesNotExist, triggerNotFound, eventNotFound, unknownTable, badTable, unknownSequence, notSequence, notSequenceOther:
+		return "", fmt.Errorf("%s %s: %w", o.kind, o.name, errGone)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read definition of %s %s: %w", o.kind, o.name, err)
+	}
+	if len(row) <= column || row[column] == nil {
+		return "", fmt.Errorf("read definition of %s %s: the server gives none", o.kind, o.name)
+	}
+	text := string(row[column])
+	if o.kind == "table" {
+		text = withoutCounter(text)
+	}
+	return text, nil
+}
+
+var counter = regexp.MustCompile(` AUTO_INCREMENT=[0-9]+`)
+
+// withoutCounter takes the counter out of a table's options, which are in the
+// line that begins with the closing parenthesis.
+func withoutCounter(definition string) string {
+	i := strings.LastIndex(definition, "\n) ")
+	if i < 0 {
+		return definition
+	}
+	options := definition[i:]
+	comment := strings.Index(options, " COMMENT='")
+	if comment < 0 {
+		comment = len(options)
+	}
+	return definition[:i] + counter.ReplaceAllString(options[:comment], "") + options[comment:]
+}

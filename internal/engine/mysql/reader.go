@@ -1,0 +1,361 @@
+package mysql
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"github.com/tenantsdb/tenantsdb/ddltrack"
+)
+
+const (
+	// maxBatch is how many changes are written in one transaction.
+	maxBatch = 200
+	// maxBehind is how far the noted position may stay behind where nothing
+	// but data was read: so much is read again after a restart.
+	maxBehind = 64 << 20
+)
+
+// reader moves the binary log into the journal. One at a time uses it, see
+// Engine.read; among several nodes, who holds the row of progress. It has no
+// goroutine: it reads when somebody asks for changes, up to where the log ended
+// then, which costs a few round trips where there is nothing new.
+type reader struct {
+	engine *Engine
+	log    *slog.Logger
+
+	writer *conn   // nil: not connected
+	stream *stream // nil: not begun
+	noted  position
+	modes  map[uint64]string // names of sql_modes
+}
+
+// disconnect drops both connections; the next use makes them again.
+func (r *reader) disconnect() {
+	if r.writer != nil {
+		r.writer.close()
+	}
+	r.writer = nil
+	r.endStream()
+}
+
+func (r *reader) endStream() {
+	if r.stream != nil {
+		r.stream.close()
+	}
+	r.stream = nil
+}
+
+// advance brings the journal up to where the log ends now.
+func (r *reader) advance(ctx context.Context) error {
+	for {
+		more := false
+		err := r.transaction(ctx, func(c *conn) (err error) {
+			more, err = r.step(ctx, c)
+			return err
+		})
+		if err != nil {
+			// What was read and not noted is read again.
+			r.endStream()
+			return fmt.Errorf("mysql %s: read schema changes: %w", r.engine.config.Name, err)
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// step reads one batch and writes it, together with the position behind it.
+func (r *reader) step(ctx context.Context, c *conn) (more bool, err error) {
+	noted, tracked, err := r.progress(ctx, c)
+	if err != nil || len(tracked) == 0 {
+		return false, err
+	}
+	status, err := binlogStatus(ctx, c, r.engine.known())
+	if err != nil {
+		return false, err
+	}
+	from := noted
+	if r.stream != nil && noted == r.noted {
+		from = r.stream.next
+	}
+	if from == status.end {
+		return false, nil
+	}
+	b := &batch{reader: r, conn: c, facts: r.engine.known(), tracked: tracked, names: map[string]*names{}}
+	to, err := r.fill(ctx, b, from, status.end)
+	if errors.Is(err, errLogLost) {
+		r.endStream()
+		return false, b.lost(ctx, noted, status.end)
+	}
+	if err != nil {
+		return false, err
+	}
+	if b.rows == 0 && !b.touched && noted.file == to.file && to.at-noted.at < maxBehind {
+		r.noted = noted
+		return false, nil
+	}
+	if err := b.save(ctx, to); err != nil {
+		return false, err
+	}
+	r.noted = to
+	return to.before(status.end), nil
+}
+
+// fill reads the log from a position until its end, or until the batch is full,
+// and tells where that was. A stream that has been waiting may have been ended
+// by the server; then it is begun anew.
+func (r *reader) fill(ctx context.Context, b *batch, from, end position) (position, error) {
+	if end.before(from) {
+		return from, errLogLost
+	}
+	fresh := r.stream == nil || r.stream.next != from
+	for {
+		if fresh {
+			r.endStream()
+			s, err := r.engine.dump(ctx, from, rand.Uint32()|1<<31)
+			if err != nil {
+				return from, err
+			}
+			r.stream = s
+		}
+		ev, err := r.stream.read(ctx)
+		if err != nil && !fresh && ctx.Err() == nil {
+			fresh = true
+			continue
+		}
+		if err != nil {
+			return from, err
+		}
+		return r.fillFrom(ctx, b, ev, end)
+	}
+}
+
+func (r *reader) fillFrom(ctx context.Context, b *batch, ev event, end position) (position, error) {
+	for {
+		if err := b.take(ctx, ev); err != nil {
+			return ev.end, err
+		}
+		if !ev.end.before(end) || b.rows >= maxBatch {
+			return ev.end, nil
+		}
+		var err error
+		if ev, err = r.stream.read(ctx); err != nil {
+			return ev.end, err
+		}
+	}
+}
+
+// batch is what one transaction writes to the journal.
+type batch struct {
+	reader  *reader
+	conn    *conn
+	facts   *facts
+	tracked map[string]position
+	names   map[string]*names
+	rows    int
+	touched bool // names have changed
+}
+
+// take writes down what an event did to tracked databases.
+func (b *batch) take(ctx context.Context, ev event) error {
+	switch ev.kind {
+	case replication.QUERY_EVENT, replication.MARIADB_QUERY_COMPRESSED_EVENT:
+	case replication.INCIDENT_EVENT:
+		b.reader.log.ErrorContext(ctx, "server lost part of its binary log; schema changes may be missing from deploy queues", "position", ev.end.String())
+		return nil
+	case replication.TRANSACTION_PAYLOAD_EVENT:
+		b.reader.log.ErrorContext(ctx, "binary log holds a compressed transaction, which is not read; schema changes may be missing from deploy queues", "position", ev.end.String())
+		return nil
+	default:
+		return nil
+	}
+	q, err := decodeQuery(ev)
+	if err != nil {
+		return err
+	}
+	if !ddltrack.MayChangeSchemaMySQL([]byte(q.text)) {
+		return nil
+	}
+	mode, err := b.reader.modeName(ctx, b.conn, q.vars.sqlMode)
+	if err != nil {
+		return err
+	}
+	if !b.facts.mariaDB {
+		q.text = asStructure(q.text)
+	}
+	command := ddltrack.MySQLCommand{Database: q.database, FoldNames: b.facts.foldNames}
+	d := ddltrack.DescribeMySQL(oneStatement(q.text, b.facts.mode(mode)), command)
+	for _, database := range b.about(d, ev.end) {
+		if err := b.keep(ctx, database, entry{query: q, mode: mode, description: d, end: ev.end}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// oneStatement is a text that holds a single statement.
+func oneStatement(text string, mode ddltrack.MySQLMode) ddltrack.MySQLStatement {
+	if list := ddltrack.SplitMySQL(text, mode); len(list) == 1 {
+		return list[0]
+	}
+	return ddltrack.MySQLStatement{Text: text}
+}
+
+// about are the tracked databases that a statement changes at that position.
+func (b *batch) about(d ddltrack.MySQLDescription, at position) []string {
+	dropped := d.Operation == "DROP DATABASE"
+	if d.Temporary || !d.Schema && !dropped {
+		return nil
+	}
+	var list []string
+	seen := map[string]bool{}
+	add := func(o ddltrack.MySQLObject) {
+		database := o.Database
+		if o.Kind == "database" {
+			database = o.Name
+		}
+		since, is := b.tracked[database]
+		if is && !seen[database] && since.before(at) {
+			list, seen[database] = append(list, database), true
+		}
+	}
+	for _, objects := range [][]ddltrack.MySQLObject{d.Creates, d.Alters, d.Drops} {
+		for _, o := range objects {
+			add(o)
+		}
+	}
+	for _, pair := range d.Renames {
+		add(pair.From)
+		add(pair.To)
+	}
+	return list
+}
+
+// entry is a statement that is about a tracked database.
+type entry struct {
+	query       loggedQuery
+	mode        string
+	description ddltrack.MySQLDescription
+	end         position
+}
+
+// keep writes the entry into the journal, unless it changed nothing.
+func (b *batch) keep(ctx context.Context, database string, en entry) error {
+	n, err := b.namesOf(ctx, database)
+	if err != nil {
+		return err
+	}
+	if en.description.Operation == "DROP DATABASE" {
+		b.reader.log.ErrorContext(ctx, "database of a workspace was dropped past the workspace", "database", database, "position", en.end.String())
+		n.clear()
+		b.touched = true
+		return nil
+	}
+	created := !n.any(en.description.Creates)
+	if b.nothing(n, en) {
+		return nil
+	}
+	n.apply(en.description)
+	b.touched = true
+	return b.write(ctx, database, en, created)
+}
+
+func (b *batch) namesOf(ctx context.Context, database string) (*names, error) {
+	if n := b.names[database]; n != nil {
+		return n, nil
+	}
+	n, err := readNames(ctx, b.conn, database)
+	if err != nil {
+		return nil, err
+	}
+	b.names[database] = n
+	return n, nil
+}
+
+// nothing says that a statement with IF EXISTS or IF NOT EXISTS had no effect.
+// MySQL's log tells it of all transactional objects: what changed its dictionary
+// has the transaction's number. MariaDB's has that number also where a view, a
+// trigger or a table to be dropped was not there, and never for programs.
+func (b *batch) nothing(n *names, en entry) bool {
+	d := en.description
+	if !d.Conditional || d.Replaces {
+		return false
+	}
+	effective := en.query.vars.effective
+	if effective && !b.facts.mariaDB {
+		return false
+	}
+	switch {
+	case len(d.Renames) > 0:
+		for _, pair := range d.Renames {
+			if n.has(pair.From) {
+				return false
+			}
+		}
+		return true
+	case len(d.Drops) > 0 && d.Drops[0].Kind != "index":
+		return !n.any(d.Drops)
+	case len(d.Creates) > 0 && d.Creates[0].Kind != "index":
+		return n.any(d.Creates)
+	case len(d.Alters) > 0 && !n.any(d.Alters):
+		return true
+	}
+	// A part of a table: both servers' logs tell, where the table's engine is
+	// transactional.
+	return !effective && b.facts.mariaDB
+}
+
+// write adds the journal's row.
+func (b *batch) write(ctx context.Context, database string, en entry, created bool) error {
+	q := en.query
+	session, err := json.Marshal(b.facts.different(b.facts.settings(q.vars, en.mode)))
+	if err != nil {
+		return fmt.Errorf("note settings: %w", err)
+	}
+	sent, source, found := b.reader.engine.announced.words(logged{database, q.thread, q.text, en.description}, b.facts.mode(en.mode))
+	sentValue := "NULL"
+	if found {
+		sentValue = blob([]byte(sent))
+	}
+	if source == "" {
+		source = sourceProxy
+	}
+	reverts, err := b.reverts(ctx, database, en)
+	if err != nil {
+		return err
+	}
+	if reverts != 0 {
+		source = sourceAPI
+	}
+	createdValue := "0"
+	if created {
+		createdValue = "1"
+	}
+	sql := "INSERT INTO tenantsdb.journal (name, file, at, committed, thread, statement, sent, session, source, created, reverts) VALUES (" +
+		literal(database) + ", " + en.end.values() + ", " + literal(q.at.Format(time.RFC3339Nano)) + ", " + strconv.FormatUint(uint64(q.thread), 10) +
+		", " + blob([]byte(q.text)) + ", " + sentValue + ", " + blob(session) + ", " + literal(source) + ", " + createdValue +
+		", " + strconv.FormatInt(reverts, 10) + ")"
+	if err := b.conn.exec(ctx, sql); err != nil {
+		return fmt.Errorf("note schema change: %w", err)
+	}
+	b.rows++
+	return nil
+}
+
+// save notes the names and the position.
+func (b *batch) save(ctx context.Context, to position) error {
+	for _, n := range b.names {
+		if err := n.save(ctx, b.conn); err != nil {
+			return err
+		}
+	}
+	return saveProgress(ctx, b.conn, to)
+}

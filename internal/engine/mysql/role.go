@@ -1,0 +1,90 @@
+package mysql
+
+import (
+	"context"
+	"crypto/sha1" //nolint:gosec // the server's mysql_native_password is made of it
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+)
+
+// setRole makes the role's accounts, or puts back their passwords and grants.
+func (e *Engine) setRole(ctx context.Context, t workspace.Target) error {
+	if t.Role == e.config.User || t.Role == "" {
+		return fmt.Errorf("make role %q: it is the administrator's", t.Role)
+	}
+	c, release, err := e.admin(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	hosts, err := e.hosts(ctx, c)
+	if err != nil {
+		return fmt.Errorf("make role %s: %w", t.Role, err)
+	}
+	f := e.known()
+	for _, host := range hosts {
+		account := literal(t.Role) + "@" + literal(host)
+		for _, sql := range []string{
+			"CREATE USER IF NOT EXISTS " + account + " " + f.identified(t.Password),
+			"ALTER USER " + account + " " + f.identified(t.Password) + " ACCOUNT UNLOCK",
+			"REVOKE ALL PRIVILEGES, GRANT OPTION FROM " + account,
+			"GRANT ALL PRIVILEGES ON " + pattern(t.Database, f.literally) + ".* TO " + account,
+		} {
+			if err := c.exec(ctx, sql); err != nil {
+				// The statement holds the password.
+				return fmt.Errorf("make role %s: %w", t.Role, err)
+			}
+		}
+	}
+	return nil
+}
+
+// hosts are those that a session of the proxy can appear as. The server takes
+// the account with the most exact host, whatever its name: an account without a
+// name at this very host would win over one at "%".
+func (e *Engine) hosts(ctx context.Context, c *conn) ([]string, error) {
+	row, err := c.row(ctx, "SELECT USER()")
+	if err != nil {
+		return nil, fmt.Errorf("find own host: %w", err)
+	}
+	user := string(row[0])
+	hosts := []string{"%", "localhost"}
+	if own := user[strings.LastIndexByte(user, '@')+1:]; own != "" && own != "localhost" {
+		hosts = append(hosts, own)
+	}
+	return hosts, nil
+}
+
+// identified is how the server knows the password: by a plugin that works on a
+// unix socket without TLS. MariaDB is told a hash, since it would keep the
+// statement as it is in its logs; MySQL keeps a hash by itself.
+func (f *facts) identified(password string) string {
+	if !f.mariaDB {
+		return "IDENTIFIED WITH caching_sha2_password BY " + literal(password)
+	}
+	return "IDENTIFIED VIA mysql_native_password USING " + literal(nativeHash(password))
+}
+
+// nativeHash is what mysql_native_password stores.
+func nativeHash(password string) string {
+	first := sha1.Sum([]byte(password)) //nolint:gosec // see above
+	second := sha1.Sum(first[:])        //nolint:gosec // see above
+	return "*" + strings.ToUpper(hex.EncodeToString(second[:]))
+}
+
+// dropRole removes the role's accounts at all hosts, and ends their sessions.
+func dropRole(ctx context.Context, c *conn, role string) error {
+	rows, err := c.rows(ctx, "SELECT Host FROM mysql.user WHERE User = "+literal(role))
+	if err != nil {
+		return fmt.Errorf("find role %s: %w", role, err)
+	}
+	for _, row := range rows {
+		if err := c.exec(ctx, "DROP USER IF EXISTS "+literal(role)+"@"+literal(string(row[0]))); err != nil {
+			return fmt.Errorf("drop role %s: %w", role, err)
+		}
+	}
+	return nil
+}

@@ -75,6 +75,10 @@ func (s PhysicalConfig) check() error {
 		return errors.New("uri: is of use with mongodb only")
 	case s.URI != "" && (s.Host != "" || s.Port != 0 || s.Socket != "" || s.TLS != "" || s.CA != ""):
 		return errors.New("uri: names the hosts and their TLS, which can't be set beside it")
+	case s.URI != "" && !strings.HasPrefix(s.URI, "mongodb://") && !strings.HasPrefix(s.URI, "mongodb+srv://"):
+		return errors.New("uri: must begin with mongodb:// or mongodb+srv://")
+	case s.User != "" && uriHasLogin(s.URI):
+		return errors.New("user: the uri names one already")
 	case s.URI == "" && (s.Host == "") == (s.Socket == ""):
 		return errors.New("host, socket: one of them must be set")
 	case s.Port < 0 || s.Port > 65535:

@@ -54,6 +54,11 @@ servers:
     host: redis.internal
     password: secret
     databases: 64
+  - name: documents
+    type: mongo
+    uri: mongodb://a,b/?replicaSet=rs0
+    user: admin
+    password: secret
 limits:
   drain_timeout: 45s
 log:
@@ -78,6 +83,8 @@ func completeConfig() Config {
 			Name: "local", Type: "postgres", Socket: "/run/postgresql", User: "admin",
 		}, {
 			Name: "cache", Type: "Redis", Host: "redis.internal", Password: "secret", Databases: 64,
+		}, {
+			Name: "documents", Type: "mongo", URI: "mongodb://a,b/?replicaSet=rs0", User: "admin", Password: "secret",
 		}},
 		Limits: LimitsConfig{DrainTimeout: 45 * time.Second},
 		Log:    LogConfig{Level: "debug", Format: "text"},
@@ -141,6 +148,11 @@ var variables = []string{
 	"TENANTSDB_SERVERS_2_HOST=redis.internal",
 	"TENANTSDB_SERVERS_2_PASSWORD=secret",
 	"TENANTSDB_SERVERS_2_DATABASES=64",
+	"TENANTSDB_SERVERS_3_NAME=documents",
+	"TENANTSDB_SERVERS_3_TYPE=mongo",
+	"TENANTSDB_SERVERS_3_URI=mongodb://a,b/?replicaSet=rs0",
+	"TENANTSDB_SERVERS_3_USER=admin",
+	"TENANTSDB_SERVERS_3_PASSWORD=secret",
 	"TENANTSDB_LIMITS_DRAIN_TIMEOUT=45s",
 	"TENANTSDB_LOG_LEVEL=debug",
 	"TENANTSDB_LOG_FORMAT=text",
@@ -160,8 +172,8 @@ func TestVariablesWinOverTheFile(t *testing.T) {
 	const odd = `#1: {"quoted"} null`
 	got, err := loadConfig(writeConfig(t, complete), []string{
 		"TENANTSDB_SERVERS_0_PASSWORD=" + odd,
-		"TENANTSDB_SERVERS_3_NAME=third", "TENANTSDB_SERVERS_3_TYPE=postgres",
-		"TENANTSDB_SERVERS_3_HOST=other", "TENANTSDB_SERVERS_3_USER=admin",
+		"TENANTSDB_SERVERS_4_NAME=third", "TENANTSDB_SERVERS_4_TYPE=postgres",
+		"TENANTSDB_SERVERS_4_HOST=other", "TENANTSDB_SERVERS_4_USER=admin",
 		"TENANTSDB_MASTER_KEY=abc",
 	})
 	if err != nil {
@@ -211,6 +223,14 @@ func TestWhatIsWrongIsRefusedByItsName(t *testing.T) {
 		"numbers of postgresql":    {environ: []string{"TENANTSDB_SERVERS_0_DATABASES=5"}, want: "servers[0]: databases"},
 		"server's port":            {environ: []string{"TENANTSDB_SERVERS_0_PORT=-1"}, want: "servers[0]: port"},
 		"server without a user":    {environ: []string{"TENANTSDB_SERVERS_0_USER="}, want: "servers[0]: user"},
+		"uri of postgresql":        {environ: []string{"TENANTSDB_SERVERS_0_URI=mongodb://a"}, want: "servers[0]: uri"},
+		"uri and host":             {environ: []string{"TENANTSDB_SERVERS_0_TYPE=mongodb", "TENANTSDB_SERVERS_0_URI=mongodb://a"}, want: "servers[0]: uri"},
+		"uri of something else":    {environ: []string{"TENANTSDB_SERVERS_0_TYPE=mongodb", "TENANTSDB_SERVERS_0_HOST=", "TENANTSDB_SERVERS_0_URI=http://a"}, want: "servers[0]: uri"},
+		"two users":                {environ: []string{"TENANTSDB_SERVERS_0_TYPE=mongodb", "TENANTSDB_SERVERS_0_HOST=", "TENANTSDB_SERVERS_0_URI=mongodb://u:p@a/"}, want: "servers[0]: user"},
+		"mysql without a user":     {environ: []string{"TENANTSDB_SERVERS_0_TYPE=mysql", "TENANTSDB_SERVERS_0_USER="}, want: "servers[0]: user"},
+		"mysql with a database":    {environ: []string{"TENANTSDB_SERVERS_0_TYPE=mysql", "TENANTSDB_SERVERS_0_DATABASE=x"}, want: "servers[0]: database"},
+		"mysql port":               {environ: []string{"TENANTSDB_MYSQL_LISTEN=:0"}, want: "mysql.listen"},
+		"no mongodb host":          {environ: []string{"TENANTSDB_MONGODB_PUBLIC_HOST="}, want: "mongodb.public_host"},
 		"server's tls":             {environ: []string{"TENANTSDB_SERVERS_0_TLS=maybe"}, want: "servers[0]: tls"},
 		"ca that verifies nothing": {environ: []string{"TENANTSDB_SERVERS_0_TLS=off", "TENANTSDB_SERVERS_0_CA=x"}, want: "servers[0]: ca"},
 		"the same name twice": {environ: []string{

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 
+	mongodbengine "github.com/tenantsdb/tenantsdb/internal/engine/mongodb"
+	mysqlengine "github.com/tenantsdb/tenantsdb/internal/engine/mysql"
 	postgresengine "github.com/tenantsdb/tenantsdb/internal/engine/postgres"
 	redisengine "github.com/tenantsdb/tenantsdb/internal/engine/redis"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
@@ -19,7 +21,7 @@ import (
 
 // offered are the types that there is a protocol and an engine for.
 func offered() []workspace.DatabaseType {
-	return []workspace.DatabaseType{workspace.PostgreSQL, workspace.Redis}
+	return []workspace.DatabaseType{workspace.PostgreSQL, workspace.MySQL, workspace.MongoDB, workspace.Redis}
 }
 
 // engine is a physical server that keeps connections.
@@ -36,15 +38,21 @@ func newEngine(c PhysicalConfig, front dial, log *slog.Logger) (engine, error) {
 		return nil, fmt.Errorf("server %s: %w", c.Name, err)
 	}
 	t, _ := workspace.ParseDatabaseType(c.Type)
-	log = log.With("server", c.Name)
+	named := log.With("server", c.Name)
 	switch t {
 	case workspace.PostgreSQL:
 		return postgresengine.New(postgresengine.Config{
-			Name: c.Name, Address: address, User: c.User, Password: c.Password, Database: c.Database, Log: log,
+			Name: c.Name, Address: address, User: c.User, Password: c.Password, Database: c.Database, Log: named,
 		}), nil
+	case workspace.MySQL:
+		return mysqlengine.New(mysqlengine.Config{
+			Name: c.Name, Address: address, User: c.User, Password: c.Password, Log: log,
+		}), nil
+	case workspace.MongoDB:
+		return mongodbengine.New(mongodbengine.Config{Name: c.Name, URI: c.mongoURI(), Log: log})
 	case workspace.Redis:
 		return redisengine.New(redisengine.Config{
-			Name: c.Name, Address: address, User: c.User, Password: c.Password, Databases: c.Databases, Front: front, Log: log,
+			Name: c.Name, Address: address, User: c.User, Password: c.Password, Databases: c.Databases, Front: front, Log: named,
 		}), nil
 	}
 	return nil, fmt.Errorf("server %s: there is no engine for %q", c.Name, c.Type)

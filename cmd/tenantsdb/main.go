@@ -16,9 +16,6 @@ import (
 
 	mongodbengine "github.com/tenantsdb/tenantsdb/internal/engine/mongodb"
 	"github.com/tenantsdb/tenantsdb/internal/engine/mongodb/shell"
-
-	mongodbengine "github.com/tenantsdb/tenantsdb/internal/engine/mongodb"
-	"github.com/tenantsdb/tenantsdb/internal/engine/mongodb/shell"
 )
 
 // version is the release that the next tag gets.
@@ -64,8 +61,6 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return dev(ctx, args, stdout, stderr)
 	case "serve":
 		return serve(ctx, args, stdout, stderr)
-	case mongodbengine.ShellCommand:
-		return shell.Serve(os.Stdin, stdout)
 	case mongodbengine.ShellCommand:
 		// Not for people: the child that a query in mongosh's language runs in.
 		return shell.Serve(os.Stdin, stdout)

@@ -2,10 +2,15 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 
+	mysqlengine "github.com/tenantsdb/tenantsdb/internal/engine/mysql"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols"
+	mongodbprotocol "github.com/tenantsdb/tenantsdb/protocols/mongodb"
+	mysqlprotocol "github.com/tenantsdb/tenantsdb/protocols/mysql"
 	postgresprotocol "github.com/tenantsdb/tenantsdb/protocols/postgres"
 	redisprotocol "github.com/tenantsdb/tenantsdb/protocols/redis"
 )
@@ -40,6 +45,24 @@ func (in *installation) newProtocol(t workspace.DatabaseType) (protocol, error) 
 			Restorer:  in.service,
 			Log:       in.log,
 		}), nil
+	case workspace.MySQL:
+		return mysqlprotocol.New(mysqlprotocol.Config{
+			TLS:           in.certs.Config(),
+			Directory:     in.service,
+			Recorder:      in.service,
+			Restorer:      in.service,
+			Log:           in.log,
+			ServerVersion: in.mysqlVersion,
+		}), nil
+	case workspace.MongoDB:
+		return mongodbprotocol.New(mongodbprotocol.Config{
+			TLS:        in.certs.Config(),
+			Directory:  in.service,
+			Recorder:   in.service,
+			Log:        in.log,
+			Servers:    in.mongoServers,
+			PublicHost: in.mongoPublicHost,
+		}), nil
 	case workspace.Redis:
 		login, err := in.config.redisLogins()
 		if err != nil {
@@ -53,6 +76,36 @@ func (in *installation) newProtocol(t workspace.DatabaseType) (protocol, error) 
 		}), nil
 	}
 	return nil, fmt.Errorf("there is no protocol for %s", t)
+}
+
+// mysqlVersion is what the first MySQL server of the configuration that is known
+// says of itself: a client is greeted before it says where it wants to go.
+func (in *installation) mysqlVersion() string {
+	for _, c := range in.config.Servers {
+		if e, ok := in.engines[c.Name].(*mysqlengine.Engine); ok {
+			if version := e.ServerVersion(); version != "" {
+				return version
+			}
+		}
+	}
+	return ""
+}
+
+// mongoServers are where the MongoDB servers are now.
+func (in *installation) mongoServers() []workspace.Address {
+	var all []workspace.Address
+	for _, e := range in.engines {
+		if e.Type() == workspace.MongoDB {
+			all = append(all, e.Address())
+		}
+	}
+	return all
+}
+
+// mongoPublicHost is where clients reach our listener.
+func (in *installation) mongoPublicHost() string {
+	at := in.public()[workspace.MongoDB]
+	return net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
 }
 
 // publicHosts are the names that clients know the listeners by.

@@ -37,7 +37,7 @@ func journalTables() []string {
 			statement longblob NOT NULL, sent longblob, session longblob NOT NULL, source varchar(16) NOT NULL,
 			created tinyint NOT NULL, reverts bigint NOT NULL, KEY name (name))` + options + " AUTO_INCREMENT = " + firstID,
 		`CREATE TABLE IF NOT EXISTS tenantsdb.object (
-			name varchar(64) NOT NULL, kind varchar(16) NOT NULL, object varchar(64) NOT NULL, of varchar(64) NOT NULL,
+			name varchar(64) NOT NULL, kind varchar(16) NOT NULL, object varchar(64) NOT NULL, parent varchar(64) NOT NULL,
 			PRIMARY KEY (name, kind, object))` + options,
 		`CREATE TABLE IF NOT EXISTS tenantsdb.revert (
 			entry bigint NOT NULL PRIMARY KEY, name varchar(64) NOT NULL, thread int unsigned NOT NULL, statement longblob NOT NULL)` + options,

@@ -31,7 +31,7 @@ func keyOf(kind, name string) object {
 }
 
 func readNames(ctx context.Context, c *conn, database string) (*names, error) {
-	rows, err := c.rows(ctx, "SELECT kind, object, of FROM tenantsdb.object WHERE name = "+literal(database))
+	rows, err := c.rows(ctx, "SELECT kind, object, parent FROM tenantsdb.object WHERE name = "+literal(database))
 	if err != nil {
 		return nil, fmt.Errorf("read names of %s: %w", database, err)
 	}

@@ -84,6 +84,13 @@ type KeySpace interface {
 	Keys(ctx context.Context, t Target) (Keys, error)
 }
 
+// Roleless is an Engine whose server may know no users.
+type Roleless interface {
+	// HasRoles says whether sessions log in as the workspace's role. Where they
+	// do not, nothing but the proxy keeps workspaces apart.
+	HasRoles() bool
+}
+
 // Announced is an Engine whose server does not keep a statement in the client's
 // words.
 type Announced interface {

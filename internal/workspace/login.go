@@ -41,7 +41,7 @@ type Route struct {
 	Live     *Live
 	Address  Address
 	Database string
-	Role     string
+	Role     string // empty where the server knows no users
 	Password string // of Role on the physical server
 }
 

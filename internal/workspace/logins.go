@@ -49,16 +49,9 @@ func (s *Service) LoginByPassword(_ context.Context, t DatabaseType, user, passw
 }
 
 func loginTo(project *heldProject, h *held) Login {
-	return Login{
-		Known:    true,
-		Password: project.password,
-		SCRAM:    project.scram,
-		Route: Route{
-			Live:     h.live,
-			Address:  h.server.engine.Address(),
-			Database: h.target.Database,
-			Role:     h.target.Role,
-			Password: h.target.Password,
-		},
+	route := Route{Live: h.live, Address: h.server.engine.Address(), Database: h.target.Database}
+	if engine, may := h.server.engine.(Roleless); !may || engine.HasRoles() {
+		route.Role, route.Password = h.target.Role, h.target.Password
 	}
+	return Login{Known: true, Password: project.password, SCRAM: project.scram, Route: route}
 }

@@ -161,3 +161,21 @@ func TestLoginWithoutADatabaseLeadsToTheOnlyWorkspaceOfItsType(t *testing.T) {
 	must(t, err)
 	leadsTo("one is left", user, true, "second")
 }
+
+// roleless is a server that knows no users.
+type roleless struct{ *fakeServer }
+
+func (roleless) HasRoles() bool { return false }
+
+func TestLoginToAServerWithoutUsersHasNoRole(t *testing.T) {
+	i := install(t)
+	i.engines["mongodb"] = roleless{newFakeServer(workspace.MongoDB, i.faults)}
+	s := i.start()
+	_, err := s.Create(t.Context(), i.admin(s), "docs", "MongoDB", "control")
+	must(t, err)
+	l, err := s.Login(t.Context(), workspace.MongoDB, i.boot.ProjectID, "docs_workspace")
+	must(t, err)
+	equal(t, "known", l.Known, true)
+	equal(t, "database", l.Route.Database, "docs_workspace")
+	equal(t, "role and its password", l.Route.Role+l.Route.Password, "")
+}

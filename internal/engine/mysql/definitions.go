@@ -40,6 +40,8 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 	for _, d := range list {
 		switch d.kind {
 		case "table":
+			// MariaDB writes the database of a default's sequence.
+			d.text = strings.ReplaceAll(d.text, "nextval("+quote(t.Database)+".", "nextval(")
 			tables = append(tables, d)
 			continue
 		case "view":

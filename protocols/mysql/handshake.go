@@ -53,7 +53,7 @@ func (p *Protocol) Handshake(ctx context.Context, conn net.Conn) (protocols.Sess
 	if err != nil {
 		return nil, err
 	}
-	login, err := p.config.Directory.Login(ctx, workspace.MySQL, st.user, st.database)
+	login, err := p.login(ctx, st)
 	if err != nil {
 		return nil, errors.Join(st.refuse(failf(mysql.ER_CON_COUNT_ERROR, "08004", "Logins are not possible now; try again")), err)
 	}
@@ -63,7 +63,21 @@ func (p *Protocol) Handshake(ctx context.Context, conn net.Conn) (protocols.Sess
 		return nil, errors.Join(st.refuse(accessDenied(st.user)), err)
 	}
 	p.guard.Succeeded(conn.RemoteAddr())
+	if login.Route.Live == nil {
+		return nil, errors.Join(st.refuse(failf(mysql.ER_NO_DB_ERROR, "3D000", "No database selected: the project has not just one workspace, so name the database of the one that is meant")), errNoDatabase)
+	}
 	return &session{protocol: p, startup: st, route: login.Route, last: last}, nil
+}
+
+// errNoDatabase ends a login that leads nowhere.
+var errNoDatabase = errors.New("no database was named")
+
+// login looks the login up; a client may leave the database out.
+func (p *Protocol) login(ctx context.Context, st *startup) (workspace.Login, error) {
+	if st.database == "" {
+		return p.config.Directory.LoginUser(ctx, workspace.MySQL, st.user)
+	}
+	return p.config.Directory.Login(ctx, workspace.MySQL, st.user, st.database)
 }
 
 // readStartup greets and reads what the client answers, in TLS.

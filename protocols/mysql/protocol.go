@@ -13,6 +13,9 @@ import (
 
 // Directory knows who may log in and where a login leads.
 type Directory interface {
+	// LoginUser is for a client that names no database: its Route leads to the
+	// only workspace of the user's project, or nowhere where there are more.
+	LoginUser(ctx context.Context, t workspace.DatabaseType, user string) (workspace.Login, error)
 	Login(ctx context.Context, t workspace.DatabaseType, user, database string) (workspace.Login, error)
 }
 

@@ -65,7 +65,7 @@ func (b *mysqlBlocks) token(k kind, token, rest string) {
 	case b.program == creating:
 		b.kindWord(w)
 	case b.program == heading:
-		b.headWord(w)
+		b.headWord(w, rest)
 	case b.program == body:
 		b.bodyWord(w, starts)
 	}
@@ -136,7 +136,7 @@ func (b *mysqlBlocks) kindWord(w string) {
 }
 
 // headWord takes a word between the kind of a program and its body.
-func (b *mysqlBlocks) headWord(w string) {
+func (b *mysqlBlocks) headWord(w, rest string) {
 	switch {
 	case b.parens > 0:
 	case b.event:
@@ -148,6 +148,8 @@ func (b *mysqlBlocks) headWord(w string) {
 		b.push(declarations)
 	case w == "IF" && b.words == 3 && !b.listed:
 		// CREATE PROCEDURE IF NOT EXISTS
+	case w == "FOR" && nextWord(rest) == "EACH":
+		// of a trigger
 	case w == "SET" && (b.previous == "RETURNS" || b.previous == "CHARACTER" || b.previous == "CHAR"):
 	case w == "BEGIN", isBlockWord(w):
 		b.program = body

@@ -64,7 +64,7 @@ func TestRoleCannotLeaveItsDatabase(t *testing.T) {
 		"extension dblink":         "CREATE EXTENSION dblink",
 		"extension postgres_fdw":   "CREATE EXTENSION postgres_fdw",
 		"extension file_fdw":       "CREATE EXTENSION file_fdw",
-		"extension adminpack":      "CREATE EXTENSION adminpack",
+		"extension amcheck":        "CREATE EXTENSION amcheck",
 		"language c":               "CREATE FUNCTION c() RETURNS int LANGUAGE c AS 'x', 'y'",
 		"language internal":        "CREATE FUNCTION i() RETURNS int LANGUAGE internal AS 'int4pl'",
 		"event trigger":            "CREATE FUNCTION et() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'; CREATE EVENT TRIGGER x ON ddl_command_start EXECUTE FUNCTION et()",

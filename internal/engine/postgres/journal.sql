@@ -152,6 +152,9 @@ DECLARE
 	parts text[] := pg_tenantsdb.state();
 	w     record := pg_tenantsdb.writes();
 BEGIN
+	IF tg_tag = 'REINDEX' THEN
+		RETURN; -- changes no schema; PostgreSQL before 17 fires no trigger for it
+	END IF;
 	parts[5] := concat_ws(',', nullif(parts[5], ''), concat_ws(':', w.total, w.inserts,
 	            (tg_tag IN ('CREATE EXTENSION', 'ALTER EXTENSION'))::int,
 	            CASE WHEN tg_tag = 'DROP INDEX' THEN pg_tenantsdb.broken() END));
@@ -261,6 +264,9 @@ DECLARE
 	caller     text[];
 	began      xid8;
 BEGIN
+	IF tag = 'REINDEX' THEN
+		RETURN; -- as on_start
+	END IF;
 	-- The first line of the context is on_end's own.
 	context := CASE WHEN strpos(context, chr(10)) > 0 THEN substr(context, strpos(context, chr(10)) + 1) ELSE '' END;
 	parts[5] := array_to_string(outer_ones, ',');

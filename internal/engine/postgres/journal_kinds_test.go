@@ -234,6 +234,10 @@ func TestStatementsWithoutEffectOnTheSchemaAreNotRecorded(t *testing.T) {
 			t.Errorf("%s: recorded as %q", statement, statements(got))
 		}
 	}
+	s.run("REINDEX TABLE users; CREATE TABLE behind (i int); REINDEX INDEX users_mail")
+	if got := statements(taken(t, e, target)); len(got) != 1 || got[0] != "CREATE TABLE behind (i int)" {
+		t.Errorf("between two that are not recorded: got %q", got)
+	}
 	var rows int
 	conn, release, err := e.admin(t.Context(), target.Database)
 	if err != nil {

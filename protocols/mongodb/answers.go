@@ -80,6 +80,11 @@ func answerSASL(*client, *request) ([]byte, *failure) {
 	return nil, unauthorized("this connection is authenticated already")
 }
 
+// answerAuthenticate is for a client that does not speak SASL.
+func answerAuthenticate(*client, *request) ([]byte, *failure) {
+	return nil, mechanismUnavailable()
+}
+
 // answerListDatabases shows what this connection can reach: the database that
 // it is bound to.
 func answerListDatabases(c *client, _ *request) ([]byte, *failure) {

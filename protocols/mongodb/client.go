@@ -19,7 +19,7 @@ type client struct {
 	in       window.Window
 	number   int32 // the connectionId that it sees
 	user     string
-	database string // of the workspace that it is bound to
+	database string // that it is bound to, or may be
 	// authenticated: its login was checked. loggedOut: and given up.
 	authenticated, loggedOut bool
 	compressors              []compressor // agreed in hello
@@ -49,15 +49,16 @@ const firstHold = 32 << 10
 // valid until the next read of c.in; most bounds its length. began is called
 // with its first bytes, where they did not come with those before.
 func (c *client) receive(q *request, most int32, began func()) error {
-	for {
+	for room := 0; ; {
 		need, err := c.parse(q, most)
 		if !errors.Is(err, errShort) {
 			return err
 		}
 		have := len(c.in.Bytes())
 		// What a client claims to send is not allocated before it sent some of it.
-		if need > have {
-			if err := c.in.Hold(min(need, max(2*have, firstHold)), maxMessage); err != nil {
+		if need > have && have >= room {
+			room = min(need, max(2*have, firstHold))
+			if err := c.in.Hold(room, maxMessage); err != nil {
 				return fmt.Errorf("hold message: %w", err)
 			}
 		}

@@ -62,7 +62,8 @@ func newCommands() commands {
 	t := commands{}
 	t.addOwn()
 	t.addAnswered()
-	t.refuse(whyUsers, "authenticate copydbgetnonce getnonce createUser updateUser dropUser dropAllUsersFromDatabase "+
+	t.add(command{open: true, why: whyUsers, answer: answerAuthenticate}, "authenticate")
+	t.refuse(whyUsers, "copydbgetnonce getnonce createUser updateUser dropUser dropAllUsersFromDatabase "+
 		"grantRolesToUser revokeRolesFromUser usersInfo createRole updateRole dropRole dropAllRolesFromDatabase "+
 		"grantPrivilegesToRole revokePrivilegesFromRole grantRolesToRole revokeRolesFromRole rolesInfo invalidateUserCache")
 	t.refuse(whyOthers, "currentOp killOp top lockInfo serverStatus hostInfo connPoolStats shardConnPoolStats "+
@@ -105,26 +106,26 @@ func (t commands) refuse(why, names string) { t.add(command{why: why}, names) }
 // addOwn adds what passes to the workspace's own database.
 func (t commands) addOwn() {
 	own := command{own: passes}
-	timed := command{own: passes, timed: true}
 	t.add(command{own: passes, timed: true, cursor: true}, "find")
 	t.add(command{own: passes, timed: true, cursor: true, look: lookPipeline, change: mayWriteOut}, "aggregate")
 	t.add(command{own: passes, cursor: true}, "getMore")
 	t.add(own, "killCursors listCollections listIndexes collStats collstats dbStats dbstats dataSize datasize "+
 		"dbHash dbhash validate reIndex compact filemd5 getLastError getlasterror "+
 		"planCacheClear planCacheClearFilters planCacheListFilters planCacheSetFilter planCacheListPlans "+
-		"planCacheListQueryShapes listSearchIndexes geoSearch startSession")
-	t.add(timed, "count distinct")
-	t.add(command{own: passes, look: lookMapReduce, change: mayWriteOut}, "mapReduce mapreduce")
+		"planCacheListQueryShapes listSearchIndexes startSession")
+	t.add(command{own: passes, timed: true}, "count")
+	t.add(own, "distinct") // FerretDB refuses a limit of its own there
+	t.add(command{own: passes, timed: true, look: lookMapReduce, change: mayWriteOut}, "mapReduce mapreduce")
 	t.add(command{own: passes, look: lookExplain}, "explain")
-	t.add(command{own: passes, look: lookWrite, change: mayCreate, sequences: []string{"documents"}}, "insert")
-	t.add(command{own: passes, look: lookWrite, change: mayCreate, sequences: []string{"updates"}}, "update")
-	t.add(command{own: passes, look: lookWrite, sequences: []string{"deletes"}}, "delete")
+	t.add(command{own: passes, timed: true, look: lookWrite, change: mayCreate, sequences: []string{"documents"}}, "insert")
+	t.add(command{own: passes, timed: true, look: lookWrite, change: mayCreate, sequences: []string{"updates"}}, "update")
+	t.add(command{own: passes, timed: true, look: lookWrite, sequences: []string{"deletes"}}, "delete")
 	t.add(command{own: passes, timed: true, look: lookWrite, change: mayCreate}, "findAndModify findandmodify")
 	t.add(command{own: passes, look: lookPipeline, change: changesSchema}, "create collMod")
 	t.add(command{own: passes, change: changesSchema}, "createIndexes drop dropDatabase dropIndexes deleteIndexes "+
 		"convertToCapped cloneCollectionAsCapped createSearchIndexes dropSearchIndex updateSearchIndex")
 	t.add(command{admin: passes, look: lookRename, names: renamedIn, change: changesSchema}, "renameCollection")
-	t.add(command{admin: passes, look: lookBulkWrite, names: writtenIn, sequences: []string{"ops", "nsInfo"},
+	t.add(command{admin: passes, timed: true, look: lookBulkWrite, names: writtenIn, sequences: []string{"ops", "nsInfo"},
 		change: mayWriteOut}, "bulkWrite")
 }
 

@@ -51,6 +51,10 @@ func authenticationFailed() *failure {
 	return &failure{18, "AuthenticationFailed", "Authentication failed."}
 }
 
+func mechanismUnavailable() *failure {
+	return &failure{334, "MechanismUnavailable", "the mechanism must be PLAIN or SCRAM-SHA-256"}
+}
+
 func badRequest(format string, args ...any) *failure {
 	return &failure{9, "FailedToParse", fmt.Sprintf(format, args...)}
 }

@@ -26,6 +26,7 @@ type exchange struct {
 	muted   bool // and the proxy does
 	// unread: a part of the request was not read from the client.
 	unread bool
+	over   bool // a stream of replies was ended
 	// replying: a part of the reply went to the client.
 	replying bool
 }
@@ -244,7 +245,7 @@ func (r *relay) await(q *request, x *exchange) error {
 		if err := r.pass(q, x, h); err != nil {
 			return err
 		}
-		if flags&flagMoreToCome == 0 {
+		if flags&flagMoreToCome == 0 || x.over {
 			return nil
 		}
 		responseTo = h.requestID
@@ -320,8 +321,10 @@ func (r *relay) passWhole(q *request, x *exchange, h header) error {
 		return &backendError{errReply}
 	}
 	if f := r.countRows(q, x, &m); f != nil {
+		x.over = true
+		kill := killing(&m)
 		w.Discard(len(b))
-		r.endCursor(x, &m)
+		r.endCursor(kill, m.flags&flagMoreToCome != 0)
 		return r.fail(q, f)
 	}
 	if x.change != nil {

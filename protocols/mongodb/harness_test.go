@@ -50,15 +50,21 @@ type testSpace struct {
 	route workspace.Route
 }
 
+// setup is what a test may have otherwise.
+type setup struct {
+	Config
+	handshakeTimeout time.Duration
+}
+
 var numbers atomic.Int64
 
 // newWorld makes a proxy in front of the server that all tests share.
-func newWorld(t testing.TB, change ...func(*Config)) *world {
+func newWorld(t testing.TB, change ...func(*setup)) *world {
 	t.Helper()
 	return newWorldAt(t, theServer.at(t), change...)
 }
 
-func newWorldAt(t testing.TB, at workspace.Address, change ...func(*Config)) *world {
+func newWorldAt(t testing.TB, at workspace.Address, change ...func(*setup)) *world {
 	t.Helper()
 	w := &world{cert: wiretest.NewCertificate(t), log: &wiretest.Log{}, recorder: &recorder{}}
 	w.directory = &directory{scram: wiretest.SCRAM(t, testPassword), spaces: make(map[string]*testSpace)}
@@ -68,14 +74,15 @@ func newWorldAt(t testing.TB, at workspace.Address, change ...func(*Config)) *wo
 		t.Fatal(err)
 	}
 	w.addr = l.Addr().String()
-	config := Config{TLS: w.cert.Server(), Directory: w.directory, Recorder: w.recorder, Log: log,
+	config := setup{Config: Config{TLS: w.cert.Server(), Directory: w.directory, Recorder: w.recorder, Log: log,
 		Servers:    func() []workspace.Address { return []workspace.Address{at} },
-		PublicHost: func() string { return w.addr }}
+		PublicHost: func() string { return w.addr }}}
 	for _, c := range change {
 		c(&config)
 	}
-	w.protocol = New(config)
+	w.protocol = New(config.Config)
 	w.server = proxy.New(log, proxy.NewMetrics(prometheus.NewRegistry()))
+	w.server.HandshakeTimeout = config.handshakeTimeout
 	served := make(chan error, 1)
 	go func() { served <- w.server.Serve(l, "mongodb", w.protocol) }()
 	t.Cleanup(func() {
@@ -300,6 +307,9 @@ func (c *wire) send(b []byte) {
 	}
 }
 
+// try is send where the proxy may have closed the connection.
+func (c *wire) try(b []byte) { _, _ = c.conn.Write(b) }
+
 // request sends a command.
 func (c *wire) request(flags uint32, d bson.D) {
 	c.t.Helper()
@@ -404,4 +414,14 @@ func (c *wire) ended() []byte {
 		c.t.Fatalf("the connection did not end; have %d bytes", len(b))
 	}
 	return b
+}
+
+// tlsOver runs the client's TLS handshake.
+func (w *world) tlsOver(t testing.TB, raw net.Conn) net.Conn {
+	t.Helper()
+	conn := tls.Client(raw, w.cert.Client())
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }

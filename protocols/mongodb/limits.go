@@ -193,18 +193,26 @@ func readCursor(body []byte) (c cursorReply, err error) {
 	return c, nil
 }
 
-// endCursor kills the cursor of a reply that was too much, and ends a stream of
-// such replies.
-func (r *relay) endCursor(x *exchange, m *message) {
+// killing is the command that kills the cursor of a reply; nil where it has
+// ended.
+func killing(m *message) []byte {
 	c, err := readCursor(m.body)
 	if err != nil || c.id == 0 {
-		return
+		return nil
 	}
 	_, collection, _ := splitNamespace(c.namespace)
-	kill := bsoncore.NewDocumentBuilder().AppendString("killCursors", string(collection)).
+	return bsoncore.NewDocumentBuilder().AppendString("killCursors", string(collection)).
 		AppendArray("cursors", bsoncore.NewArrayBuilder().AppendInt64(c.id).Build()).Build()
-	if m.flags&flagMoreToCome != 0 {
+}
+
+// endCursor ends a cursor that was too long. A stream of replies ends with its
+// connection.
+func (r *relay) endCursor(kill []byte, stream bool) {
+	if stream {
 		r.dropBackend()
+	}
+	if kill == nil {
+		return
 	}
 	if err := r.ensureBackend(); err != nil {
 		r.log.Warn("cursor not killed", "workspace", r.live.Name, "error", err)

@@ -17,7 +17,7 @@ import (
 // Directory knows who may log in and where a login leads.
 type Directory interface {
 	// LoginUser finds the credentials of a user, whose login names no database
-	// yet; its Route leads nowhere.
+	// yet. Its Route leads somewhere only where there is no choice.
 	LoginUser(ctx context.Context, t workspace.DatabaseType, user string) (workspace.Login, error)
 	// Login finds the workspace of a user that has a database. Known is false
 	// where there is none.

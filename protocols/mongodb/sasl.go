@@ -30,7 +30,7 @@ var errTooManyFailures = errors.New("too many failed logins")
 type sasl struct {
 	talk     *scram.ServerConversation
 	user     string
-	known    bool
+	login    workspace.Login
 	id       int32
 	skip     bool // the client wants no empty exchange at the end
 	proved   bool // only that exchange is left
@@ -38,7 +38,7 @@ type sasl struct {
 }
 
 // saslStart begins a login with the command that body is. A failure of the
-// login is an *failure; ended says that the client is authenticated.
+// login is a failure; ended says that the client is authenticated.
 func (st *startup) saslStart(ctx context.Context, body []byte) (doc []byte, f *failure, err error) {
 	command := bsoncore.Document(body)
 	if command.Validate() != nil {
@@ -53,7 +53,7 @@ func (st *startup) saslStart(ctx context.Context, body []byte) (doc []byte, f *f
 		}
 		payload = []byte(text)
 	}
-	st.sasl.talk, st.sasl.known, st.sasl.proved = nil, false, false
+	st.sasl.talk, st.sasl.login, st.sasl.proved = nil, workspace.Login{}, false
 	st.sasl.id++
 	st.sasl.skip, _ = command.Lookup("options", "skipEmptyExchange").BooleanOK()
 	switch mechanism {
@@ -62,7 +62,7 @@ func (st *startup) saslStart(ctx context.Context, body []byte) (doc []byte, f *f
 	case mechanismSCRAM:
 		return st.scram(ctx, payload)
 	}
-	return nil, &failure{334, "MechanismUnavailable", "the mechanism must be PLAIN or SCRAM-SHA-256"}, nil
+	return nil, mechanismUnavailable(), nil
 }
 
 // plain checks a PLAIN login (RFC 4616).
@@ -85,7 +85,7 @@ func (st *startup) plain(ctx context.Context, payload []byte) ([]byte, *failure,
 		f, err := st.failed(ctx)
 		return nil, f, err
 	}
-	st.succeed(user)
+	st.succeed(user, login)
 	return saslReply(st.sasl.id, true, nil), nil, nil
 }
 
@@ -98,7 +98,7 @@ func (st *startup) scram(ctx context.Context, payload []byte) ([]byte, *failure,
 			lookupErr = err
 			return scram.StoredCredentials{}, err
 		}
-		st.sasl.user, st.sasl.known = user, login.Known
+		st.sasl.user, st.sasl.login = user, login
 		return scram.StoredCredentials{
 			KeyFactors: scram.KeyFactors{Salt: string(login.SCRAM.Salt), Iters: login.SCRAM.Iterations},
 			StoredKey:  login.SCRAM.StoredKey,
@@ -135,11 +135,11 @@ func (st *startup) saslContinue(ctx context.Context, body []byte) ([]byte, *fail
 	}
 	if s.proved {
 		s.talk = nil
-		st.succeed(s.user)
+		st.succeed(s.user, s.login)
 		return saslReply(s.id, true, nil), nil, nil
 	}
 	answer, err := s.talk.Step(string(payload))
-	if err != nil || !s.talk.Valid() || !s.known {
+	if err != nil || !s.talk.Valid() || !s.login.Known {
 		s.talk = nil
 		f, err := st.failed(ctx)
 		return nil, f, err
@@ -149,7 +149,7 @@ func (st *startup) saslContinue(ctx context.Context, body []byte) ([]byte, *fail
 		return saslReply(s.id, false, []byte(answer)), nil, nil
 	}
 	s.talk = nil
-	st.succeed(s.user)
+	st.succeed(s.user, s.login)
 	return saslReply(s.id, true, []byte(answer)), nil, nil
 }
 
@@ -162,8 +162,11 @@ func (st *startup) failed(ctx context.Context) (*failure, error) {
 	return authenticationFailed(), nil
 }
 
-func (st *startup) succeed(user string) {
+func (st *startup) succeed(user string, login workspace.Login) {
 	st.client.user = strings.Clone(user)
+	if login.Route.Live != nil {
+		st.database = login.Route.Database // the only one that it can name
+	}
 	st.authenticated = true
 	st.protocol.guard.Succeeded(st.conn.RemoteAddr())
 }

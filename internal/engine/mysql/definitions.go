@@ -63,12 +63,6 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 	return statements, nil
 }
 
-// definition is an object and the server's statement that makes it.
-type definition struct {
-	object
-	text string
-}
-
 // readDefinitions skips what is dropped meanwhile.
 func readDefinitions(ctx context.Context, c *conn, database string) ([]definition, error) {
 	list, err := listObjects(ctx, c, database)
@@ -77,14 +71,14 @@ func readDefinitions(ctx context.Context, c *conn, database string) ([]definitio
 	}
 	var all []definition
 	for _, o := range list {
-		text, err := showCreate(ctx, c, database, o)
+		d, err := showCreate(ctx, c, database, o)
 		if errors.Is(err, errGone) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, definition{o, text})
+		all = append(all, d)
 	}
 	return all, nil
 }

@@ -12,7 +12,7 @@ import (
 // journalDatabase is the administrators' own; no workspace's role can see it.
 const journalDatabase = "tenantsdb"
 
-// journalTables are what is kept on the server. Names and texts are compared as
+// journalTables make what is kept on the server. Names and texts are compared as
 // bytes.
 //
 //   - progress: up to where the binary log has been read
@@ -34,13 +34,15 @@ func journalTables() []string {
 		`CREATE TABLE IF NOT EXISTS tenantsdb.journal (
 			id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, name varchar(64) NOT NULL,
 			file varchar(255) NOT NULL, at bigint unsigned NOT NULL, committed varchar(40) NOT NULL, thread int unsigned NOT NULL,
-			statement longblob NOT NULL, sent longblob, session longblob NOT NULL, source varchar(16) NOT NULL,
+			statement longblob NOT NULL, sent longblob NOT NULL, session longblob NOT NULL, source varchar(16) NOT NULL,
 			created tinyint NOT NULL, reverts bigint NOT NULL, KEY name (name))` + options + " AUTO_INCREMENT = " + firstID,
 		`CREATE TABLE IF NOT EXISTS tenantsdb.object (
 			name varchar(64) NOT NULL, kind varchar(16) NOT NULL, object varchar(64) NOT NULL, parent varchar(64) NOT NULL,
 			PRIMARY KEY (name, kind, object))` + options,
 		`CREATE TABLE IF NOT EXISTS tenantsdb.revert (
 			entry bigint NOT NULL PRIMARY KEY, name varchar(64) NOT NULL, thread int unsigned NOT NULL, statement longblob NOT NULL)` + options,
+		// The last: where it is there, all is.
+		"INSERT IGNORE INTO tenantsdb.progress VALUES (1, '', 0)",
 	}
 }
 
@@ -59,15 +61,14 @@ func (r *reader) install(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err := c.rows(ctx, "SELECT count(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'tenantsdb'")
-	if err != nil {
+	rows, err := c.rows(ctx, "SELECT 1 FROM tenantsdb.progress")
+	if number := errno(err); err != nil && number != badDatabase && number != noSuchTable {
 		return fmt.Errorf("find journal: %w", err)
 	}
-	tables := journalTables()
-	if string(rows[0][0]) == strconv.Itoa(len(tables)-1) {
+	if len(rows) > 0 {
 		return nil
 	}
-	for _, sql := range tables {
+	for _, sql := range journalTables() {
 		if err := c.exec(ctx, sql); err != nil {
 			return fmt.Errorf("install journal: %w", err)
 		}
@@ -150,9 +151,6 @@ func positionOf(file, at []byte) (position, error) {
 // the log has been read (nothing: not at all) and which databases are tracked,
 // from where on.
 func (r *reader) progress(ctx context.Context, c *conn) (at position, tracked map[string]position, err error) {
-	if err := c.exec(ctx, "INSERT IGNORE INTO tenantsdb.progress VALUES (1, '', 0)"); err != nil {
-		return at, nil, fmt.Errorf("read journal: %w", err)
-	}
 	row, err := c.row(ctx, "SELECT file, at FROM tenantsdb.progress WHERE id = 1 FOR UPDATE")
 	if err != nil {
 		return at, nil, fmt.Errorf("read journal: %w", err)

@@ -2,7 +2,7 @@ package mysql
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -45,7 +45,7 @@ func (b *batch) difference(ctx context.Context, database string, at position) er
 	}
 	for key := range n.held {
 		if !there[key] {
-			if err := b.record(ctx, database, "DROP "+dropKind(key.kind)+" IF EXISTS "+quote(key.name), at); err != nil {
+			if err := b.record(ctx, database, "DROP "+dropKind(key.kind)+" IF EXISTS "+quote(key.name), "", at); err != nil {
 				return err
 			}
 		}
@@ -54,7 +54,7 @@ func (b *batch) difference(ctx context.Context, database string, at position) er
 		if _, known := n.held[keyOf(d.kind, d.name)]; known {
 			continue
 		}
-		if err := b.record(ctx, database, d.text, at); err != nil {
+		if err := b.record(ctx, database, d.text, d.mode, at); err != nil {
 			return err
 		}
 	}
@@ -70,16 +70,11 @@ func dropKind(kind string) string {
 	return strings.ToUpper(kind)
 }
 
-// record writes a statement of our own.
-func (b *batch) record(ctx context.Context, database, statement string, at position) error {
-	if statement == "" {
-		return errors.New("no statement to record")
+// record writes a statement of our own, which is to be read under that sql_mode.
+func (b *batch) record(ctx context.Context, database, statement, mode string, at position) error {
+	session, err := json.Marshal(b.facts.different(map[string]string{sqlMode: mode}))
+	if err != nil {
+		return fmt.Errorf("note settings: %w", err)
 	}
-	sql := "INSERT INTO tenantsdb.journal (name, file, at, committed, thread, statement, sent, session, source, created, reverts) VALUES (" +
-		literal(database) + ", " + at.values() + ", " + literal(time.Now().UTC().Format(time.RFC3339Nano)) + ", 0, " +
-		blob([]byte(statement)) + ", NULL, " + blob([]byte(`{"sql_mode":""}`)) + ", " + literal(sourceProxy) + ", 1, 0)"
-	if err := b.conn.exec(ctx, sql); err != nil {
-		return fmt.Errorf("note schema change: %w", err)
-	}
-	return nil
+	return b.insert(ctx, journalRow{at: at, committed: time.Now().UTC(), statement: statement, source: sourceProxy, created: true}, database, session)
 }

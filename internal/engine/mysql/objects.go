@@ -61,9 +61,16 @@ const (
 	notSequenceOther = 4090
 )
 
+// definition is an object and the server's statement that makes it.
+type definition struct {
+	object
+	text string
+	mode string // the sql_mode that a program was made under, and is to be read under
+}
+
 // showCreate is the server's statement that makes o. AUTO_INCREMENT counters,
 // which are data, are left out.
-func showCreate(ctx context.Context, c *conn, database string, o object) (string, error) {
+func showCreate(ctx context.Context, c *conn, database string, o object) (definition, error) {
 	column := 1
 	switch o.kind {
 	case "procedure", "function", "trigger", "package", "package body":
@@ -74,19 +81,22 @@ func showCreate(ctx context.Context, c *conn, database string, o object) (string
 	row, err := c.row(ctx, "SHOW CREATE "+strings.ToUpper(o.kind)+" "+quote(database)+"."+quote(o.name))
 	switch errno(err) {
 	case badDatabase, noSuchTable, wrongObject, spDoesNotExist, triggerNotFound, eventNotFound, unknownTable, badTable, unknownSequence, notSequence, notSequenceOther:
-		return "", fmt.Errorf("%s %s: %w", o.kind, o.name, errGone)
+		return definition{}, fmt.Errorf("%s %s: %w", o.kind, o.name, errGone)
 	}
 	if err != nil {
-		return "", fmt.Errorf("read definition of %s %s: %w", o.kind, o.name, err)
+		return definition{}, fmt.Errorf("read definition of %s %s: %w", o.kind, o.name, err)
 	}
 	if len(row) <= column || row[column] == nil {
-		return "", fmt.Errorf("read definition of %s %s: the server gives none", o.kind, o.name)
+		return definition{}, fmt.Errorf("read definition of %s %s: the server gives none", o.kind, o.name)
 	}
-	text := string(row[column])
+	d := definition{object: o, text: string(row[column])}
 	if o.kind == "table" {
-		text = withoutCounter(text)
+		d.text = withoutCounter(d.text)
 	}
-	return text, nil
+	if column > 1 {
+		d.mode = string(row[1])
+	}
+	return d, nil
 }
 
 var counter = regexp.MustCompile(` AUTO_INCREMENT=[0-9]+`)

@@ -18,10 +18,14 @@ func literal(s string) string {
 
 // blob is bytes that are no text of any character set.
 func blob(b []byte) string {
-	if b == nil {
-		return "NULL"
-	}
 	return "X'" + hex.EncodeToString(b) + "'"
+}
+
+func truth(is bool) string {
+	if is {
+		return "1"
+	}
+	return "0"
 }
 
 // pattern is a database's name in GRANT, where "_" and "%" stand for other

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/replication"
@@ -320,30 +321,30 @@ func (b *batch) write(ctx context.Context, database string, en entry, created bo
 	if err != nil {
 		return fmt.Errorf("note settings: %w", err)
 	}
-	sent, source, found := b.reader.engine.announced.words(logged{database, q.thread, q.text, en.description}, b.facts.mode(en.mode))
-	sentValue := "NULL"
-	if found {
-		sentValue = blob([]byte(sent))
+	row := journalRow{at: en.end, committed: q.at, thread: q.thread, statement: q.text, created: created}
+	l := logged{database, q.thread, q.text, en.description}
+	row.sent, row.source, _ = b.reader.engine.announced.words(l, b.facts.mode(en.mode))
+	if row.source == "" {
+		row.source = sourceProxy
 	}
-	if source == "" {
-		source = sourceProxy
-	}
-	reverts, err := b.reverts(ctx, database, en)
-	if err != nil {
+	if row.reverts, err = b.reverts(ctx, database, en); err != nil {
 		return err
 	}
-	if reverts != 0 {
-		source = sourceAPI
+	if row.reverts != 0 {
+		row.source = sourceAPI
 	}
-	createdValue := "0"
-	if created {
-		createdValue = "1"
+	return b.insert(ctx, row, database, session)
+}
+
+// insert adds a row to the journal.
+func (b *batch) insert(ctx context.Context, row journalRow, database string, session []byte) error {
+	columns := []string{
+		literal(database), row.at.values(), literal(row.committed.Format(time.RFC3339Nano)), strconv.FormatUint(uint64(row.thread), 10),
+		blob([]byte(row.statement)), blob([]byte(row.sent)), blob(session), literal(row.source), truth(row.created), strconv.FormatInt(row.reverts, 10),
 	}
-	sql := "INSERT INTO tenantsdb.journal (name, file, at, committed, thread, statement, sent, session, source, created, reverts) VALUES (" +
-		literal(database) + ", " + en.end.values() + ", " + literal(q.at.Format(time.RFC3339Nano)) + ", " + strconv.FormatUint(uint64(q.thread), 10) +
-		", " + blob([]byte(q.text)) + ", " + sentValue + ", " + blob(session) + ", " + literal(source) + ", " + createdValue +
-		", " + strconv.FormatInt(reverts, 10) + ")"
-	if err := b.conn.exec(ctx, sql); err != nil {
+	err := b.conn.exec(ctx, "INSERT INTO tenantsdb.journal (name, file, at, committed, thread, statement, sent, session, source, created, reverts) VALUES ("+
+		strings.Join(columns, ", ")+")")
+	if err != nil {
 		return fmt.Errorf("note schema change: %w", err)
 	}
 	b.rows++

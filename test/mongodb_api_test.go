@@ -170,8 +170,9 @@ func TestMongoDBQueries(t *testing.T) {
 	if a := in.call(t, "POST", "/workspaces/mongo-queries/queries", map[string]any{"query": `db.users.insertOne({_id: 1})`}); fmt.Sprint(a.body["codeName"]) != "DuplicateKey" {
 		t.Errorf("got codeName %v, want DuplicateKey: %v", a.body["codeName"], a.body)
 	}
-	if queue := (database{installation: in, id: "mongo-queries"}).queue(t); len(queue) != 1 || queue[0].Source != "api" {
-		t.Errorf("the queue has %+v", queue)
+	run(t, "mongo-queries", `db.createCollection("explicit")`)
+	if queue := (database{installation: in, id: "mongo-queries"}).queue(t); len(queue) != 2 || queue[0].Object != "users" || queue[1].Source != "api" {
+		t.Errorf("the queue has %+v, want users and, by the API, explicit", queue)
 	}
 }
 

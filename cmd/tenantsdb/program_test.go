@@ -15,12 +15,17 @@ import (
 	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/devstack/devstacktest"
+	mongodbengine "github.com/tenantsdb/tenantsdb/internal/engine/mongodb"
 )
 
 // asProgram makes this test binary the program itself.
 const asProgram = "TENANTSDB_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	// The program starts itself for the scripts of MongoDB queries.
+	if len(os.Args) > 1 && os.Args[1] == mongodbengine.ShellCommand {
+		main()
+	}
 	if _, ok := os.LookupEnv(asProgram); ok {
 		if err := os.Unsetenv(asProgram); err != nil {
 			fmt.Fprintln(os.Stderr, err)

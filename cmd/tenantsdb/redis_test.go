@@ -1,15 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"crypto/tls"
-	"encoding/json"
 	"fmt"
 	"net"
-	"net/http"
-	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -45,51 +40,13 @@ func TestTheAdministratorsLoginIsFoundByTheServersAddress(t *testing.T) {
 // there are.
 func TestServeBeforeARedisServerOnly(t *testing.T) {
 	server := devstacktest.Redis(t, nil)
-	dir, port, admin := t.TempDir(), free(t), free(t)
-	file := filepath.Join(dir, "tenantsdb.yaml")
-	text := fmt.Sprintf(`
-data_dir: %s/data
-admin: {listen: "127.0.0.1:%d"}
-redis: {listen: ":%d"}
-servers: [{name: cache, type: redis, socket: %q}]
-`, dir, admin, port, server.Socket())
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := launch(t, []string{"TENANTSDB_SERVERS_0_PASSWORD=" + server.Password()}, "serve", "--config", file)
-	p.await(t, "start", func() bool { return strings.Contains(p.stderr.String(), `"msg":"ready"`) })
+	p := launchOne(t, "redis", fmt.Sprintf("{name: cache, type: redis, socket: %q}", server.Socket()), server.Password())
 	if strings.Contains(p.stderr.String(), `"postgresql":`) {
 		t.Error("there is a listener without a server")
 	}
-	key := regexp.MustCompile(`API key +(\S+)`).FindStringSubmatch(p.stdout.String())
-	if key == nil {
-		t.Fatalf("no API key in %q", p.stdout.String())
-	}
-	call := func(path, body string) map[string]any {
-		t.Helper()
-		request, err := http.NewRequest("POST", fmt.Sprintf("http://127.0.0.1:%d%s", admin, path), bytes.NewReader([]byte(body)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Authorization", "Bearer "+key[1])
-		request.Header.Set("Content-Type", "application/json")
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		var answer map[string]any
-		if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || response.StatusCode >= 300 {
-			t.Fatalf("POST %s: %d %v %v", path, response.StatusCode, answer, err)
-		}
-		return answer
-	}
-	made := call("/workspaces", `{"name": "cache", "database": "redis", "mode": "control"}`)["connection"].(map[string]any)
-	if made["host"] != "localhost" || made["port"] != float64(port) {
-		t.Errorf("got connection %v, want localhost and %d", made, port)
-	}
+	made := p.create(t, "cache", "redis")
 	client := goredis.NewClient(&goredis.Options{
-		Addr:     net.JoinHostPort("localhost", fmt.Sprint(port)),
+		Addr:     net.JoinHostPort("localhost", fmt.Sprint(p.port)),
 		Username: made["user"].(string), Password: made["password"].(string),
 		TLSConfig: &tls.Config{InsecureSkipVerify: true}, DisableIdentity: true,
 	})
@@ -97,17 +54,13 @@ servers: [{name: cache, type: redis, socket: %q}]
 	if err := client.Set(t.Context(), "a", "1", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(call("/workspaces/cache/queries", `{"query": "GET a"}`)["rows"]); got != "[[1]]" {
+	if got := fmt.Sprint(p.call(t, "/workspaces/cache/queries", `{"query": "GET a"}`)["rows"]); got != "[[1]]" {
 		t.Errorf("a query finds %s", got)
 	}
-	for _, secret := range []string{server.Password(), key[1], made["password"].(string)} {
-		if strings.Contains(p.stderr.String(), secret) {
-			t.Error("a secret is in the log")
-		}
-	}
+	p.keepsSecrets(t, server.Password(), made["password"].(string))
 }
 
-func TestDevWithoutRedisSaysInOneLineWhatToInstall(t *testing.T) {
+func TestDevSaysInOneLineWhatIsMissing(t *testing.T) {
 	dir := devstacktest.Dir(t)
 	p := launch(t, []string{"PATH=" + t.TempDir()}, "dev", "--data", dir)
 	var r readiness
@@ -115,16 +68,26 @@ func TestDevWithoutRedisSaysInOneLineWhatToInstall(t *testing.T) {
 		found, err := readJSON(filepath.Join(dir, "ready.json"), &r)
 		return err == nil && found
 	})
-	if want := "Redis is off: program redis-server is not installed: on Debian, apt-get install redis-server\n"; !strings.Contains(p.stdout.String(), want) {
-		t.Errorf("got %q, want the line %q", p.stdout.String(), want)
+	for _, want := range []string{
+		"MySQL is off: program mariadbd is not installed: on Debian, apt-get install mariadb-server\n",
+		"MongoDB is off: program tenantsdb-ferretdb is not beside this one: make build makes both\n",
+		"Redis is off: program redis-server is not installed: on Debian, apt-get install redis-server\n",
+	} {
+		if !strings.Contains(p.stdout.String(), want) {
+			t.Errorf("got %q, want the line %q", p.stdout.String(), want)
+		}
 	}
-	if at, on := r.Listeners["redis"]; on {
-		t.Errorf("there is a listener without a server: %v", at)
+	for _, off := range []string{"mysql", "mongodb", "redis"} {
+		if at, on := r.Listeners[off]; on {
+			t.Errorf("there is a listener without a server: %v", at)
+		}
 	}
 	if _, on := r.Listeners["postgresql"]; !on {
 		t.Error("PostgreSQL is off too")
 	}
-	if strings.Contains(p.stdout.String(), "redis-cli") {
-		t.Error("the banner shows Redis")
+	for _, client := range []string{"mysql --host", "mongosh", "redis-cli"} {
+		if strings.Contains(p.stdout.String(), client) {
+			t.Errorf("the banner shows %s", client)
+		}
 	}
 }

@@ -307,3 +307,12 @@ func TestDescribeMySQLReadsNoMoreThanItsBound(t *testing.T) {
 		t.Errorf("object %q, references %v", d.Object, d.References)
 	}
 }
+
+func TestDropMySQLKeepsWhatWasThere(t *testing.T) {
+	s := SplitMySQL("DROP TABLE /* why */ `a`, shop.b, other.`c` RESTRICT /* behind */", MySQLMode{})[0]
+	c := MySQLCommand{Database: "shop"}
+	d := DescribeMySQL(s, c)
+	if got, want := DropMySQL(s, c, []MySQLObject{d.Drops[0], d.Drops[2]}).Text, "DROP TABLE /* why */ `a`, `other`.`c` RESTRICT"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -14,6 +14,7 @@ type mysqlHead struct {
 	temporary  bool
 	objects    []MySQLObject // what it makes, changes or drops; old names of a RENAME
 	renamed    []MySQLObject // new names of objects
+	named      [2]int        // the tokens of those names, from the first to before the last
 	on         MySQLObject   // the table of an index or of a trigger
 	clauses    []mysqlClause // of ALTER TABLE
 	definer    mysqlDefiner
@@ -139,6 +140,7 @@ func (h *mysqlHead) readKind() {
 
 // readNames reads one name, or several with commas between them.
 func (h *mysqlHead) readNames() {
+	h.named = [2]int{h.at, h.at}
 	for {
 		if h.kind == "DATABASE" {
 			h.readDatabase()
@@ -149,6 +151,7 @@ func (h *mysqlHead) readNames() {
 			return
 		}
 		h.objects = append(h.objects, h.object(h.kind, database, name))
+		h.named[1] = h.at
 		if h.verb != "DROP" || !h.take(",") {
 			return
 		}

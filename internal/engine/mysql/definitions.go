@@ -16,7 +16,8 @@ import (
 // runnable in order: sequences, tables, functions and procedures, views by what
 // they select from, triggers, events. A foreign key on a table that comes later
 // is added when that one is there. The workspace's own role is not named as a
-// DEFINER, since whoever runs the statement becomes that.
+// DEFINER, since whoever runs the statement becomes that. A program that was made
+// under another sql_mode than the server's stands between two SET statements.
 func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string, error) {
 	// With the database as the session's, the server leaves its name out of
 	// the definitions of views.
@@ -53,7 +54,7 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 		if d.kind != "sequence" && len(tables) > 0 {
 			statements, tables = append(statements, buildTables(tables)...), nil
 		}
-		statements = append(statements, d.text)
+		statements = append(statements, e.inMode(d)...)
 	}
 	statements = append(statements, buildTables(tables)...)
 	statements = append(statements, inOrder(views)...)
@@ -61,6 +62,20 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 		statements[i] = ddltrack.WithoutDefinerMySQL(ddltrack.MySQLStatement{Text: statements[i]}, t.Role).Text
 	}
 	return statements, nil
+}
+
+// inMode is a definition that is read under the sql_mode that it was made under,
+// where that is not the server's.
+func (e *Engine) inMode(d definition) []string {
+	switch d.kind {
+	case "procedure", "function", "trigger", "package", "package body", "event":
+	default:
+		return []string{d.text}
+	}
+	if d.mode == e.known().defaults[sqlMode] {
+		return []string{d.text}
+	}
+	return []string{"SET sql_mode = " + literal(d.mode), d.text, "SET sql_mode = DEFAULT"}
 }
 
 // readDefinitions skips what is dropped meanwhile.

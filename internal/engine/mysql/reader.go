@@ -264,9 +264,32 @@ func (b *batch) keep(ctx context.Context, database string, en entry) error {
 	if b.nothing(n, en) {
 		return nil
 	}
+	en = b.effect(n, en)
 	n.apply(en.description)
 	b.touched = true
 	return b.write(ctx, database, en, created)
+}
+
+// effect is what a statement did that drops several objects: MariaDB drops
+// those that are there and then fails for the others.
+func (b *batch) effect(n *names, en entry) entry {
+	d := en.description
+	if !b.facts.mariaDB || d.Conditional || len(d.Drops) < 2 {
+		return en
+	}
+	var there []ddltrack.MySQLObject
+	for _, o := range d.Drops {
+		if o.Database != n.database || n.has(o) {
+			there = append(there, o)
+		}
+	}
+	if len(there) == 0 || len(there) == len(d.Drops) {
+		return en
+	}
+	command := ddltrack.MySQLCommand{Database: en.query.database, FoldNames: b.facts.foldNames}
+	s := ddltrack.DropMySQL(oneStatement(en.query.text, b.facts.mode(en.mode)), command, there)
+	en.query.text, en.description = s.Text, ddltrack.DescribeMySQL(s, command)
+	return en
 }
 
 func (b *batch) namesOf(ctx context.Context, database string) (*names, error) {

@@ -1,0 +1,119 @@
+//go:build !race
+
+package mongodb
+
+import (
+	"bytes"
+	"crypto/tls"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
+)
+
+// The race detector makes sync.Pool forget at random, so that these counts
+// mean something only without it.
+
+// answering is a server that has the same reply to everything.
+type answering struct {
+	*wiretest.Recording
+	reply []byte
+	rest  []byte
+	sent  int
+}
+
+func (a *answering) Write(b []byte) (int, error) {
+	a.rest = a.reply
+	a.sent += len(b)
+	return len(b), nil
+}
+
+func (a *answering) Read(b []byte) (int, error) {
+	n := copy(b, a.rest)
+	a.rest = a.rest[n:]
+	return n, nil
+}
+
+// relayInMemory has a frontend in TLS whose other end reads everything.
+func relayInMemory(t testing.TB, s workspace.Settings) (*relay, *answering) {
+	t.Helper()
+	cert := wiretest.NewCertificate(t)
+	near, far := net.Pipe()
+	shaken := make(chan error, 1)
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		shaken <- tls.Client(far, cert.Client()).Handshake()
+		_, _ = io.Copy(io.Discard, struct{ io.Reader }{far}) // ends with the pipe
+	}()
+	t.Cleanup(func() {
+		near.Close()
+		<-drained
+	})
+	front := tls.Server(near, cert.Server())
+	if err := front.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-shaken; err != nil {
+		t.Fatal(err)
+	}
+	p := &Protocol{commands: newCommands(), codecs: newCodecs(), wheel: newWheel()}
+	live := workspace.NewLive(workspace.Workspace{Name: "shop", Mode: workspace.Control, Settings: s})
+	server := &answering{Recording: wiretest.NewRecording(nil)}
+	return &relay{
+		client: &client{protocol: p, conn: front, authenticated: true},
+		route:  workspace.Route{Live: live, Database: "shop"},
+		live:   live,
+		space:  newSpace(),
+		back:   &backend{conn: server, idleSince: time.Now()},
+	}, server
+}
+
+func TestForwardingDoesNotAllocate(t *testing.T) {
+	lsid := bson.E{Key: "lsid", Value: bson.D{{Key: "id", Value: bson.Binary{Subtype: 4, Data: make([]byte, 16)}}}}
+	db := bson.E{Key: "$db", Value: "shop"}
+	batch := bson.D{{Key: "cursor", Value: bson.D{{Key: "firstBatch", Value: bson.A{bson.D{{Key: "_id", Value: 7}, {Key: "name", Value: "seven"}}}}, {Key: "id", Value: int64(0)}, {Key: "ns", Value: "shop.users"}}}, {Key: "ok", Value: 1.0}}
+	for name, e := range map[string]struct {
+		settings     workspace.Settings
+		cmd, replies bson.D
+	}{
+		"a find":             {workspace.DefaultSettings(), bson.D{{Key: "find", Value: "users"}, {Key: "filter", Value: bson.D{{Key: "_id", Value: 7}}}, lsid, db}, batch},
+		"without limits":     {workspace.Settings{}, bson.D{{Key: "find", Value: "users"}, {Key: "filter", Value: bson.D{{Key: "_id", Value: 7}}}, lsid, db}, batch},
+		"an insert":          {workspace.DefaultSettings(), append(insert("users", bson.D{{Key: "_id", Value: 7}, {Key: "text", Value: string(make([]byte, 20_000))}}), lsid, db), bson.D{{Key: "n", Value: 1}, {Key: "ok", Value: 1.0}}},
+		"its own time limit": {workspace.DefaultSettings(), bson.D{{Key: "count", Value: "users"}, {Key: "maxTimeMS", Value: 90_000}, db}, bson.D{{Key: "n", Value: 1}, {Key: "ok", Value: 1.0}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, server := relayInMemory(t, e.settings)
+			ask := appendMessage(nil, 1, 0, 0, encode(t, e.cmd))
+			server.reply = appendMessage(nil, 9, 1, 0, encode(t, e.replies))
+			asks := bytes.NewReader(nil)
+			exchange := func() {
+				asks.Reset(ask)
+				for asks.Len() > 0 {
+					if err := r.in.Fill(asks); err != nil {
+						t.Fatal(err)
+					}
+					if need, err := r.parse(&r.request, maxMessage); err != nil {
+						if err := r.in.Hold(need, maxMessage); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if err := r.handle(&r.request); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n := testing.AllocsPerRun(1000, exchange); n != 0 {
+				t.Errorf("%v allocations an exchange", n)
+			}
+			if in, out := r.Traffic(); in != 1001*int64(len(ask)) || out != 1001*int64(len(server.reply)) {
+				t.Errorf("traffic: got %d and %d", in, out)
+			}
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package ddltrack
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -96,7 +97,7 @@ func didCreate(found, command bson.D) bool {
 		if !has && !isDefault(e) {
 			return false
 		}
-		if has && !completed(e.Key) && !sameBSON(is, e.Value) {
+		if has && !became(e.Key, e.Value, is) {
 			return false
 		}
 	}
@@ -105,8 +106,7 @@ func didCreate(found, command bson.D) bool {
 			return false
 		}
 	}
-	return textOf(documentOf(found, "timeseries"), "timeField") == textOf(documentOf(command, "timeseries"), "timeField") &&
-		textOf(documentOf(found, "collation"), "locale") == localeOf(command)
+	return true
 }
 
 // isDefault says whether an option asks for what is so without it.
@@ -125,14 +125,32 @@ func isDefault(e bson.E) bool {
 	return false
 }
 
-// completed are the options that the server rounds or fills in.
-func completed(key string) bool {
+// became says whether an option that was asked for would be listed as is: the
+// server rounds a capped collection's size and fills some documents in.
+func became(key string, asked, is any) bool {
 	switch key {
-	case "size", "timeseries", "collation", "clusteredIndex", "expireAfterSeconds":
+	case "size":
+		a, _ := numberOf(asked)
+		b, _ := numberOf(is)
+		return a == b || b == max(leastCapped, math.Ceil(a/cappedStep)*cappedStep)
+	case "timeseries", "collation", "clusteredIndex":
+		wanted, _ := asked.(bson.D)
+		got, _ := is.(bson.D)
+		for _, e := range wanted {
+			if v, has := fieldOf(got, e.Key); !has || !sameBSON(v, e.Value) {
+				return false
+			}
+		}
 		return true
 	}
-	return false
+	return sameBSON(asked, is)
 }
+
+// How the server rounds the size of a capped collection, in bytes.
+const (
+	leastCapped = 4096
+	cappedStep  = 256
+)
 
 // ofServer are the options that the server may add of itself.
 func ofServer(key string) bool {

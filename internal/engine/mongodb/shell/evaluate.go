@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -84,8 +85,7 @@ func evaluate(text, database string, run func(bson.D) (Answer, error)) (Outcome,
 	if err != nil {
 		return Outcome{}, err
 	}
-	var outcome Outcome
-	err = s.vm.Try(func() { outcome = s.finished(finish, program) })
+	outcome, err := s.finished(finish, program)
 	switch {
 	case s.broken != nil:
 		return Outcome{}, s.broken
@@ -155,16 +155,18 @@ func call(f goja.Value, arguments ...goja.Value) (goja.Value, error) {
 	return callable(goja.Undefined(), arguments...)
 }
 
-// finished runs the program and reads its last value. It panics as goja does.
-func (s *script) finished(finish goja.Callable, program *goja.Program) Outcome {
+// finished runs the program and reads its last value.
+func (s *script) finished(finish goja.Callable, program *goja.Program) (Outcome, error) {
 	last, err := s.vm.RunProgram(program)
 	if err != nil {
-		panic(err)
+		return Outcome{}, err
 	}
-	last = s.settled(last)
+	if last, err = s.settled(last); err != nil {
+		return Outcome{}, err
+	}
 	v, err := finish(goja.Undefined(), last)
 	if err != nil {
-		panic(err)
+		return Outcome{}, err
 	}
 	end := v.ToObject(s.vm)
 	kind := end.Get("kind").String()
@@ -173,29 +175,44 @@ func (s *script) finished(finish goja.Callable, program *goja.Program) Outcome {
 		n := affected.ToInteger()
 		outcome.Affected = &n
 	}
-	if !outcome.None {
-		outcome.Value = s.raw(end.Get("value"))
+	if outcome.None {
+		return outcome, nil
 	}
-	return outcome
+	// Reading a value may run more of the script: getters, proxies.
+	if exception := s.vm.Try(func() { outcome.Value = s.raw(end.Get("value")) }); exception != nil {
+		return Outcome{}, exception
+	}
+	return outcome, nil
 }
 
 // settled is the value that a promise came to.
-func (s *script) settled(v goja.Value) goja.Value {
-	promise, ok := v.Export().(*goja.Promise)
-	if !ok {
-		return v
+func (s *script) settled(v goja.Value) (goja.Value, error) {
+	if !isPromise(v) {
+		return v, nil
 	}
+	promise, _ := v.Export().(*goja.Promise)
 	switch promise.State() {
 	case goja.PromiseStateFulfilled:
-		return promise.Result()
+		return promise.Result(), nil
 	case goja.PromiseStateRejected:
-		panic(promise.Result())
+		if exception := s.vm.Try(func() { panic(promise.Result()) }); exception != nil {
+			return nil, exception
+		}
 	}
-	panic(s.vm.NewTypeError("the last statement waits for something that does not come"))
+	return nil, &Failure{Message: "the last statement waits for something that does not come"}
+}
+
+// isPromise asks for the type alone: to export a value may run the script.
+func isPromise(v goja.Value) bool {
+	o, ok := v.(*goja.Object)
+	return ok && o.ExportType() == reflect.TypeFor[*goja.Promise]()
 }
 
 // failure is what the client is told of an exception.
 func (s *script) failure(err error) error {
+	if failure, ok := errors.AsType[*Failure](err); ok {
+		return failure
+	}
 	exception, ok := errors.AsType[*goja.Exception](err)
 	if !ok {
 		return &Failure{Message: err.Error()}

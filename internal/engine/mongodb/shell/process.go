@@ -62,13 +62,13 @@ func (p Process) Run(ctx context.Context, text, database string, run func(bson.D
 		return outcome, nil
 	case ctx.Err() != nil:
 		return Outcome{}, fmt.Errorf("evaluate script: %w", context.Cause(ctx))
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errPipe):
+	case errors.Is(err, errPipe):
 		return Outcome{}, fmt.Errorf("%w: %s", ErrBroken, words)
 	}
 	return Outcome{}, err
 }
 
-// errPipe is a child that does not read any more.
+// errPipe is a child that does not read or write as it should any more.
 var errPipe = errors.New("child is gone")
 
 // converse answers the child's commands until it has come to its end.
@@ -79,7 +79,7 @@ func converse(in io.Writer, out io.Reader, o order, run func(bson.D) (Answer, er
 	for {
 		var r report
 		if err := readFrame(out, &r); err != nil {
-			return Outcome{}, err
+			return Outcome{}, errors.Join(errPipe, err)
 		}
 		switch {
 		case r.Failure != nil:

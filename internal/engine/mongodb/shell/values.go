@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"math"
 	"math/big"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -46,14 +47,13 @@ func (s *script) value(v goja.Value, depth int) any {
 		return bson.JavaScript(o.String())
 	case "Number", "String", "Boolean":
 		return s.scalar(o.Export())
-	case "Promise":
+	}
+	if isPromise(o) {
 		s.refuse("a promise is no value; await it")
 	}
-	switch e := o.Export().(type) {
-	case goja.ArrayBuffer:
-		return bson.Binary{Data: e.Bytes()}
-	case []byte:
-		return bson.Binary{Data: e}
+	if o.ExportType() == reflect.TypeFor[goja.ArrayBuffer]() {
+		buffer, _ := o.Export().(goja.ArrayBuffer)
+		return bson.Binary{Data: buffer.Bytes()}
 	}
 	if kind := o.Get("_bsontype"); kind != nil && !goja.IsUndefined(kind) && o.Prototype() != nil {
 		return s.special(kind.String(), o)
@@ -181,8 +181,8 @@ func (s *script) special(kind string, o *goja.Object) any {
 // raw is a value as BSON bytes.
 func (s *script) raw(v goja.Value) bson.RawValue {
 	value := s.value(v, 0)
-	if _, is := value.(bson.Undefined); is {
-		value = nil
+	if _, is := value.(bson.Undefined); is || value == nil {
+		return bson.RawValue{Type: bson.TypeNull}
 	}
 	kind, data, err := bson.MarshalValue(value)
 	if err != nil {

@@ -122,12 +122,12 @@ esac
 # shellcheck disable=SC2086 # one word per package
 install $packages
 
-# We run our own; the services are not wanted.
-for service in pgbouncer haproxy redis-server mariadb; do
-	case "$packages" in
-	*" $service"*)
+# We run our own; the services that came with these packages are not wanted.
+for pair in pgbouncer:pgbouncer haproxy:haproxy redis-server:redis-server mariadb-server:mariadb; do
+	case "$packages " in
+	*" ${pair%%:*} "*)
 		if has systemctl && [ -d /run/systemd/system ]; then
-			as_root systemctl disable --now $service
+			as_root systemctl disable --now "${pair#*:}"
 		fi
 		;;
 	esac

@@ -77,11 +77,12 @@ func uncomment(text []byte) []byte {
 // role may end its own connections only.
 func (r *relay) mapKill(k kill) error {
 	id := k.id
-	r.mu.Lock()
-	r.track.killing = r.protocol.sessions.target(k.id, r.live.ID)
-	if r.track.killing != nil {
-		id = uint64(r.track.killing.id)
+	target := r.protocol.sessions.target(k.id, r.live.ID)
+	if target != nil {
+		id = uint64(target.id)
 	}
+	r.mu.Lock()
+	r.track.killing = target
 	r.track.owe(mysql.COM_QUERY)
 	r.arm()
 	r.mu.Unlock()

@@ -314,7 +314,6 @@ func (r *relay) deny() error {
 	r.mu.Lock()
 	f := r.track.refused
 	r.track.refused = nil
-	r.track.sequence = 0
 	r.mu.Unlock()
 	return r.tell(f, 1)
 }
@@ -392,11 +391,11 @@ func (r *relay) forwardBackend(ctx context.Context) error {
 			r.mu.Lock()
 			r.enforce(f, 0)
 			r.mu.Unlock()
-			if err := r.replace(f, b[s.pass:], s.size); err != nil {
+			if err := r.replace(f, s); err != nil {
 				return err
 			}
 		case rewrite:
-			if err := r.replace(r.timeoutTold(), b[s.pass:], s.size); err != nil {
+			if err := r.replace(r.timeoutTold(), s); err != nil {
 				return err
 			}
 		case swallowed:
@@ -429,15 +428,12 @@ func (r *relay) atBoundary() error {
 	return nil
 }
 
-// replace puts f in the place of the packet at b[0], n bytes of which are
-// there. The lock is not held: only the backend's direction moves sequence.
-func (r *relay) replace(f *failure, b []byte, n int) error {
-	sequence := b[3] + r.track.shift
-	r.track.sequence = sequence
-	if err := r.tell(f, sequence); err != nil {
+// replace puts f in the place of the packet that s is about.
+func (r *relay) replace(f *failure, s step) error {
+	if err := r.tell(f, s.sequence); err != nil {
 		return err
 	}
-	r.drop(n)
+	r.drop(s.size)
 	return nil
 }
 

@@ -49,11 +49,16 @@ func (s *sessions) target(id uint64, workspaceID int64) *backend {
 	if id < firstID || id > 1<<32-1 {
 		return nil
 	}
-	s.mu.Lock()
-	r := s.relays[uint32(id)]
-	s.mu.Unlock()
+	r := s.find(uint32(id))
 	if r == nil || r.live.ID != workspaceID {
 		return nil
 	}
 	return r.claim()
+}
+
+// find is the session with the number id; nil where there is none.
+func (s *sessions) find(id uint32) *relay {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.relays[id]
 }

@@ -100,6 +100,8 @@ type step struct {
 	size int  // of the packet that act is about, header included
 	need int  // for more
 	kill kill // for mapKill
+	// sequence is the number of the packet that limitRows and rewrite replace.
+	sequence byte
 }
 
 // maxHead is as much of a payload as tells what a packet is: an OK's status
@@ -144,7 +146,7 @@ func (t *track) scanBackend(b []byte, maxRows, now int64, timeout time.Duration)
 			return step{pass: pos, need: headerLen}, nil
 		}
 		size := headerLen + payloadLen(rest)
-		act := more
+		act, shift := more, t.shift
 		if t.backMore {
 			if t.swallow {
 				act = swallowed
@@ -167,11 +169,11 @@ func (t *track) scanBackend(b []byte, maxRows, now int64, timeout time.Duration)
 		t.swallow = act != more
 		t.backPass = size
 		if act == more {
-			rest[3] += t.shift
+			rest[3] += shift
 			t.sequence = rest[3]
 			continue
 		}
-		return step{pass: pos, act: act, size: min(size, len(rest))}, nil
+		return step{pass: pos, act: act, size: min(size, len(rest)), sequence: rest[3] + shift}, nil
 	}
 	return step{pass: pos}, nil
 }

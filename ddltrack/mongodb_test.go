@@ -1,0 +1,406 @@
+package ddltrack
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+// bsonOf reads a document in Extended JSON.
+func bsonOf(t testing.TB, text string) bson.D {
+	t.Helper()
+	var d bson.D
+	if err := bson.UnmarshalExtJSON([]byte(text), false, &d); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return d
+}
+
+// mongoSchema reads collections: {name, type?, uuid?, options?, indexes?}.
+func mongoSchema(t testing.TB, text string) []MongoCollection {
+	t.Helper()
+	var all []MongoCollection
+	for _, item := range arrayOf(bsonOf(t, `{"all": `+text+`}`), "all") {
+		d, _ := item.(bson.D)
+		c := MongoCollection{Name: textOf(d, "name"), Type: textOf(d, "type"), UUID: textOf(d, "uuid"), Options: documentOf(d, "options")}
+		if c.Type == "" {
+			c.Type = mongoCollectionType
+		}
+		if c.UUID == "" && c.Type != mongoView {
+			c.UUID = c.Name
+		}
+		for _, index := range arrayOf(d, "indexes") {
+			spec, _ := index.(bson.D)
+			c.Indexes = append(c.Indexes, spec)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func relaxed(t testing.TB, d bson.D) string {
+	t.Helper()
+	text, err := bson.MarshalExtJSON(d, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestMongoSchemasDifferByRunnableCommands is about what real MongoDB servers
+// list; each case is a schema, another, and the commands between them with their
+// reverses ("-" for none).
+func TestMongoSchemasDifferByRunnableCommands(t *testing.T) {
+	for _, test := range []struct {
+		name, before, after string
+		want, reverse       []string
+	}{
+		{"view", `[{"name": "c"}]`, `[{"name": "c"}, {"name": "v", "type": "view", "options": {"viewOn": "c", "pipeline": [{"$match": {"a": 1}}]}}]`,
+			[]string{`{"create":"v","viewOn":"c","pipeline":[{"$match":{"a":1}}]}`}, []string{`{"drop":"v"}`}},
+		{"view dropped", `[{"name": "v", "type": "view", "options": {"viewOn": "c", "pipeline": []}}]`, `[]`,
+			[]string{`{"drop":"v"}`}, []string{`{"create":"v","viewOn":"c","pipeline":[]}`}},
+		{"view changed", `[{"name": "v", "type": "view", "options": {"viewOn": "c", "pipeline": []}}]`, `[{"name": "v", "type": "view", "options": {"viewOn": "d", "pipeline": []}}]`,
+			[]string{`{"collMod":"v","viewOn":"d","pipeline":[]}`}, []string{`{"collMod":"v","viewOn":"c","pipeline":[]}`}},
+		{"validator set", `[{"name": "c"}]`, `[{"name": "c", "options": {"validator": {"x": {"$gt": 1}}}}]`,
+			[]string{`{"collMod":"c","validator":{"x":{"$gt":1}}}`}, []string{`{"collMod":"c","validator":{}}`}},
+		{"validator changed", `[{"name": "c", "options": {"validator": {"x": 1}, "validationLevel": "strict"}}]`, `[{"name": "c", "options": {"validator": {"x": 2}, "validationLevel": "moderate"}}]`,
+			[]string{`{"collMod":"c","validator":{"x":2},"validationLevel":"moderate"}`}, []string{`{"collMod":"c","validator":{"x":1},"validationLevel":"strict"}`}},
+		{"level that can't be unset", `[{"name": "c"}]`, `[{"name": "c", "options": {"validationLevel": "off"}}]`,
+			[]string{`{"collMod":"c","validationLevel":"off"}`}, []string{"-"}},
+		{"capped resized", `[{"name": "c", "options": {"capped": true, "size": 4096}}]`, `[{"name": "c", "options": {"capped": true, "size": 8192}}]`,
+			[]string{`{"collMod":"c","cappedSize":8192}`}, []string{`{"collMod":"c","cappedSize":4096}`}},
+		{"time series", `[]`, `[{"name": "t", "type": "timeseries", "options": {"timeseries": {"timeField": "at", "granularity": "seconds", "bucketMaxSpanSeconds": 3600}, "expireAfterSeconds": 60}}]`,
+			[]string{`{"create":"t","timeseries":{"timeField":"at","granularity":"seconds","bucketMaxSpanSeconds":3600},"expireAfterSeconds":60}`}, []string{`{"drop":"t"}`}},
+		{"granularity", `[{"name": "t", "type": "timeseries", "options": {"timeseries": {"timeField": "at", "granularity": "seconds"}}}]`, `[{"name": "t", "type": "timeseries", "options": {"timeseries": {"timeField": "at", "granularity": "hours"}}}]`,
+			[]string{`{"collMod":"t","timeseries":{"granularity":"hours"}}`}, []string{"-"}},
+		{"TTL changed", `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a", "expireAfterSeconds": 5}]}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a", "expireAfterSeconds": 6}]}]`,
+			[]string{`{"collMod":"c","index":{"name":"a","expireAfterSeconds":6}}`}, []string{`{"collMod":"c","index":{"name":"a","expireAfterSeconds":5}}`}},
+		{"TTL set", `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a", "expireAfterSeconds": 6}]}]`,
+			[]string{`{"collMod":"c","index":{"name":"a","expireAfterSeconds":6}}`}, []string{"-"}},
+		{"hidden", `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a", "hidden": true}]}]`,
+			[]string{`{"collMod":"c","index":{"name":"a","hidden":true}}`}, []string{`{"collMod":"c","index":{"name":"a","hidden":false}}`}},
+		{"index made anew", `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}]`, `[{"name": "c", "indexes": [{"key": {"b": 1}, "name": "a"}]}]`,
+			[]string{`{"dropIndexes":"c","index":"a"}`, `{"createIndexes":"c","indexes":[{"key":{"b":1},"name":"a"}]}`},
+			[]string{`{"createIndexes":"c","indexes":[{"key":{"a":1},"name":"a"}]}`, `{"dropIndexes":"c","index":"a"}`}},
+		{"swap", `[{"name": "a", "uuid": "1"}, {"name": "b", "uuid": "2"}]`, `[{"name": "a", "uuid": "2"}, {"name": "b", "uuid": "1"}]`,
+			[]string{`{"renameCollection":"db.a","to":"db.renaming"}`, `{"renameCollection":"db.b","to":"db.a"}`, `{"renameCollection":"db.renaming","to":"db.b"}`},
+			[]string{`{"renameCollection":"db.renaming","to":"db.a"}`, `{"renameCollection":"db.a","to":"db.b"}`, `{"renameCollection":"db.b","to":"db.renaming"}`}},
+		{"row of renames", `[{"name": "a", "uuid": "1"}, {"name": "b", "uuid": "2"}]`, `[{"name": "b", "uuid": "1"}, {"name": "c", "uuid": "2"}]`,
+			[]string{`{"renameCollection":"db.b","to":"db.c"}`, `{"renameCollection":"db.a","to":"db.b"}`},
+			[]string{`{"renameCollection":"db.c","to":"db.b"}`, `{"renameCollection":"db.b","to":"db.a"}`}},
+		{"made anew", `[{"name": "c", "uuid": "1"}]`, `[{"name": "c", "uuid": "2"}]`, []string{`{"drop":"c"}`, `{"create":"c"}`}, []string{"-", `{"drop":"c"}`}},
+		{"number of another width", `[{"name": "c", "options": {"capped": true, "size": 4096}}]`, `[{"name": "c", "options": {"capped": true, "size": {"$numberLong": "4096"}}}]`, nil, nil},
+		{"clustered is for good", `[{"name": "c", "uuid": "1"}]`, `[{"name": "c", "uuid": "1", "options": {"collation": {"locale": "de"}}}]`, []string{`{"drop":"c"}`, `{"create":"c","collation":{"locale":"de"}}`}, []string{"-", `{"drop":"c"}`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got, reverse []string
+			for _, c := range CompareMongo("db", mongoSchema(t, test.before), mongoSchema(t, test.after)) {
+				got = append(got, relaxed(t, c.Command))
+				if c.Reversible != (c.WhyNot == "") || c.Reversible != (c.Reverse != "") {
+					t.Errorf("%s: reversible %t, reverse %q, because %q", relaxed(t, c.Command), c.Reversible, c.Reverse, c.WhyNot)
+				}
+				back := "-"
+				if c.Reversible {
+					back = relaxed(t, bsonOf(t, c.Reverse))
+				}
+				reverse = append(reverse, back)
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(test.want, "\n\t"))
+			}
+			if !slices.Equal(reverse, test.reverse) {
+				t.Errorf("got reverses\n\t%s\nwant\n\t%s", strings.Join(reverse, "\n\t"), strings.Join(test.reverse, "\n\t"))
+			}
+		})
+	}
+}
+
+func TestMongoChangesNameWhatTheyNeed(t *testing.T) {
+	after := mongoSchema(t, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a_1", "unique": true}]},
+		{"name": "v", "type": "view", "options": {"viewOn": "c", "pipeline": [{"$lookup": {"from": "d", "as": "x", "pipeline": [{"$unionWith": "e"}]}}, {"$facet": {"f": [{"$graphLookup": {"from": "g"}}]}}, {"$unionWith": {"coll": "h"}}]}}]`)
+	changes := CompareMongo("db", nil, after)
+	if len(changes) != 3 {
+		t.Fatalf("got %+v", changes)
+	}
+	index, view := changes[1], changes[2]
+	if index.Identity != "c.$a_1" || !slices.Equal(index.References, []string{"c"}) || index.ObjectType != "index" || len(index.Warnings) != 1 {
+		t.Errorf("index: %+v", index.Description)
+	}
+	if want := []string{"c", "d", "e", "g", "h"}; view.Identity != "v" || !slices.Equal(view.References, want) {
+		t.Errorf("view: %+v, want references %v", view.Description, want)
+	}
+}
+
+// TestClientsWordsAreTakenWhereTheyAreWhatHappened has what was said, and what
+// is noted of it.
+func TestClientsWordsAreTakenWhereTheyAreWhatHappened(t *testing.T) {
+	for _, test := range []struct {
+		name, before, after string
+		said                string
+		want                []string
+	}{
+		{"rename onto another", `[{"name": "a", "uuid": "1"}, {"name": "b", "uuid": "2"}]`, `[{"name": "b", "uuid": "1"}]`,
+			`{"renameCollection": "db.a", "to": "db.b", "dropTarget": true}`, []string{`{"renameCollection":"db.a","to":"db.b","dropTarget":true}`}},
+		{"convert", `[{"name": "c", "uuid": "1"}]`, `[{"name": "c", "uuid": "2", "options": {"capped": true, "size": 4096}}]`,
+			`{"convertToCapped": "c", "size": 4096}`, []string{`{"convertToCapped":"c","size":4096}`}},
+		{"defaults filled in", `[]`, `[{"name": "c", "options": {"validator": {"a": 1}, "validationLevel": "strict", "validationAction": "error"}}]`,
+			`{"create": "c", "validator": {"a": 1}, "capped": false}`, []string{`{"create":"c","validator":{"a":1},"capped":false}`}},
+		{"size rounded", `[]`, `[{"name": "c", "options": {"capped": true, "size": 5120}}]`,
+			`{"create": "c", "capped": true, "size": 5000}`, []string{`{"create":"c","capped":true,"size":5000}`}},
+		{"another's size", `[]`, `[{"name": "c", "options": {"capped": true, "size": 8192}}]`,
+			`{"create": "c", "capped": true, "size": 5000}`, []string{`{"create":"c","capped":true,"size":8192}`}},
+		{"collation completed", `[]`, `[{"name": "c", "options": {"collation": {"locale": "de", "strength": 3}}}]`,
+			`{"create": "c", "collation": {"locale": "de"}}`, []string{`{"create":"c","collation":{"locale":"de"}}`}},
+		{"time series completed", `[]`, `[{"name": "t", "type": "timeseries", "options": {"timeseries": {"timeField": "at", "granularity": "seconds", "bucketMaxSpanSeconds": 3600}}}]`,
+			`{"create": "t", "timeseries": {"timeField": "at"}}`, []string{`{"create":"t","timeseries":{"timeField":"at"}}`}},
+		{"an option that did not take", `[]`, `[{"name": "c"}]`, `{"create": "c", "storageEngine": {"x": 1}}`, []string{`{"create":"c"}`}},
+		{"a failed create", `[]`, `[{"name": "c"}]`, `{"create": "c", "capped": true, "size": 4096}`, []string{`{"create":"c"}`}},
+		{"text index", `[{"name": "c"}]`, `[{"name": "c", "indexes": [{"key": {"_fts": "text", "_ftsx": 1}, "name": "t", "weights": {"a": 1}, "default_language": "english"}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"a": "text"}, "name": "t"}]}`, []string{`{"createIndexes":"c","indexes":[{"key":{"a":"text"},"name":"t"}]}`}},
+		{"only one of two indexes", `[{"name": "c"}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a"}, {"key": {"b": 1}, "name": "b"}]}`, []string{`{"createIndexes":"c","indexes":[{"key":{"a":1},"name":"a"}]}`}},
+		{"another index of that name", `[{"name": "c"}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "i"}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"b": 1}, "name": "i"}]}`, []string{`{"createIndexes":"c","indexes":[{"key":{"a":1},"name":"i"}]}`}},
+		{"all indexes", `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}, {"key": {"b": 1}, "name": "b"}]}]`, `[{"name": "c"}]`,
+			`{"deleteIndexes": "c", "index": "*"}`, []string{`{"deleteIndexes":"c","index":"*"}`}},
+		{"not all indexes", `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}, {"key": {"b": 1}, "name": "b"}]}]`, `[{"name": "c", "indexes": [{"key": {"b": 1}, "name": "b"}]}]`,
+			`{"dropIndexes": "c", "index": "*"}`, []string{`{"dropIndexes":"c","index":"a"}`}},
+		{"another key", `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}]`, `[{"name": "c"}]`, `{"dropIndexes": "c", "index": {"b": 1}}`, []string{`{"dropIndexes":"c","index":"a"}`}},
+		{"list of indexes", `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}, {"key": {"b": 1}, "name": "b"}]}]`, `[{"name": "c"}]`,
+			`{"dropIndexes": "c", "index": ["b", "a"]}`, []string{`{"dropIndexes":"c","index":["b","a"]}`}},
+		{"collMod", `[{"name": "c"}]`, `[{"name": "c", "options": {"validator": {"a": 1}, "validationLevel": "strict"}}]`,
+			`{"collMod": "c", "validator": {"a": 1}, "validationLevel": "strict"}`, []string{`{"collMod":"c","validator":{"a":1},"validationLevel":"strict"}`}},
+		{"another's collMod", `[{"name": "c"}]`, `[{"name": "c", "options": {"validator": {"a": 1}}}]`, `{"collMod": "c", "validator": {"a": 2}}`, []string{`{"collMod":"c","validator":{"a":1}}`}},
+		{"collMod by key", `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a", "hidden": true}]}]`,
+			`{"collMod": "c", "index": {"keyPattern": {"a": 1}, "hidden": true}}`, []string{`{"collMod":"c","index":{"keyPattern":{"a":1},"hidden":true}}`}},
+		{"of another collection", `[]`, `[{"name": "c"}]`, `{"create": "d"}`, []string{`{"create":"c"}`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before, after := mongoSchema(t, test.before), mongoSchema(t, test.after)
+			var got []string
+			for _, c := range InClientsWords("db", before, after, CompareMongo("db", before, after), []bson.D{bsonOf(t, test.said)}) {
+				got = append(got, relaxed(t, c.Command))
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(test.want, "\n\t"))
+			}
+		})
+	}
+}
+
+func TestMongoCommandsAreShownAsMongoshTakesThem(t *testing.T) {
+	for _, test := range []struct{ command, want string }{
+		{`{"create": "c"}`, `db.createCollection("c")`},
+		{`{"create": "c", "capped": true, "size": {"$numberLong": "4096"}}`, `db.createCollection("c", {capped: true, size: NumberLong("4096")})`},
+		{`{"create": "v", "viewOn": "c", "pipeline": [{"$match": {"a.b": {"$gt": 1.5}}}], "collation": {"locale": "de"}}`, `db.createView("v", "c", [{$match: {"a.b": {$gt: 1.5}}}], {collation: {locale: "de"}})`},
+		{`{"createIndexes": "c d", "indexes": [{"key": {"a": 1, "b": -1}, "name": "x", "unique": true}]}`, `db.getCollection("c d").createIndex({a: 1, b: -1}, {name: "x", unique: true})`},
+		{`{"dropIndexes": "c", "index": ["a", "b"]}`, `db.getCollection("c").dropIndexes(["a", "b"])`},
+		{`{"drop": "c\"\n"}`, `db.getCollection("c\"\n").drop()`},
+		{`{"renameCollection": "db.a.x", "to": "db.b.y"}`, `db.getCollection("a.x").renameCollection("b.y")`},
+		{`{"renameCollection": "db.a", "to": "db.b", "dropTarget": true}`, `db.getCollection("a").renameCollection("b", true)`},
+		{`{"dropDatabase": 1}`, `db.dropDatabase()`},
+		{`{"collMod": "c", "validator": {"t": {"$type": "int"}, "__proto__": 1}}`, `db.runCommand({collMod: "c", validator: {t: {$type: "int"}, ["__proto__"]: 1}})`},
+		{`{"create": "c", "validator": {"a": {"$oid": "0123456789abcdef01234567"}, "b": {"$date": "2024-01-02T03:04:05Z"}, "c": {"$numberDecimal": "1.5"}, "d": {"$binary": {"base64": "AQ==", "subType": "00"}}, "e": {"$regularExpression": {"pattern": "a/b", "options": "i"}}, "f": {"$timestamp": {"t": 1, "i": 2}}, "g": {"$minKey": 1}, "h": {"$numberDouble": "3"}, "i": null, "j": {"$binary": {"base64": "ABEiM0RVZneImaq7zN3u/w==", "subType": "04"}}}}`,
+			`db.createCollection("c", {validator: {a: ObjectId("0123456789abcdef01234567"), b: ISODate("2024-01-02T03:04:05.000Z"), c: NumberDecimal("1.5"), d: BinData(0, "AQ=="), e: BSONRegExp("a/b", "i"), f: Timestamp({t: 1, i: 2}), g: MinKey(), h: Double(3), i: null, j: UUID("00112233-4455-6677-8899-aabbccddeeff")}})`},
+	} {
+		if got := MongoShell(bsonOf(t, test.command)); got != test.want {
+			t.Errorf("got  %s\nwant %s", got, test.want)
+		}
+	}
+}
+
+func TestMongoCommandsThatMayChangeASchemaAreKnown(t *testing.T) {
+	for text, want := range map[string][2]bool{
+		`{"create": "c"}`: {true, false}, `{"find": "c"}`: {}, `{"insert": "c"}`: {false, true}, `{"dropDatabase": 1}`: {true, false},
+		`{"aggregate": "c", "pipeline": [{"$match": {}}, {"$out": "x"}]}`: {false, true}, `{"aggregate": "c", "pipeline": [{"$match": {}}]}`: {},
+		`{"aggregate": "c", "pipeline": [{"$merge": {"into": "x"}}]}`: {false, true}, `{"delete": "c"}`: {}, `{"bulkWrite": 1}`: {false, true},
+	} {
+		explicit, implicit := MayChangeMongoSchema(bsonOf(t, text))
+		if got := [2]bool{explicit, implicit}; got != want {
+			t.Errorf("%s: got %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestMongoStatementsLeaveTheirSessionOut(t *testing.T) {
+	command, err := ParseMongoCommand(`{"create": "c", "lsid": {"id": 1}, "$db": "x", "$clusterTime": {}, "writeConcern": {"w": 1}, "comment": "c", "capped": true, "size": 1, "maxTimeMS": 5}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := relaxed(t, command); got != `{"create":"c","capped":true,"size":1}` {
+		t.Errorf("got %s", got)
+	}
+	moved, err := MongoStatementFor(`{"renameCollection": "one.a.b", "to": "one.c"}`, "two")
+	if err != nil || moved != `{"renameCollection":"two.a.b","to":"two.c"}` {
+		t.Errorf("got %s, %v", moved, err)
+	}
+	for _, text := range []string{``, `{}`, `[]`, `{"a": `, `{"a": {"$oid": "x"}}`} {
+		if _, err := ParseMongoCommand(text); err == nil {
+			t.Errorf("%q was read", text)
+		}
+	}
+}
+
+// modelServer keeps collections as a server would.
+type modelServer struct {
+	collections []MongoCollection
+	uuids       int
+}
+
+func (m *modelServer) at(name string) int {
+	return slices.IndexFunc(m.collections, func(c MongoCollection) bool { return c.Name == name })
+}
+
+// run carries out a command of CompareMongo; false where a server would refuse.
+func (m *modelServer) run(command bson.D) bool {
+	name, collection := MongoNameAndTarget(command)
+	i := m.at(collection)
+	switch name {
+	case "create":
+		if i >= 0 {
+			return false
+		}
+		m.uuids++
+		m.collections = append(m.collections, MongoCollection{Name: collection, Type: mongoCollectionType, UUID: strconv.Itoa(m.uuids), Options: command[1:]})
+	case "drop":
+		if i < 0 {
+			return false
+		}
+		m.collections = slices.Delete(m.collections, i, i+1)
+	case "renameCollection":
+		_, to, _ := strings.Cut(textOf(command, "to"), ".")
+		if i < 0 || m.at(to) >= 0 {
+			return false
+		}
+		m.collections[i].Name = to
+	case "createIndexes":
+		for _, spec := range arrayOf(command, "indexes") {
+			d, _ := spec.(bson.D)
+			if i < 0 {
+				return false
+			}
+			if _, has := m.collections[i].index(textOf(d, "name")); has {
+				return false
+			}
+			m.collections[i].Indexes = append(slices.Clone(m.collections[i].Indexes), d)
+		}
+	case "dropIndexes":
+		for _, index := range namesIn(command) {
+			if i < 0 {
+				return false
+			}
+			if _, has := m.collections[i].index(index); !has {
+				return false
+			}
+			m.collections[i].Indexes = slices.DeleteFunc(slices.Clone(m.collections[i].Indexes), func(d bson.D) bool { return textOf(d, "name") == index })
+		}
+	case "collMod":
+		if i < 0 {
+			return false
+		}
+		options := slices.DeleteFunc(slices.Clone(m.collections[i].Options), func(e bson.E) bool { return e.Key == "validator" })
+		if v := documentOf(command, "validator"); len(v) > 0 {
+			options = append(options, bson.E{Key: "validator", Value: v})
+		}
+		m.collections[i].Options = options
+	}
+	return true
+}
+
+// shown is the schema by name, without UUIDs.
+func (m *modelServer) shown(t *testing.T) string {
+	var all []string
+	for _, c := range m.collections {
+		var indexes []string
+		for _, index := range c.Indexes {
+			indexes = append(indexes, relaxed(t, index))
+		}
+		slices.Sort(indexes)
+		all = append(all, fmt.Sprint(c.Name, relaxed(t, c.Options), indexes))
+	}
+	slices.Sort(all)
+	return strings.Join(all, "\n")
+}
+
+// TestRandomMongoSchemasAreReachedByTheirDifference takes its seed from
+// MONGO_SEED. The commands of each comparison run on a copy of the old schema,
+// and each reverse, run backwards, leads back.
+func TestRandomMongoSchemasAreReachedByTheirDifference(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	if s, err := strconv.ParseUint(os.Getenv("MONGO_SEED"), 10, 64); err == nil {
+		seed = s
+	}
+	t.Logf("MONGO_SEED=%d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	name := func() string { return string(rune('a' + r.IntN(5))) }
+	for range 2000 {
+		old := &modelServer{}
+		step := func(m *modelServer) {
+			switch r.IntN(6) {
+			case 0, 1:
+				m.run(bson.D{{Key: "create", Value: name()}})
+			case 2:
+				m.run(bson.D{{Key: "renameCollection", Value: "db." + name()}, {Key: "to", Value: "db." + name()}})
+			case 3:
+				m.run(createIndexesCommand(name(), []bson.D{{{Key: "key", Value: bson.D{{Key: name(), Value: int32(1)}}}, {Key: "name", Value: name()}}}))
+			case 4:
+				m.run(bson.D{{Key: "collMod", Value: name()}, {Key: "validator", Value: bson.D{{Key: "x", Value: int32(r.IntN(3))}}}})
+			default:
+				m.run(bson.D{{Key: "drop", Value: name()}})
+			}
+		}
+		for range 8 {
+			step(old)
+		}
+		fresh := &modelServer{collections: slices.Clone(old.collections), uuids: old.uuids}
+		for range r.IntN(12) {
+			step(fresh)
+		}
+		copied := &modelServer{collections: slices.Clone(old.collections), uuids: old.uuids}
+		changes := CompareMongo("db", old.collections, fresh.collections)
+		reversible := true
+		for _, c := range changes {
+			if !copied.run(c.Command) {
+				t.Fatalf("%s is refused; from\n%s\nto\n%s", relaxed(t, c.Command), old.shown(t), fresh.shown(t))
+			}
+			reversible = reversible && c.Reversible
+		}
+		if copied.shown(t) != fresh.shown(t) {
+			t.Fatalf("got\n%s\nwant\n%s", copied.shown(t), fresh.shown(t))
+		}
+		if !reversible {
+			continue
+		}
+		for _, c := range slices.Backward(changes) {
+			if !copied.run(bsonOf(t, c.Reverse)) {
+				t.Fatalf("reverse %s is refused", c.Reverse)
+			}
+		}
+		if copied.shown(t) != old.shown(t) {
+			t.Fatalf("reversed to\n%s\nwant\n%s", copied.shown(t), old.shown(t))
+		}
+	}
+}
+
+func FuzzParseMongoCommand(f *testing.F) {
+	f.Add(`{"create": "c", "validator": {"$jsonSchema": {}}}`)
+	f.Add(`{"renameCollection": "a.b", "to": "a.c"}`)
+	f.Add(`{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a"}, 5]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		command, err := ParseMongoCommand(text)
+		if err != nil {
+			return
+		}
+		MayChangeMongoSchema(command)
+		MongoShells(MongoCommandFor(command, "db"))
+		changes := CompareMongo("db", nil, []MongoCollection{{Name: "c", Type: mongoCollectionType, Options: command[1:]}})
+		InClientsWords("db", nil, nil, changes, []bson.D{command})
+	})
+}

@@ -40,9 +40,12 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 	)
 	for _, d := range list {
 		switch d.kind {
-		case "table":
-			// MariaDB writes the database of a default's sequence.
+		case "table", "view":
+			// MariaDB writes the database of a default's or a column's sequence.
 			d.text = strings.ReplaceAll(d.text, "nextval("+quote(t.Database)+".", "nextval(")
+		}
+		switch d.kind {
+		case "table":
 			tables = append(tables, d)
 			continue
 		case "view":

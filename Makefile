@@ -25,8 +25,9 @@ build: ## build bin/tenantsdb, and bin/tenantsdb-ferretdb that it runs for Mongo
 	@[ -x bin/tenantsdb-ferretdb ] || echo "building the MongoDB server of the development installation, which takes a minute the first time"
 	$(GO) build -C $(FERRETDB) -trimpath -buildvcs=false -o $(CURDIR)/bin/tenantsdb-ferretdb .
 
-test: clients ## run all tests under the race detector, with real servers and clients
+test: clients ## run all tests under the race detector, with real servers and clients, and count allocations without it
 	$(GO) test -race -timeout $(TIMEOUT) ./...
+	$(GO) test -run Allocate ./protocols/...
 
 race: clients ## run the tests of what is concurrent, five times each
 	$(GO) test -race -timeout $(TIMEOUT) -count 5 ./certs ./proxy ./protocols/... ./internal/workspace

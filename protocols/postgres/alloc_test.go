@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
 
@@ -48,7 +49,7 @@ func relayInMemory(t *testing.T) *relay {
 	}
 	live := workspace.NewLive(workspace.Workspace{Name: "shop", Settings: workspace.DefaultSettings()})
 	r := &relay{
-		protocol: &Protocol{wheel: newWheel()},
+		protocol: &Protocol{wheel: window.NewWheel()},
 		live:     live,
 		tracked:  true,
 		front:    front,

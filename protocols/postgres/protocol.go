@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/loginguard"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // Directory knows who may log in and where a login leads.
@@ -47,7 +48,7 @@ type Protocol struct {
 	guard   loginguard.Guard
 	cancels cancelKeys
 	pool    *pool
-	wheel   *wheel
+	wheel   *window.Wheel
 	closing chan struct{}
 	closed  chan struct{}
 }
@@ -61,7 +62,7 @@ func New(config Config) *Protocol {
 		config:  config,
 		cancels: cancelKeys{relays: make(map[uint32]*relay)},
 		pool:    newPool(),
-		wheel:   newWheel(),
+		wheel:   window.NewWheel(),
 		closing: make(chan struct{}),
 		closed:  make(chan struct{}),
 	}

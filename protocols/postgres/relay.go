@@ -66,7 +66,7 @@ func (r *relay) Traffic() (in, out int64) { return r.in.Load(), r.out.Load() }
 
 // Run relays until either side ends or Stop took effect.
 func (r *relay) Run(ctx context.Context) error {
-	r.protocol.wheel.add(r)
+	r.protocol.wheel.Add(r)
 	backendDone := make(chan struct{})
 	go func() {
 		defer close(backendDone)
@@ -78,7 +78,7 @@ func (r *relay) Run(ctx context.Context) error {
 	r.end(err)
 	r.leave(err)
 	<-backendDone
-	r.protocol.wheel.remove(r)
+	r.protocol.wheel.Remove(r)
 	r.stopClock()
 	r.endEnforcement()
 	cause := r.dispose()
@@ -188,7 +188,7 @@ func (r *relay) pumpFrontend() error {
 func (r *relay) forwardFrontend() error {
 	for {
 		b := r.fromFrontend.Bytes()
-		now := r.protocol.wheel.now()
+		now := r.protocol.wheel.Now()
 		timeout := r.live.QueryTimeout()
 		s, err := r.scanFrontend(b, now, timeout)
 		if s.pass > 0 {
@@ -312,7 +312,7 @@ func (r *relay) backendEnded(err error) error {
 func (r *relay) forwardBackend(ctx context.Context) error {
 	for {
 		b := r.fromBackend.Bytes()
-		now := r.protocol.wheel.now()
+		now := r.protocol.wheel.Now()
 		timeout, maxRows := r.live.QueryTimeout(), r.live.MaxRows()
 		s, err := r.scanBackend(b, maxRows, now, timeout)
 		if s.pass > 0 {

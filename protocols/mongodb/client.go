@@ -1,7 +1,6 @@
 package mongodb
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +14,7 @@ import (
 // client is a connection from its TLS handshake to its end.
 type client struct {
 	protocol *Protocol
-	conn     *tls.Conn
+	conn     net.Conn // in TLS
 	in       window.Window
 	number   int32 // the connectionId that it sees
 	user     string

@@ -7,8 +7,8 @@ import "github.com/go-mysql-org/go-mysql/mysql"
 // come before it
 // (https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query.html).
 // Attributes that can't be read leave all of it for the text.
-func (t *track) queryText(payload []byte) []byte {
-	if !t.capabilities.has(mysql.CLIENT_QUERY_ATTRIBUTES) {
+func (c capabilities) queryText(payload []byte) []byte {
+	if !c.has(mysql.CLIENT_QUERY_ATTRIBUTES) {
 		return payload
 	}
 	f := fields{b: payload}

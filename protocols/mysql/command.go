@@ -169,13 +169,13 @@ func (t *track) beginQuery(b []byte, size int) (step, error) {
 			return step{need: need}, nil
 		}
 		short := size <= headerLen+1+maxKill
-		suspect := short && mayBeKill(t.queryText(b[headerLen+1:min(size, len(b))]))
+		suspect := short && mayBeKill(t.capabilities.queryText(b[headerLen+1:min(size, len(b))]))
 		if suspect || t.tracked && size <= maxStatement {
 			if len(b) < size {
 				return step{need: size}, nil
 			}
 		}
-		text := t.queryText(b[headerLen+1 : min(size, len(b))])
+		text := t.capabilities.queryText(b[headerLen+1 : min(size, len(b))])
 		if suspect {
 			if k, ok := parseKill(text); ok {
 				return step{act: mapKill, size: size, kill: k}, nil

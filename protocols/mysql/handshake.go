@@ -22,7 +22,7 @@ const (
 	scrambleLen   = 20
 	// greetingCharset is utf8mb4_general_ci, which MySQL and MariaDB have.
 	greetingCharset = 45
-	// secureExchange is where a plugin's data ends with a NUL.
+	// nul ends a string.
 	nul = 0
 )
 
@@ -55,7 +55,7 @@ func (p *Protocol) Handshake(ctx context.Context, conn net.Conn) (protocols.Sess
 	}
 	login, err := p.login(ctx, st)
 	if err != nil {
-		return nil, errors.Join(st.refuse(failf(mysql.ER_CON_COUNT_ERROR, "08004", "Logins are not possible now; try again")), err)
+		return nil, errors.Join(st.refuse(noLogins()), err)
 	}
 	last, err := st.authenticate(login)
 	if err != nil {
@@ -63,14 +63,18 @@ func (p *Protocol) Handshake(ctx context.Context, conn net.Conn) (protocols.Sess
 		return nil, errors.Join(st.refuse(accessDenied(st.user)), err)
 	}
 	p.guard.Succeeded(conn.RemoteAddr())
-	if login.Route.Live == nil {
-		return nil, errors.Join(st.refuse(failf(mysql.ER_NO_DB_ERROR, "3D000", "No database selected: the project has not just one workspace, so name the database of the one that is meant")), errNoDatabase)
+	s := &session{protocol: p, startup: st, route: login.Route, last: last}
+	if s.route.Live != nil {
+		return s, nil
 	}
-	return &session{protocol: p, startup: st, route: login.Route, last: last}, nil
+	l := lobby{st, p}
+	s.route, err = l.admit(ctx, s.last)
+	if err != nil {
+		return nil, err
+	}
+	s.last = nil // was sent
+	return s, nil
 }
-
-// errNoDatabase ends a login that leads nowhere.
-var errNoDatabase = errors.New("no database was named")
 
 // login looks the login up; a client may leave the database out.
 func (p *Protocol) login(ctx context.Context, st *startup) (workspace.Login, error) {

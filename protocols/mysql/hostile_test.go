@@ -34,9 +34,7 @@ func TestBrokenPacketsBeforeTheLogin(t *testing.T) {
 				t.Fatal(err)
 			}
 			if tcp, ok := raw.(interface{ CloseWrite() error }); ok {
-				if err := tcp.CloseWrite(); err != nil {
-					t.Fatal(err)
-				}
+				_ = tcp.CloseWrite() // the other end may have closed already
 			}
 			for {
 				p, err := c.next()

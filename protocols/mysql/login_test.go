@@ -180,18 +180,3 @@ func TestASilentClientIsGoneAtTheDeadline(t *testing.T) {
 	<-time.After(700 * time.Millisecond)
 	c.usable()
 }
-
-// Where the project has just one workspace it is clear which one a client means.
-func TestAClientMayLeaveTheDatabaseOut(t *testing.T) {
-	w := newWorld(t)
-	nowhere := func(i *identity) { i.database = "" }
-	w.wire(t, nowhere).usable()
-	w.directory.several = true
-	for password, want := range map[string]int{testPassword: mysql.ER_NO_DB_ERROR, "wrong": mysql.ER_ACCESS_DENIED_ERROR} {
-		who := w.identity()
-		who.database, who.password = "", password
-		if _, err := w.tryWire(t, who); refusedWith(err) != want {
-			t.Errorf("several workspaces, password %s: got %v, want %d", password, err, want)
-		}
-	}
-}

@@ -172,12 +172,12 @@ func TestQueryAttributesAreReadOver(t *testing.T) {
 		"null":  "\x01\x01\x01\x01\x06\x00\x01ndrop table x",
 		"types": "\x03\x01\x00\x01\x03\x00\x01a\x08\x00\x01b\x0c\x00\x01c\x01\x00\x00\x00\x01\x02\x03\x04\x05\x06\x07\x08\x04\xe8\x07\x01\x01drop table x",
 	} {
-		if got := string(track.queryText([]byte(payload))); got != "drop table x" {
+		if got := string(track.capabilities.queryText([]byte(payload))); got != "drop table x" {
 			t.Errorf("%s: got %q", name, got)
 		}
 	}
 	for i := range "\x01\x01\x00\x01\xfe\x00\x04name\x05value" {
 		part := []byte("\x01\x01\x00\x01\xfe\x00\x04name\x05value"[:i])
-		_ = fmt.Sprint(track.queryText(part)) // must not panic
+		_ = fmt.Sprint(track.capabilities.queryText(part)) // must not panic
 	}
 }

@@ -300,7 +300,7 @@ func (r *relay) announce(b []byte, size int) {
 		f := fields{b: payload[1:]}
 		text, _ = r.track.statements.text(f.uint32())
 	case len(b) >= size:
-		text = string(r.track.queryText(payload[1:]))
+		text = string(r.track.capabilities.queryText(payload[1:]))
 	}
 	r.track.judged, r.track.announce = true, true
 	r.mu.Unlock()

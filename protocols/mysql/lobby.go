@@ -1,0 +1,135 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tenantsdb/tenantsdb/protocols"
+)
+
+// errNoStay ends a login without a workspace where too many of them are open.
+var errNoStay = errors.New("no room for a login without a database")
+
+// lobby is where a client waits that has authenticated, but named none of its
+// project's several workspaces. It has no backend there, and leaves by
+// COM_INIT_DB or USE, whose OK is then the backend's own.
+type lobby struct {
+	*startup
+	protocol *Protocol
+}
+
+// admit lets an authenticated client into the lobby, until it names a database.
+func (l *lobby) admit(ctx context.Context, last []byte) (workspace.Route, error) {
+	lasting, ok := protocols.Stay(ctx)
+	if !ok {
+		return workspace.Route{}, errors.Join(l.refuse(noneSelected()), errNoStay)
+	}
+	defer context.AfterFunc(lasting, func() { _ = l.startup.conn.SetReadDeadline(past) })()
+	if last != nil {
+		if err := l.send(last); err != nil {
+			return workspace.Route{}, fmt.Errorf("let into the lobby: %w", err)
+		}
+	}
+	if err := l.ok(); err != nil {
+		return workspace.Route{}, err
+	}
+	for {
+		l.sequence = 0
+		command, err := l.receive(maxStartup)
+		if lasting.Err() != nil {
+			return workspace.Route{}, l.refuse(reasonFailure(protocols.Draining, nil))
+		}
+		if err != nil {
+			return workspace.Route{}, leftLobby(err)
+		}
+		route, err := l.answer(ctx, command)
+		if err != nil || route.Live != nil {
+			return route, err
+		}
+	}
+}
+
+// leftLobby is the end of a client that went without a word.
+func leftLobby(err error) error {
+	if _, broken := errors.AsType[net.Error](err); broken {
+		return fmt.Errorf("read command: %w", err)
+	}
+	return protocols.ErrServed
+}
+
+// answer does what needs no database. The route's Live is nil while none is
+// chosen.
+func (l *lobby) answer(ctx context.Context, command []byte) (workspace.Route, error) {
+	if len(command) == 0 {
+		return workspace.Route{}, l.refuse(malformed())
+	}
+	switch command[0] {
+	case mysql.COM_QUIT:
+		return workspace.Route{}, protocols.ErrServed
+	case mysql.COM_PING, mysql.COM_RESET_CONNECTION:
+		return workspace.Route{}, l.ok()
+	case mysql.COM_INIT_DB:
+		return l.use(ctx, string(command[1:]))
+	case mysql.COM_QUERY:
+		if name, ok := parseUse(l.capabilities.queryText(command[1:])); ok {
+			return l.use(ctx, name)
+		}
+	case mysql.COM_STMT_CLOSE, mysql.COM_STMT_SEND_LONG_DATA:
+		return workspace.Route{}, nil // have no reply
+	}
+	return workspace.Route{}, l.say(noneSelected())
+}
+
+// use finds the database of that name; the client has shown the password that
+// all databases of its user share.
+func (l *lobby) use(ctx context.Context, name string) (workspace.Route, error) {
+	login, err := l.protocol.config.Directory.Login(ctx, workspace.MySQL, l.user, name)
+	if err != nil {
+		return workspace.Route{}, errors.Join(l.refuse(noLogins()), err)
+	}
+	if !login.Known {
+		return workspace.Route{}, l.say(noDatabase("'" + name + "'"))
+	}
+	l.database = name
+	return login.Route, nil
+}
+
+// say answers a command with an error after which the client may go on.
+func (l *lobby) say(f *failure) error {
+	if _, err := l.conn.Write(f.append(nil, l.sequence)); err != nil {
+		return fmt.Errorf("write frontend: %w", err)
+	}
+	return nil
+}
+
+func (l *lobby) ok() error {
+	autocommit := byte(mysql.SERVER_STATUS_AUTOCOMMIT)
+	if err := l.send([]byte{mysql.OK_HEADER, 0, 0, autocommit, 0, 0, 0}); err != nil {
+		return fmt.Errorf("write frontend: %w", err)
+	}
+	return nil
+}
+
+// parseUse reads USE and a database's name, quoted or not.
+func parseUse(text []byte) (name string, ok bool) {
+	statement := strings.TrimSpace(strings.TrimRight(string(text), "; \t\r\n"))
+	word, name, found := strings.Cut(statement, " ")
+	name = strings.TrimSpace(name)
+	if !found || !strings.EqualFold(word, "use") || name == "" {
+		return "", false
+	}
+	if inner, quoted := strings.CutPrefix(name, "`"); quoted {
+		inner, quoted = strings.CutSuffix(inner, "`")
+		return strings.ReplaceAll(inner, "``", "`"), quoted
+	}
+	return name, !strings.ContainsAny(name, " \t\r\n;'\"`")
+}
+
+func noneSelected() *failure {
+	return failf(mysql.ER_NO_DB_ERROR, "3D000", "No database selected: your project has not just one MySQL workspace; name the database in the connection, or by USE")
+}

@@ -1,0 +1,92 @@
+package mysql
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+)
+
+func withoutDatabase(i *identity) { i.capabilities &^= mysql.CLIENT_CONNECT_WITH_DB }
+
+func TestALoginWithoutADatabaseLeadsToTheOnlyOne(t *testing.T) {
+	w := newWorld(t)
+	c := w.wire(t, withoutDatabase)
+	if _, all := c.ask("select database()"); string(all[3].payload[1:]) != w.route.Database {
+		t.Errorf("got %q", all[3].payload)
+	}
+}
+
+func TestALoginWithoutADatabaseChoosesOneLater(t *testing.T) {
+	w := newWorld(t, withHandshakeTimeout(500*time.Millisecond))
+	w.directory.several = true
+	for name, choose := range map[string]func(*wire){
+		"init db":    func(c *wire) { c.send(mysql.COM_INIT_DB, []byte(w.route.Database)) },
+		"use":        func(c *wire) { c.query("use " + w.route.Database) },
+		"use quoted": func(c *wire) { c.query(" USE  `" + w.route.Database + "` ;") },
+	} {
+		for _, plugin := range []string{mysql.AUTH_NATIVE_PASSWORD, mysql.AUTH_CACHING_SHA2_PASSWORD} {
+			t.Run(name+" "+plugin, func(t *testing.T) {
+				c := w.wire(t, withoutDatabase, func(i *identity) { i.plugin = plugin })
+				<-time.After(time.Second) // longer than a login may take
+				c.send(mysql.COM_PING)
+				if p := c.read(); p.isError() || p.sequence != 1 {
+					t.Errorf("ping: got %d %q", p.sequence, p.payload)
+				}
+				for _, statement := range []string{"select 1", "use", "use mysql", "create table t (id int)"} {
+					if kinds, _ := c.ask(statement); kinds != "E" {
+						t.Errorf("%s: got %s, want an error", statement, kinds)
+					}
+				}
+				choose(c)
+				if p := c.read(); p.isError() || p.sequence != 1 {
+					t.Fatalf("got %d %q, want OK", p.sequence, p.payload)
+				}
+				if _, all := c.ask("select database()"); string(all[3].payload[1:]) != w.route.Database {
+					t.Errorf("got %q", all[3].payload)
+				}
+			})
+		}
+	}
+}
+
+func TestTheLobbyIsForThoseWhoKnowThePassword(t *testing.T) {
+	w := newWorld(t)
+	w.directory.several = true
+	who := w.identity()
+	who.password = "wrong"
+	withoutDatabase(&who)
+	if _, err := w.tryWire(t, who); refusedWith(err) != mysql.ER_ACCESS_DENIED_ERROR {
+		t.Errorf("got %v, want 1045", err)
+	}
+}
+
+func TestTheLobbyIsClosedByAShutdown(t *testing.T) {
+	w := newWorld(t)
+	w.directory.several = true
+	c := w.wire(t, withoutDatabase)
+	quits := w.wire(t, withoutDatabase)
+	quits.send(mysql.COM_QUIT)
+	quits.closed()
+	go func() {
+		ctx, done := context.WithTimeout(context.Background(), patience)
+		defer done()
+		_ = w.server.Shutdown(ctx) // again by the world's own end
+	}()
+	if p := c.read(); p.number() != mysql.ER_SERVER_SHUTDOWN {
+		t.Errorf("got %q, want 1053", p.payload)
+	}
+	c.closed()
+}
+
+func TestUseIsUnderstood(t *testing.T) {
+	for text, want := range map[string]string{
+		"use shop": "shop", "USE shop;": "shop", " use  `a``b` ": "a`b", "use": "", "use ": "", "user shop": "", "use `shop": "",
+		"use a; drop table b": "", "select 1": "", "use a b": "",
+	} {
+		if got, ok := parseUse([]byte(text)); got != want && ok || ok != (want != "") {
+			t.Errorf("%q: got %q %v, want %q", text, got, ok, want)
+		}
+	}
+}

@@ -114,7 +114,7 @@ func (w *mysqlCrashWriter) block() error {
 // client gives MariaDB's client a script without an end, and reads the lines
 // that it prints after each: what it has printed, it was told.
 func (w *mysqlCrashWriter) client() error {
-	cmd := exec.Command("mariadb", append([]string{"--unbuffered"}, w.mysql.clientArguments()...)...)
+	cmd := exec.Command("mariadb", append(w.mysql.clientArguments(), "--unbuffered")...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err

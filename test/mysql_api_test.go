@@ -105,7 +105,8 @@ func TestMySQLNamesOfEveryLength(t *testing.T) {
 			t.Errorf("%s: the queue has %v", name, queue)
 		}
 		out, err := in.mysqlClient(connection, "SHOW DATABASES")
-		seen := strings.Fields(out)
+		// MySQL shows this one to everybody, and its tables to nobody.
+		seen := slices.DeleteFunc(strings.Fields(out), func(name string) bool { return name == "performance_schema" })
 		slices.Sort(seen)
 		want := []string{"information_schema", name + "_workspace"}
 		slices.Sort(want)

@@ -127,6 +127,10 @@ func (r *runner) verdict(ctx context.Context, stopped, failure error) error {
 		return r.last.refusal.Because(failure)
 	}
 	if failure == nil {
+		// SLEEP and its like end without an error on MySQL when they are killed.
+		if errors.Is(stopped, errTimeout) && len(r.last.fields) > 0 {
+			return r.overtime(nil)
+		}
 		if r.conn.inTransaction() {
 			return refusal(openTransaction, "25001", "transaction was left open and is rolled back: each query has a session of its own; send BEGIN and COMMIT in one query")
 		}
@@ -134,12 +138,17 @@ func (r *runner) verdict(ctx context.Context, stopped, failure error) error {
 	}
 	cut := r.conn.broken || errno(failure) == queryInterrupted
 	if cut && errors.Is(stopped, errTimeout) {
-		return refusal(queryTimeout, "HY000", "query was cancelled after %d ms, the workspace's query_timeout_ms", r.limits.TimeoutMS).Because(failure)
+		return r.overtime(failure)
 	}
 	if cut && ctx.Err() != nil {
 		return fmt.Errorf("run query: %w", ctx.Err())
 	}
 	return statementError(failure)
+}
+
+// overtime names the limit that the query ran into.
+func (r *runner) overtime(cause error) error {
+	return refusal(queryTimeout, "HY000", "query was cancelled after %d ms, the workspace's query_timeout_ms", r.limits.TimeoutMS).Because(cause)
 }
 
 // statementError is a failure as a client may see it: the server's own words

@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/tenantsdb/tenantsdb/ddltrack"
@@ -13,10 +12,6 @@ const (
 	maxAnnounced         = 32 << 20
 	maxAnnouncedSessions = 4096
 	maxAnnouncedTexts    = 64 // of one session
-
-	// maxHead is how much of a statement's beginning the server may write in
-	// its own words.
-	maxHead = 512
 )
 
 // announcements are the texts that sessions are about to send or have sent, and
@@ -97,26 +92,18 @@ func (a *announcements) forget(database string) {
 	}
 }
 
-// logged is a statement as the log has it.
-type logged struct {
-	database    string
-	thread      uint32
-	text        string
-	description ddltrack.MySQLDescription
-}
-
 // words are the client's own for a logged statement, and the way it was sent;
-// found is false where it was not announced. What the session announced before
+// found is false where it was not announced. The newest message that has the
+// statement is the one, since a session waits for each; what it announced before
 // is over and forgotten.
 func (a *announcements) words(l logged, mode ddltrack.MySQLMode) (text, source string, found bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	key := sessionKey{l.database, l.thread}
-	s := a.sessions[key]
+	s := a.sessions[sessionKey{l.database, l.thread}]
 	if s == nil {
 		return "", "", false
 	}
-	for i, announced := range s.texts {
+	for i, announced := range slices.Backward(s.texts) {
 		statements := ddltrack.SplitMySQL(announced.text, mode)
 		for n := announced.done; n < len(statements); n++ {
 			if !l.isOf(statements[n]) {
@@ -131,46 +118,4 @@ func (a *announcements) words(l logged, mode ddltrack.MySQLMode) (text, source s
 		}
 	}
 	return "", s.source, false
-}
-
-// isOf says whether the logged statement is s, in other words perhaps.
-func (l logged) isOf(s ddltrack.MySQLStatement) bool {
-	text := strings.TrimSpace(l.text)
-	if s.Text == text {
-		return true
-	}
-	d := ddltrack.DescribeMySQL(s, ddltrack.MySQLCommand{Database: l.database})
-	if d.Operation != l.description.Operation || d.Temporary {
-		return false
-	}
-	switch d.ObjectType {
-	case "table", "sequence":
-		return strings.HasPrefix(d.Operation, "DROP ") && sameObjects(d.Drops, l.description.Drops)
-	case "view", "trigger", "procedure", "function", "event", "package", "package body":
-	default:
-		return false
-	}
-	return sameObjects(d.Creates, l.description.Creates) && sameObjects(d.Alters, l.description.Alters) &&
-		sameObjects(d.Drops, l.description.Drops) && len(s.Text)-commonSuffix(s.Text, text) <= maxHead
-}
-
-// sameObjects compares without regard to the order, which the server changes.
-func sameObjects(a, b []ddltrack.MySQLObject) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for _, o := range a {
-		if !slices.ContainsFunc(b, func(p ddltrack.MySQLObject) bool { return p.Identity() == o.Identity() }) {
-			return false
-		}
-	}
-	return true
-}
-
-func commonSuffix(a, b string) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[len(a)-1-n] == b[len(b)-1-n] {
-		n++
-	}
-	return n
 }

@@ -162,11 +162,15 @@ func (r *reader) change(ctx context.Context, t workspace.Target, row journalRow,
 			return c, err
 		}
 	}
+	if err := r.readable(ctx, &c, statement.Text); err != nil {
+		return c, err
+	}
+	statement.Text = c.Statement
 	d := ddltrack.DescribeMySQL(statement, command)
 	c.Operation, c.ObjectType, c.Object, c.Identity = d.Operation, d.ObjectType, d.Object, d.Identity
 	c.Reversible, c.Reverse, c.WhyNot = d.Reversible, d.Reverse, d.WhyNot
 	c.References, c.Warnings = d.References, d.Warnings
-	return c, r.readable(ctx, &c, statement.Text)
+	return c, nil
 }
 
 // readable sets the statement. One in a character set that is not UTF-8 is

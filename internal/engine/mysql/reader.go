@@ -240,14 +240,6 @@ func (b *batch) about(d ddltrack.MySQLDescription, at position) []string {
 	return list
 }
 
-// entry is a statement that is about a tracked database.
-type entry struct {
-	query       loggedQuery
-	mode        string
-	description ddltrack.MySQLDescription
-	end         position
-}
-
 // keep writes the entry into the journal, unless it changed nothing.
 func (b *batch) keep(ctx context.Context, database string, en entry) error {
 	n, err := b.namesOf(ctx, database)
@@ -261,35 +253,13 @@ func (b *batch) keep(ctx context.Context, database string, en entry) error {
 		return nil
 	}
 	created := !n.any(en.description.Creates)
-	if b.nothing(n, en) {
+	if n.nothing(en, b.facts.mariaDB) {
 		return nil
 	}
-	en = b.effect(n, en)
+	en = n.asEffective(en, b.facts)
 	n.apply(en.description)
 	b.touched = true
 	return b.write(ctx, database, en, created)
-}
-
-// effect is what a statement did that drops several objects: MariaDB drops
-// those that are there and then fails for the others.
-func (b *batch) effect(n *names, en entry) entry {
-	d := en.description
-	if !b.facts.mariaDB || d.Conditional || len(d.Drops) < 2 {
-		return en
-	}
-	var there []ddltrack.MySQLObject
-	for _, o := range d.Drops {
-		if o.Database != n.database || n.has(o) {
-			there = append(there, o)
-		}
-	}
-	if len(there) == 0 || len(there) == len(d.Drops) {
-		return en
-	}
-	command := ddltrack.MySQLCommand{Database: en.query.database, FoldNames: b.facts.foldNames}
-	s := ddltrack.DropMySQL(oneStatement(en.query.text, b.facts.mode(en.mode)), command, there)
-	en.query.text, en.description = s.Text, ddltrack.DescribeMySQL(s, command)
-	return en
 }
 
 func (b *batch) namesOf(ctx context.Context, database string) (*names, error) {
@@ -302,39 +272,6 @@ func (b *batch) namesOf(ctx context.Context, database string) (*names, error) {
 	}
 	b.names[database] = n
 	return n, nil
-}
-
-// nothing says that a statement with IF EXISTS or IF NOT EXISTS had no effect.
-// MySQL's log tells it of all transactional objects: what changed its dictionary
-// has the transaction's number. MariaDB's has that number also where a view, a
-// trigger or a table to be dropped was not there, and never for programs.
-func (b *batch) nothing(n *names, en entry) bool {
-	d := en.description
-	if !d.Conditional || d.Replaces {
-		return false
-	}
-	effective := en.query.vars.effective
-	if effective && !b.facts.mariaDB {
-		return false
-	}
-	switch {
-	case len(d.Renames) > 0:
-		for _, pair := range d.Renames {
-			if n.has(pair.From) {
-				return false
-			}
-		}
-		return true
-	case len(d.Drops) > 0 && d.Drops[0].Kind != "index":
-		return !n.any(d.Drops)
-	case len(d.Creates) > 0 && d.Creates[0].Kind != "index":
-		return n.any(d.Creates)
-	case len(d.Alters) > 0 && !n.any(d.Alters):
-		return true
-	}
-	// A part of a table: both servers' logs tell, where the table's engine is
-	// transactional.
-	return !effective && b.facts.mariaDB
 }
 
 // write adds the journal's row.

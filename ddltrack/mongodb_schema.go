@@ -28,9 +28,9 @@ const (
 func IsMongoSystem(name string) bool { return strings.HasPrefix(name, "system.") }
 
 // MongoIndexSpec is a listed index as createIndexes takes it; false for the one
-// on _id, which every collection has.
+// on _id, which every collection has, also where it is the collection itself.
 func MongoIndexSpec(listed bson.D) (bson.D, bool) {
-	if textOf(listed, "name") == "_id_" {
+	if textOf(listed, "name") == "_id_" || truthOf(listed, "clustered") {
 		return nil, false
 	}
 	var spec bson.D

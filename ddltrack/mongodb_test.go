@@ -248,6 +248,19 @@ func TestMongoStatementsLeaveTheirSessionOut(t *testing.T) {
 	}
 }
 
+func TestMongoIndexesAreListedWithoutTheServersOwn(t *testing.T) {
+	for listed, want := range map[string]string{
+		`{"v": 2, "key": {"_id": 1}, "name": "_id_"}`:                                     "",
+		`{"v": 2, "key": {"_id": 1}, "name": "by id", "unique": true, "clustered": true}`: "",
+		`{"v": 2, "key": {"a": 1}, "name": "a", "ns": "db.c", "sparse": true}`:            `{"key":{"a":1},"name":"a","sparse":true}`,
+	} {
+		spec, ok := MongoIndexSpec(bsonOf(t, listed))
+		if ok != (want != "") || ok && relaxed(t, spec) != want {
+			t.Errorf("%s: got %v %t, want %s", listed, spec, ok, want)
+		}
+	}
+}
+
 // modelServer keeps collections as a server would.
 type modelServer struct {
 	collections []MongoCollection

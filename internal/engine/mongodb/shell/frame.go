@@ -20,6 +20,7 @@ var errTooLong = errors.New("document is too long")
 type order struct {
 	Text     string `bson:"text"`
 	Database string `bson:"database"`
+	Parent   int    `bson:"parent"` // process id of who waits for the answer
 }
 
 // report is what the child sends: a command to be run, or its end.

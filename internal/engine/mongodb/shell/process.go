@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ func (p Process) Run(ctx context.Context, text, database string, run func(bson.D
 	if err := c.Start(); err != nil {
 		return Outcome{}, fmt.Errorf("start shell: %w", err)
 	}
-	outcome, err := converse(in, out, order{Text: text, Database: database}, run)
+	outcome, err := converse(in, out, order{Text: text, Database: database, Parent: os.Getpid()}, run)
 	stop()
 	// How it ended says nothing that its last frame does not.
 	_ = c.Wait()

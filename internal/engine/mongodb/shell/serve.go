@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime/debug"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
@@ -29,6 +31,7 @@ func Serve(in io.Reader, out io.Writer) error {
 	if err := readFrame(in, &o); err != nil {
 		return err
 	}
+	go endWithParent(o.Parent)
 	outcome, err := evaluate(o.Text, o.Database, func(command bson.D) (Answer, error) {
 		return ask(in, out, command)
 	})
@@ -47,6 +50,19 @@ func Serve(in io.Reader, out io.Writer) error {
 		return writeFrame(out, report{Failure: &Failure{Message: tooLong("result")}})
 	}
 	return err
+}
+
+// parentLook is how often a child looks whether its parent is there.
+const parentLook = time.Second
+
+// endWithParent ends the process when it is left alone: an endless script has
+// nobody else to end it. It runs as long as the process.
+func endWithParent(parent int) {
+	for range time.Tick(parentLook) {
+		if os.Getppid() != parent {
+			os.Exit(1)
+		}
+	}
 }
 
 // ask has the parent run one command.

@@ -26,6 +26,7 @@ const (
 	childHuge   = "huge"   // announces a frame beyond all bounds
 	childAsks   = "asks"   // asks for commands without end
 	childParent = "parent" // starts a child with an endless script
+	childDead   = "dead"   // ends at once
 )
 
 func TestMain(m *testing.M) {
@@ -44,6 +45,7 @@ func TestMain(m *testing.M) {
 func roles() map[string]func() error {
 	return map[string]func() error{
 		childServes: func() error { return Serve(os.Stdin, os.Stdout) },
+		childDead:   func() error { return errors.New("no more") },
 		childSilent: func() error {
 			_, err := io.Copy(io.Discard, os.Stdin)
 			return err
@@ -145,7 +147,7 @@ func TestNumbersKeepTheirTypes(t *testing.T) {
 }
 
 func TestABrokenChildIsAnError(t *testing.T) {
-	for _, role := range []string{childJunk, childHuge, "no such role"} {
+	for _, role := range []string{childJunk, childHuge, childDead} {
 		if _, err := process(role).Run(t.Context(), "1", "d", nothing); !errors.Is(err, ErrBroken) {
 			t.Errorf("%s: got %v, want %v", role, err, ErrBroken)
 		}

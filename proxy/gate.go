@@ -6,9 +6,10 @@ import (
 	"sync"
 )
 
-// gate counts the connections that are not authenticated yet. The zero value
-// is ready.
+// gate counts the connections that have no session yet.
 type gate struct {
+	most, mostPerHost int
+
 	mu      sync.Mutex
 	total   int
 	perHost map[netip.Addr]int
@@ -20,7 +21,7 @@ func (g *gate) enter(addr net.Addr) (leave func(), ok bool) {
 	host := hostOf(addr)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.total >= maxHandshakes || g.perHost[host] >= maxHandshakesPerHost {
+	if g.total >= g.most || g.perHost[host] >= g.mostPerHost {
 		return nil, false
 	}
 	if g.perHost == nil {

@@ -56,7 +56,12 @@ type listener struct {
 
 // New makes a server without listeners.
 func New(log *slog.Logger, metrics *Metrics) *Server {
-	s := &Server{log: log, metrics: metrics}
+	s := &Server{
+		log:     log,
+		metrics: metrics,
+		pending: gate{most: maxHandshakes, mostPerHost: maxHandshakesPerHost},
+		staying: gate{most: maxStaying, mostPerHost: maxStayingPerHost},
+	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.undrained, s.drain = context.WithCancel(s.ctx)
 	return s

@@ -46,18 +46,9 @@ func TestSecretsAreNowhereToBeRead(t *testing.T) {
 	}
 	in.stop()
 
-	written := map[string]string{"the deploy queue": string(queue), "the program's log": withoutBanner(in.log.String())}
-	err = filepath.WalkDir(in.dir, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(entry.Name(), ".log") {
-			text, readErr := os.ReadFile(path)
-			written[entry.Name()], err = string(text), readErr
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"audit.log", "server.log"} {
+	written := in.written(t)
+	written["the deploy queue"] = string(queue)
+	for _, name := range []string{"audit.log", filepath.Join("postgresql", "server.log")} {
 		if written[name] == "" {
 			t.Errorf("%s is empty or not there", name)
 		}
@@ -71,16 +62,45 @@ func TestSecretsAreNowhereToBeRead(t *testing.T) {
 	if password, ok := key["proxy_password"].(string); ok {
 		secrets["a made key's proxy password"] = password
 	}
+	holdsNone(t, written, secrets)
+	// What was deferred for the workspace needs the program once more.
+	if err := in.start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// written is what the program and its servers wrote to logs, each by its path in
+// the data folder.
+func (in *installation) written(t testing.TB) map[string]string {
+	t.Helper()
+	written := map[string]string{"the program's log": withoutBanner(in.log.String())}
+	err := filepath.WalkDir(in.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(entry.Name(), ".log") {
+			return err
+		}
+		name, err := filepath.Rel(in.dir, path)
+		if err != nil {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		written[name] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return written
+}
+
+// holdsNone fails where one of the secrets is in one of the texts.
+func holdsNone(t testing.TB, written, secrets map[string]string) {
+	t.Helper()
 	for what, secret := range secrets {
 		for where, text := range written {
 			if secret == "" || strings.Contains(text, secret) {
 				t.Errorf("%s (%q) is in %s", what, secret, where)
 			}
 		}
-	}
-	// What was deferred for the workspace needs the program once more.
-	if err := in.start(); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -223,7 +223,10 @@ func TestSecondDevOnTheSameFolderLeavesTheFirstAlone(t *testing.T) {
 
 func TestOnlyLeavesTheOtherServersOut(t *testing.T) {
 	dir := devstacktest.Dir(t)
-	_, r := launchDev(t, dir, "--only", "redis")
+	p, r := launchDev(t, dir, "--only", "redis")
+	if said := p.stdout.String(); strings.Contains(said, "/diff") || !strings.Contains(said, "redis-cli") {
+		t.Errorf("the banner shows what is not there: %s", said)
+	}
 	if _, on := r.Listeners["redis"]; !on || len(r.Listeners) != 1 {
 		t.Errorf("got listeners %v, want that of Redis only", r.Listeners)
 	}

@@ -53,22 +53,30 @@ func (r readiness) print(to io.Writer) error {
 	}
 	fmt.Fprintf(&text, "  User         %s\n  Password     %s\n  Trust        %s\n\nMake a workspace and connect to it:\n",
 		r.ProjectID, r.ProxyPassword, r.CAFile)
-	example := ""
+	tracked := ""
 	for _, t := range offered() {
-		if at, on := r.Listeners[string(t)]; on {
-			name := r.printExample(&text, t, at)
-			example = cmp.Or(example, name)
+		at, on := r.Listeners[string(t)]
+		if !on {
+			continue
+		}
+		name, mode := r.printExample(&text, t, at)
+		if mode == workspace.Tenant {
+			tracked = cmp.Or(tracked, name)
 		}
 	}
-	fmt.Fprintf(&text, "\nSee its schema changes queue up:\n  curl -s %s/workspaces/%s/diff -H 'Authorization: Bearer %s'\n\n", r.AdminURL, example, r.APIKey)
+	if tracked != "" {
+		fmt.Fprintf(&text, "\nSee its schema changes queue up:\n  curl -s %s/workspaces/%s/diff -H 'Authorization: Bearer %s'\n", r.AdminURL, tracked, r.APIKey)
+	}
+	text.WriteString("\n")
 	_, err := io.WriteString(to, text.String())
 	return err
 }
 
-// printExample makes a workspace of the type, whose name it returns, and
-// connects to it with the database's own client.
-func (r readiness) printExample(to io.Writer, t workspace.DatabaseType, at hostPort) (name string) {
-	mode, client := "tenant", ""
+// printExample makes a workspace of the type and connects to it with the
+// database's own client.
+func (r readiness) printExample(to io.Writer, t workspace.DatabaseType, at hostPort) (name string, mode workspace.Mode) {
+	mode = workspace.Tenant
+	var client string
 	switch t {
 	case workspace.PostgreSQL:
 		name = "demo"
@@ -81,10 +89,10 @@ func (r readiness) printExample(to io.Writer, t workspace.DatabaseType, at hostP
 		name = "docs"
 		client = fmt.Sprintf("mongosh 'mongodb://%s:%s@%s:%d/docs_workspace?authMechanism=PLAIN&directConnection=true&tls=true' --tlsCAFile '%s'", r.ProjectID, r.ProxyPassword, at.Host, at.Port, r.CAFile)
 	case workspace.Redis:
-		name, mode = "cache", "control"
+		name, mode = "cache", workspace.Control
 		client = fmt.Sprintf("redis-cli -u 'rediss://cache:%s@%s:%d/0' --cacert '%s'", r.ProxyPassword, at.Host, at.Port, r.CAFile)
 	}
 	fmt.Fprintf(to, "  curl -s %s/workspaces -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{\"name\": \"%s\", \"database\": \"%s\", \"mode\": \"%s\"}'\n  %s\n",
 		r.AdminURL, r.APIKey, name, t.DisplayName(), mode, client)
-	return name
+	return name, mode
 }

@@ -14,7 +14,7 @@ var errUnbalanced = errors.New("invalid argument(s): unbalanced quotes, or text 
 func splitLine(line string) ([]string, error) {
 	var args []string
 	for {
-		line = strings.TrimLeft(line, " \t\r\v\f")
+		line = strings.TrimLeft(line, " \t\n\v\f\r") // all that isSpace
 		if line == "" {
 			return args, nil
 		}

@@ -33,6 +33,7 @@ func TestLinesSplitAsRedisCLISplitsThem(t *testing.T) {
 		`EVAL "return 'a b'" 0`:      {"EVAL", "return 'a b'", "0"},
 		`EVAL 'return "a b"' 0`:      {"EVAL", `return "a b"`, "0"},
 		"SET a \"x\"\tb":             {"SET", "a", "x", "b"},
+		"SET a\nb":                   {"SET", "a", "b"},
 		`"GET" 'a'`:                  {"GET", "a"},
 		`JSON.SET d $ '{"a":"b c"}'`: {"JSON.SET", "d", "$", `{"a":"b c"}`},
 	} {
@@ -47,7 +48,7 @@ func TestLinesSplitAsRedisCLISplitsThem(t *testing.T) {
 }
 
 func FuzzSplitLine(f *testing.F) {
-	for _, seed := range []string{`SET a "x\x41"`, `SET a 'it\'s'`, `"`, `a"b"c`, `\`} {
+	for _, seed := range []string{`SET a "x\x41"`, `SET a 'it\'s'`, `"`, `a"b"c`, `\`, "a\n b"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, line string) {

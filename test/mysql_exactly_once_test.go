@@ -23,6 +23,7 @@ const (
 func TestKilledAtAnyMomentTheQueueIsWhatMySQLHolds(t *testing.T) {
 	c := &mysqlCrashTest{in: newInstallation(t, "mysql"), seed: testSeed(t), told: map[string]int{}}
 	c.random = rand.New(rand.NewPCG(c.seed, 1))
+	c.blocks = c.in.mysqlKind(t) == "mariadb"
 	rounds := mysqlKills
 	if testing.Short() {
 		rounds = mysqlKillsShort
@@ -43,6 +44,7 @@ type mysqlCrashTest struct {
 	in      *installation
 	seed    uint64
 	random  *rand.Rand
+	blocks  bool           // the server runs blocks outside of procedures
 	round   int            // kills so far
 	entries int            // in the queues of all workspaces
 	told    map[string]int // acknowledged statements by kind of client
@@ -70,7 +72,7 @@ func (c *mysqlCrashTest) inOneWorkspace(t *testing.T, until int) {
 func (c *mysqlCrashTest) killed(t *testing.T, d mysqlDatabase, h history) []*mysqlCrashWriter {
 	t.Helper()
 	units := make(chan struct{}, 1<<12)
-	writers := newMySQLWriters(t, d, c.seed, c.round, h, units)
+	writers := newMySQLWriters(t, d, c.seed, c.round, h, c.blocks, units)
 	var running sync.WaitGroup
 	for _, w := range writers {
 		running.Go(w.run)

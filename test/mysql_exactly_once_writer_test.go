@@ -20,18 +20,19 @@ import (
 // program dies.
 type mysqlCrashWriter struct {
 	crashWriter
-	mysql mysqlDatabase
-	conn  *sql.Conn
+	mysql  mysqlDatabase
+	conn   *sql.Conn
+	blocks bool // the server runs blocks outside of procedures
 }
 
 // newMySQLWriters makes the clients of one round: four sessions of a driver, a
 // client program, and one that uses the admin API. Tables of earlier rounds are
 // divided among them.
-func newMySQLWriters(t *testing.T, d mysqlDatabase, seed uint64, round int, h history, units chan<- struct{}) []*mysqlCrashWriter {
+func newMySQLWriters(t *testing.T, d mysqlDatabase, seed uint64, round int, h history, blocks bool, units chan<- struct{}) []*mysqlCrashWriter {
 	t.Helper()
 	var writers []*mysqlCrashWriter
 	for i := range 6 {
-		w := &mysqlCrashWriter{mysql: d, crashWriter: crashWriter{
+		w := &mysqlCrashWriter{mysql: d, blocks: blocks, crashWriter: crashWriter{
 			name:     fmt.Sprintf("r%d_w%d", round, i),
 			random:   rand.New(rand.NewPCG(seed, uint64(round*100+i+1))),
 			database: d.database,
@@ -65,7 +66,10 @@ func (w *mysqlCrashWriter) run() {
 
 // driver sends units in every way that a driver can.
 func (w *mysqlCrashWriter) driver() error {
-	kinds := []func() error{w.simple, w.prepared, w.message, w.dynamic, w.rolledBack, w.block}
+	kinds := []func() error{w.simple, w.prepared, w.message, w.dynamic, w.rolledBack}
+	if w.blocks {
+		kinds = append(kinds, w.block)
+	}
 	for {
 		if err := kinds[w.random.IntN(len(kinds))](); err != nil {
 			return err

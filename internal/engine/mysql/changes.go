@@ -226,7 +226,8 @@ func indexNames(ctx context.Context, c *conn, database, table string) ([]string,
 }
 
 // asStructure is a CREATE TABLE … SELECT as MySQL logs it, without the words that
-// only a replica understands.
+// only a replica understands: they are behind the columns, which end on a line
+// that no string can look like, since the server escapes the ends of its lines.
 func asStructure(text string) string {
-	return strings.TrimSuffix(text, " START TRANSACTION")
+	return strings.Replace(text, "\n) START TRANSACTION", "\n)", 1)
 }

@@ -52,11 +52,12 @@ func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
 	if err := endSessions(ctx, c, t); err != nil {
 		return err
 	}
-	if err := c.exec(ctx, "DROP DATABASE IF EXISTS "+quote(t.Database)); err != nil {
+	// That it is dropped is no change of its schema.
+	if err := e.untrack(ctx, t.Database); err != nil {
 		return fmt.Errorf("drop database %s: %w", t.Database, err)
 	}
 	e.announced.forget(t.Database)
-	if err := e.untrack(ctx, c, t.Database); err != nil {
+	if err := c.exec(ctx, "DROP DATABASE IF EXISTS "+quote(t.Database)); err != nil {
 		return fmt.Errorf("drop database %s: %w", t.Database, err)
 	}
 	return nil

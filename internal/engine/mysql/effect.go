@@ -27,6 +27,10 @@ func (n *names) nothing(en entry, mariaDB bool) bool {
 		// MariaDB logs that temporary tables were renamed.
 		return !n.anySource(d.Renames)
 	}
+	if mariaDB && d.Operation == "DROP TRIGGER" {
+		// One that waited for the DROP of its table succeeds afterwards.
+		return !n.any(d.Drops)
+	}
 	if !d.Conditional || d.Replaces {
 		return false
 	}

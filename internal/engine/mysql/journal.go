@@ -115,7 +115,7 @@ func (r *reader) begin(ctx context.Context, c *conn, database string) error {
 }
 
 // untrack forgets all of a database.
-func (e *Engine) untrack(ctx context.Context, _ *conn, database string) error {
+func (e *Engine) untrack(ctx context.Context, database string) error {
 	r, release, err := e.read(ctx)
 	if err != nil {
 		return err
@@ -125,6 +125,9 @@ func (e *Engine) untrack(ctx context.Context, _ *conn, database string) error {
 		return err
 	}
 	return r.transaction(ctx, func(c *conn) error {
+		if _, _, err := r.progress(ctx, c); err != nil {
+			return err
+		}
 		for _, table := range []string{"tracked", "journal", "object", "revert"} {
 			if err := c.exec(ctx, "DELETE FROM tenantsdb."+table+" WHERE name = "+literal(database)); err != nil {
 				return fmt.Errorf("forget journal: %w", err)

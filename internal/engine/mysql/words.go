@@ -19,7 +19,8 @@ type logged struct {
 // writes it. It lists the objects of a DROP anew, and writes the heads of views
 // and programs in its own words.
 func (l logged) isOf(s ddltrack.MySQLStatement) bool {
-	text := strings.TrimSpace(l.text)
+	// MariaDB keeps the semicolon that ended a statement among several.
+	text := strings.TrimRight(strings.TrimSpace(l.text), "; \t\r\n")
 	if s.Text == text {
 		return true
 	}

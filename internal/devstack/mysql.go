@@ -27,8 +27,8 @@ type MySQL struct {
 	output  *os.File // what the server writes
 }
 
-// StartMySQL runs MariaDB (or MySQL, where there is no MariaDB) in c.Dir and
-// waits until it answers: a unix socket and no TCP port, a binary log in row
+// StartMySQL runs MariaDB, or MySQL where there is no MariaDB or the PATH has
+// MySQL first, in c.Dir and waits until it answers: a unix socket and no TCP port, a binary log in row
 // format that is as durable as the data, utf8mb4, and a random password of the
 // user root, made on first start. As root, the server runs as the account mysql.
 // A missing program is a *MissingError; a folder that another process holds is

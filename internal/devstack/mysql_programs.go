@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 )
 
 // mysqlPrograms are the server's program and, for MariaDB, the one that makes a
@@ -13,25 +14,36 @@ type mysqlPrograms struct {
 	install string // empty for MySQL
 }
 
-// findMySQL is MariaDB, or MySQL where there is no MariaDB. A data folder that
-// one of them made can't be opened by the other.
+// findMySQL is MariaDB or MySQL: the one that the PATH has first, and MariaDB
+// where they are in one folder. A data folder that one of them made can't be
+// opened by the other.
 func findMySQL(data string) (mysqlPrograms, error) {
 	_, err := os.Stat(data)
 	made := err == nil
 	_, err = os.Stat(filepath.Join(data, "mysql.ibd")) // MySQL's own dictionary
 	byMySQL := err == nil
 
-	server, install := serverProgram("mariadbd"), serverProgram("mariadb-install-db")
-	if server != "" && install != "" && !byMySQL {
-		return mysqlPrograms{server, install}, nil
-	}
-	if server := serverProgram("mysqld"); server != "" && !isMariaDB(server) && (byMySQL || !made) {
-		return mysqlPrograms{server: server}, nil
-	}
-	if byMySQL {
+	mariaDB := mysqlPrograms{serverProgram("mariadbd"), serverProgram("mariadb-install-db")}
+	hasMariaDB := mariaDB.server != "" && mariaDB.install != ""
+	mysql := mysqlPrograms{server: serverProgram("mysqld")}
+	hasMySQL := mysql.server != "" && !isMariaDB(mysql.server)
+	switch {
+	case hasMySQL && (byMySQL || !made && (!hasMariaDB || comesBefore(mysql.server, mariaDB.server))):
+		return mysql, nil
+	case hasMariaDB && !byMySQL:
+		return mariaDB, nil
+	case byMySQL:
 		return mysqlPrograms{}, &MissingError{"mysqld", "mysql-server"}
 	}
 	return mysqlPrograms{}, &MissingError{"mariadbd", "mariadb-server"}
+}
+
+// comesBefore says whether the PATH has the folder of a program before that of
+// another.
+func comesBefore(program, other string) bool {
+	folders := filepath.SplitList(os.Getenv("PATH"))
+	at, from := slices.Index(folders, filepath.Dir(program)), slices.Index(folders, filepath.Dir(other))
+	return at >= 0 && (from < 0 || at < from)
 }
 
 // isMariaDB sees through the link that MariaDB leaves under the old name.

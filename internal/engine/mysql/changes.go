@@ -128,8 +128,8 @@ func journalRowOf(row [][]byte) (j journalRow, err error) {
 	return j, err
 }
 
-// change is the row as a change. latest says that no later row is about its
-// table.
+// change is the row as a change. later says of a table whether later rows name
+// it, so that what it is now is not what the row made of it.
 func (r *reader) change(ctx context.Context, t workspace.Target, row journalRow, later func(table string) bool) (workspace.Change, error) {
 	f := r.engine.known()
 	c := workspace.Change{

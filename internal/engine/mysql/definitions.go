@@ -16,8 +16,9 @@ import (
 // runnable in order: sequences, tables, functions and procedures, views by what
 // they select from, triggers, events. A foreign key on a table that comes later
 // is added when that one is there. The workspace's own role is not named as a
-// DEFINER, since whoever runs the statement becomes that. A program that was made
-// under another sql_mode than the server's stands between two SET statements.
+// DEFINER, since whoever runs the statement becomes that. A program or
+// view that was made under other settings than a new session's stands between two
+// SET statements.
 func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string, error) {
 	// With the database as the session's, the server leaves its name out of
 	// the definitions of views.
@@ -33,6 +34,7 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 	if err != nil {
 		return nil, fmt.Errorf("read definitions of %s: %w", t.Database, err)
 	}
+	f := e.known()
 	var (
 		statements []string
 		tables     []definition
@@ -52,33 +54,45 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 			views = append(views, d)
 			continue
 		case "trigger", "event":
-			statements, views = append(statements, inOrder(views)...), nil
+			statements, views = append(statements, f.inOrder(views)...), nil
 		}
 		if d.kind != "sequence" && len(tables) > 0 {
 			statements, tables = append(statements, buildTables(tables)...), nil
 		}
-		statements = append(statements, e.inMode(d)...)
+		statements = append(statements, f.inSession(d)...)
 	}
 	statements = append(statements, buildTables(tables)...)
-	statements = append(statements, inOrder(views)...)
+	statements = append(statements, f.inOrder(views)...)
 	for i := range statements {
 		statements[i] = ddltrack.WithoutDefinerMySQL(ddltrack.MySQLStatement{Text: statements[i]}, t.Role).Text
 	}
 	return statements, nil
 }
 
-// inMode is a definition that is read under the sql_mode that it was made under,
-// where that is not the server's.
-func (e *Engine) inMode(d definition) []string {
+// inSession is a definition with the settings that it was made under, where they
+// are not those of a new session.
+func (f *facts) inSession(d definition) []string {
+	var set, reset []string
+	change := func(name, value string) {
+		if value != f.defaults[name] {
+			set = append(set, name+" = "+literal(value))
+			reset = append(reset, name+" = "+literal(f.defaults[name]))
+		}
+	}
 	switch d.kind {
 	case "procedure", "function", "trigger", "package", "package body", "event":
-	default:
+		change(sqlMode, d.mode)
+	}
+	if d.zone != "" {
+		change(timeZone, d.zone)
+	}
+	if d.collation != "" {
+		change(collationConnection, d.collation)
+	}
+	if len(set) == 0 {
 		return []string{d.text}
 	}
-	if d.mode == e.known().defaults[sqlMode] {
-		return []string{d.text}
-	}
-	return []string{"SET sql_mode = " + literal(d.mode), d.text, "SET sql_mode = DEFAULT"}
+	return []string{"SET " + strings.Join(set, ", "), d.text, "SET " + strings.Join(reset, ", ")}
 }
 
 // readDefinitions skips what is dropped meanwhile.
@@ -147,7 +161,7 @@ func cutForeignKeys(text string, later func(table string) bool) (string, []strin
 }
 
 // inOrder are the statements of views, each after those that it selects from.
-func inOrder(views []definition) []string {
+func (f *facts) inOrder(views []definition) []string {
 	needs := map[string][]string{}
 	for _, v := range views {
 		for _, other := range views {
@@ -158,7 +172,7 @@ func inOrder(views []definition) []string {
 	}
 	var statements []string
 	for _, v := range sorted(views, needs) {
-		statements = append(statements, v.text)
+		statements = append(statements, f.inSession(v)...)
 	}
 	return statements
 }

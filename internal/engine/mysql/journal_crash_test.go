@@ -15,7 +15,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/devstack"
 	"github.com/tenantsdb/tenantsdb/internal/devstack/devstacktest"
@@ -235,10 +234,5 @@ func kill(t *testing.T, pidFile string) {
 
 func awaitServer(t *testing.T, e *Engine) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for e.Ping(t.Context()) != nil {
-		if time.Now().After(deadline) {
-			t.Fatal("the server does not come back")
-		}
-	}
+	await(t, "the server is back", func() bool { return e.Ping(t.Context()) == nil })
 }

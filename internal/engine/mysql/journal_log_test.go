@@ -134,17 +134,11 @@ func TestEventsOfTheSchedulerAreRecorded(t *testing.T) {
 	target := newTracked(t, e)
 	s := newSession(t, e, target)
 	s.run("CREATE EVENT ev ON SCHEDULE AT CURRENT_TIMESTAMP DO CREATE TABLE by_event (a int)")
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	for {
+	await(t, "the event and its end are recorded", func() bool {
 		got := statements(changes(t, e, target))
-		if slices.Contains(got, "CREATE TABLE by_event (a int)") && slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(strings.ToUpper(s), "DROP EVENT") }) {
-			break
-		}
-		if ctx.Err() != nil {
-			t.Fatalf("got %q", got)
-		}
-	}
+		return slices.Contains(got, "CREATE TABLE by_event (a int)") &&
+			slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(strings.ToUpper(s), "DROP EVENT") })
+	})
 }
 
 func TestLostLogIsSaidAndTheDifferenceRecorded(t *testing.T) {

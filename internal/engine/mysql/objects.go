@@ -64,8 +64,10 @@ const (
 // definition is an object and the server's statement that makes it.
 type definition struct {
 	object
-	text string
-	mode string // the sql_mode that a program was made under, and is to be read under
+	text      string
+	mode      string // the sql_mode that a program was made under, and is to be read under
+	zone      string // the time zone of an event's schedule
+	collation string // of the literals of a program or of a view
 }
 
 // showCreate is the server's statement that makes o. AUTO_INCREMENT counters,
@@ -95,6 +97,12 @@ func showCreate(ctx context.Context, c *conn, database string, o object) (defini
 	}
 	if column > 1 {
 		d.mode = string(row[1])
+	}
+	if column > 2 {
+		d.zone = string(row[2])
+	}
+	if len(row) > column+2 {
+		d.collation = string(row[column+2]) // behind the client's character set
 	}
 	return d, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
@@ -92,12 +91,9 @@ func TestQueryKeepsItsLimits(t *testing.T) {
 		t.Errorf("size: got %v %v", refusal, refusal.Details)
 	}
 	admin := administrator(t, e)
-	deadline := time.Now().Add(patience)
-	for admin.value("SELECT count(*) FROM information_schema.PROCESSLIST WHERE USER = "+literal(target.Role)) != "0" {
-		if time.Now().After(deadline) {
-			t.Fatal("a session that hit its limit is still there")
-		}
-	}
+	await(t, "the sessions that hit their limits are gone", func() bool {
+		return admin.value("SELECT count(*) FROM information_schema.PROCESSLIST WHERE USER = "+literal(target.Role)) == "0"
+	})
 }
 
 func TestQueryTellsTheServersErrors(t *testing.T) {

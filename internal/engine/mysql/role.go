@@ -75,7 +75,7 @@ func nativeHash(password string) string {
 	return "*" + strings.ToUpper(hex.EncodeToString(second[:]))
 }
 
-// dropRole removes the role's accounts at all hosts, and ends their sessions.
+// dropRole removes the role's accounts at all hosts.
 func dropRole(ctx context.Context, c *conn, role string) error {
 	rows, err := c.rows(ctx, "SELECT Host FROM mysql.user WHERE User = "+literal(role))
 	if err != nil {

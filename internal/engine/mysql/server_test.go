@@ -284,6 +284,22 @@ func wantSame(t *testing.T, want, got string) {
 	t.Fatalf("rebuilt schema has %d lines, the workspace's %d", len(b), len(a))
 }
 
+// await asks until the answer is yes.
+func await(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for !is() {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			t.Fatalf("%s: not within %v", what, patience)
+		}
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

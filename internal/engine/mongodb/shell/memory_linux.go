@@ -13,12 +13,12 @@ const threadRoom = 64 << 20
 
 // boundMemory makes the process die rather than take n bytes more than it has
 // now.
-func boundMemory(n uint64) error {
+func boundMemory(n int64) error {
 	now, err := dataSize()
 	if err != nil {
 		return err
 	}
-	limit := now + n + threadRoom
+	limit := now + uint64(n) + threadRoom
 	return syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: limit, Max: limit})
 }
 

@@ -2,6 +2,11 @@
 
 package shell
 
-// boundMemory does nothing where the operating system does not count what a
-// process takes; the interpreter's soft limit is all there is.
-func boundMemory(uint64) error { return nil }
+import "runtime/debug"
+
+// boundMemory makes the collector work harder beyond n bytes, which is all that
+// can be done where the operating system does not count what a process takes.
+func boundMemory(n int64) error {
+	debug.SetMemoryLimit(n)
+	return nil
+}

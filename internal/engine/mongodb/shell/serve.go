@@ -23,7 +23,6 @@ const (
 // bounds for good.
 func Serve(in io.Reader, out io.Writer) error {
 	debug.SetMaxStack(maxStack)
-	debug.SetMemoryLimit(maxMemory / 2)
 	if err := boundMemory(maxMemory); err != nil {
 		return fmt.Errorf("bound memory: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
 
@@ -62,7 +63,7 @@ func relayInMemory(t testing.TB, s workspace.Settings) (*relay, *answering) {
 	if err := <-shaken; err != nil {
 		t.Fatal(err)
 	}
-	p := &Protocol{commands: newCommands(), codecs: newCodecs(), wheel: newWheel()}
+	p := &Protocol{commands: newCommands(), codecs: newCodecs(), wheel: window.NewWheel()}
 	live := workspace.NewLive(workspace.Workspace{Name: "shop", Mode: workspace.Control, Settings: s})
 	server := &answering{Recording: wiretest.NewRecording(nil)}
 	return &relay{

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
 // ok is the reply to what needs no other.
@@ -86,11 +88,15 @@ func answerAuthenticate(*client, *request) ([]byte, *failure) {
 }
 
 // answerListDatabases shows what this connection can reach: the database that
-// it is bound to.
+// it is bound to, or those that it may name.
 func answerListDatabases(c *client, _ *request) ([]byte, *failure) {
+	names := []string{c.database}
+	if c.database == "" {
+		names = c.protocol.config.Directory.Databases(workspace.MongoDB, c.user)
+	}
 	list := bsoncore.NewArrayBuilder()
-	if c.database != "" {
-		list.AppendDocument(bsoncore.NewDocumentBuilder().AppendString("name", c.database).
+	for _, name := range names {
+		list.AppendDocument(bsoncore.NewDocumentBuilder().AppendString("name", name).
 			AppendInt64("sizeOnDisk", 0).AppendBoolean("empty", false).Build())
 	}
 	return ok().AppendArray("databases", list.Build()).AppendInt64("totalSize", 0).Build(), nil

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // backend is a connection to the physical server, authenticated as the
@@ -41,6 +42,7 @@ func (p *Protocol) open(ctx context.Context, address workspace.Address) (*backen
 	if err != nil {
 		return nil, fmt.Errorf("backend: %w", err)
 	}
+	conn = window.NewSocket(conn)
 	if address.TLS != nil {
 		conn = tls.Client(conn, address.TLS)
 	}

@@ -21,7 +21,6 @@ type client struct {
 	database string // that it is bound to, or may be
 	// authenticated: its login was checked. loggedOut: and given up.
 	authenticated, loggedOut bool
-	compressors              []compressor // agreed in hello
 }
 
 // request is one message of a client, in place.

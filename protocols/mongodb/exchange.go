@@ -232,7 +232,7 @@ func appendMaxTime(dst []byte, limit time.Duration) []byte {
 // await passes on the server's replies: one, or as many as it says will come.
 func (r *relay) await(q *request, x *exchange) error {
 	responseTo := q.requestID
-	r.slow.Store(r.protocol.wheel.now() + int64(slowAfter))
+	r.slow.Store(r.protocol.wheel.Now() + int64(slowAfter))
 	for {
 		h, flags, err := r.replyHead()
 		if err != nil {

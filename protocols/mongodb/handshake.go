@@ -197,7 +197,7 @@ func (st *startup) onAdmin(s *session, c *command) (bound bool, err error) {
 
 // bind finds the workspace of the database.
 func (st *startup) bind(s *session, database string) (bound bool, err error) {
-	login, err := st.protocol.config.Directory.Login(st.ctx, workspace.MongoDB, st.user, database)
+	login, err := st.protocol.config.Directory.Login(st.context(), workspace.MongoDB, st.user, database)
 	if err != nil {
 		return false, errors.Join(err, st.fail(&s.first, unreachable("the store of workspaces")))
 	}
@@ -214,14 +214,13 @@ func (st *startup) hello(q *request) error {
 	if err != nil {
 		return protocolError(err.Error())
 	}
-	v, err := st.protocol.seeServers(st.ctx)
+	v, err := st.protocol.seeServers(st.context())
 	if err != nil {
 		return errors.Join(st.fail(q, unreachable("the database server")), err)
 	}
 	if err := st.stay(); err != nil {
 		return errors.Join(st.fail(q, unreachable("the proxy, which has too many connections,")), err)
 	}
-	st.compressors = g.compressors
 	if g.wait > 0 {
 		return st.monitor(q, &g, v)
 	}
@@ -245,7 +244,7 @@ func (st *startup) speculate(command []byte) ([]byte, error) {
 		return nil, err
 	}
 	st.beginLogin()
-	doc, f, err := st.saslStart(st.ctx, command)
+	doc, f, err := st.saslStart(st.context(), command)
 	if f != nil {
 		return nil, err
 	}

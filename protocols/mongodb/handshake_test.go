@@ -189,6 +189,11 @@ func TestTheFirstCommandNamesTheWorkspace(t *testing.T) {
 	c.want(bson.D{{Key: "ok", Value: 1.0}}, admin(bson.D{{Key: "logout", Value: 1}}))
 	c.refused(13, "requires authentication", s.cmd(bson.D{{Key: "find", Value: "users"}}))
 
+	unbound := w.user(t).do(admin(bson.D{{Key: "listDatabases", Value: 1}}))
+	if list := unbound["databases"].(bson.A); len(list) != 2 {
+		t.Errorf("databases that may be named: got %v", unbound)
+	}
+
 	renamer := w.user(t)
 	renamer.refused(26, "does not exist", admin(bson.D{{Key: "renameCollection", Value: s.route.Database + ".a"}, {Key: "to", Value: s.route.Database + ".b"}}))
 	renamer.refused(13, "bound to", other.cmd(bson.D{{Key: "find", Value: "users"}}))
@@ -214,23 +219,19 @@ func TestStrangersAreBounded(t *testing.T) {
 }
 
 func TestSilentStrangersEndAtTheDeadline(t *testing.T) {
-	w := newWorld(t, func(s *setup) { s.handshakeTimeout = 300 * time.Millisecond })
-	for name, begin := range map[string]func(c *wire){
-		"silent":         func(*wire) {},
-		"one byte":       func(c *wire) { c.send([]byte{1}) },
-		"a half message": func(c *wire) { c.send(appendMessage(nil, 1, 0, 0, encode(t, hello()))[:30]) },
-	} {
-		c := w.stranger(t)
-		begin(c)
+	w := newWorld(t, func(s *setup) { s.handshakeTimeout = 5 * time.Second })
+	user, monitor := w.user(t), w.stranger(t)
+	version := monitor.do(hello())["topologyVersion"]
+	silent := map[string]*wire{"silent": w.stranger(t), "one byte": w.stranger(t), "a half message": w.stranger(t)}
+	silent["one byte"].send([]byte{1})
+	silent["a half message"].send(appendMessage(nil, 1, 0, 0, encode(t, hello()))[:30])
+	for name, c := range silent {
 		if got := c.ended(); len(got) != 0 {
 			t.Errorf("%s: got %q", name, got)
 		}
 	}
-	c := w.user(t)
-	monitor := w.stranger(t)
-	version := monitor.do(hello())["topologyVersion"]
-	monitor.want(bson.D{{Key: "ok", Value: 1.0}}, hello(bson.E{Key: "topologyVersion", Value: version}, bson.E{Key: "maxAwaitTimeMS", Value: 900}))
-	c.want(bson.D{{Key: "ok", Value: 1.0}}, admin(bson.D{{Key: "ping", Value: 1}}))
+	monitor.want(bson.D{{Key: "ok", Value: 1.0}}, hello(bson.E{Key: "topologyVersion", Value: version}, bson.E{Key: "maxAwaitTimeMS", Value: 100}))
+	user.want(bson.D{{Key: "ok", Value: 1.0}}, admin(bson.D{{Key: "ping", Value: 1}}))
 }
 
 func TestMonitorsStream(t *testing.T) {
@@ -329,4 +330,25 @@ func TestNoConnectionIsLeftBehind(t *testing.T) {
 		raw.Close()
 	}
 	wiretest.Await(t, "all sockets are closed", func() bool { return wiretest.OpenFiles(t) <= before+maxIdlePerKey+2 })
+}
+
+func TestBackendsAreReusedAndForgotten(t *testing.T) {
+	peer, s := scripted(t, workspace.Control, workspace.Settings{}, func(peerRequest) []peerReply { return fine() })
+	idle := func() int {
+		s.world.protocol.pool.mu.Lock()
+		defer s.world.protocol.pool.mu.Unlock()
+		return s.world.protocol.pool.idle
+	}
+	for range 5 {
+		c := s.connect(t)
+		c.conn.Close()
+		wiretest.Await(t, "the backend is warm", func() bool { return idle() == 1 })
+	}
+	if got := peer.Accepted(); got != 1 {
+		t.Errorf("connections to the server: got %d, want one for all sessions", got)
+	}
+	s.world.protocol.Forget(s.live.ID)
+	if got := idle(); got != 0 {
+		t.Errorf("warm backends of a workspace that is gone: got %d", got)
+	}
 }

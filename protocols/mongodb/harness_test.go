@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -144,6 +145,12 @@ func (d *directory) Login(_ context.Context, _ workspace.DatabaseType, user, dat
 		return workspace.Login{}, nil
 	}
 	return workspace.Login{Known: true, Route: s.route}, nil
+}
+
+func (d *directory) Databases(workspace.DatabaseType, string) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Sorted(maps.Keys(d.spaces))
 }
 
 // recorder remembers what it is told.

@@ -2,76 +2,22 @@ package mongodb
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
-const (
-	// tick is the coarseness of the proxy's own time limits.
-	tick = 20 * time.Millisecond
-	// slowAfter is when it is worth to look whether a client still waits.
-	slowAfter = 500 * time.Millisecond
-)
+// slowAfter is when it is worth to look whether a client still waits.
+const slowAfter = 500 * time.Millisecond
 
-// wheel is one coarse clock for the commands of all sessions, so that none
-// needs a timer of its own. It ticks while there are sessions.
-type wheel struct {
-	base    time.Time
-	mu      sync.Mutex
-	relays  map[*relay]struct{}
-	ticking bool
-}
-
-func newWheel() *wheel {
-	return &wheel{base: time.Now(), relays: make(map[*relay]struct{})}
-}
-
-// now is the time since the wheel was made, in nanoseconds.
-func (w *wheel) now() int64 { return int64(time.Since(w.base)) }
-
-func (w *wheel) add(r *relay) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.relays[r] = struct{}{}
-	if !w.ticking {
-		w.ticking = true
-		go w.turn()
+// Deadline is when the wheel is to look at the request at hand: the earlier of
+// deadline and slow.
+func (r *relay) Deadline() int64 {
+	deadline, slow := r.deadline.Load(), r.slow.Load()
+	if deadline == 0 || slow != 0 && slow < deadline {
+		return slow
 	}
-}
-
-func (w *wheel) remove(r *relay) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.relays, r)
-}
-
-// turn ends with the last session.
-func (w *wheel) turn() {
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	var due []*relay
-	for range ticker.C {
-		now := w.now()
-		w.mu.Lock()
-		if len(w.relays) == 0 {
-			w.ticking = false
-			w.mu.Unlock()
-			return
-		}
-		due = due[:0]
-		for r := range w.relays {
-			if passed(r.deadline.Load(), now) || passed(r.slow.Load(), now) {
-				due = append(due, r)
-			}
-		}
-		w.mu.Unlock()
-		for _, r := range due {
-			r.expire(now)
-		}
-		clear(due)
-	}
+	return deadline
 }
 
 func passed(deadline, now int64) bool { return deadline != 0 && now >= deadline }
@@ -86,11 +32,11 @@ func (r *relay) startClock(x *exchange) {
 	if x.timed {
 		patience += r.protocol.config.KillGrace
 	}
-	r.deadline.Store(r.protocol.wheel.now() + int64(patience))
+	r.deadline.Store(r.protocol.wheel.Now() + int64(patience))
 }
 
-// expire looks at a request that takes long.
-func (r *relay) expire(now int64) {
+// Expire looks at a request that takes long.
+func (r *relay) Expire(now int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if passed(r.slow.Load(), now) {

@@ -54,7 +54,9 @@ func TestParity(t *testing.T) {
 	w := newWorld(t)
 	through, straight := w.workspace(t, workspace.Tenant, workspace.DefaultSettings()), w.workspace(t, workspace.Control, workspace.Settings{})
 	proxied, direct := through.driver(t, plainDirect), straight.direct(t)
-	doc := func(i int) bson.D { return bson.D{{Key: "_id", Value: i}, {Key: "n", Value: i % 7}, {Key: "name", Value: fmt.Sprint("name ", i)}} }
+	doc := func(i int) bson.D {
+		return bson.D{{Key: "_id", Value: i}, {Key: "n", Value: i % 7}, {Key: "name", Value: fmt.Sprint("name ", i)}}
+	}
 	var documents bson.A
 	for i := range 50 {
 		documents = append(documents, doc(i))

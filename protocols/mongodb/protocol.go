@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/loginguard"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // Directory knows who may log in and where a login leads.
@@ -22,6 +23,8 @@ type Directory interface {
 	// Login finds the workspace of a user that has a database. Known is false
 	// where there is none.
 	Login(ctx context.Context, t workspace.DatabaseType, user, database string) (workspace.Login, error)
+	// Databases are those that an authenticated user may name.
+	Databases(t workspace.DatabaseType, user string) []string
 }
 
 // Recorder moves committed schema changes into the deploy queue.
@@ -61,7 +64,7 @@ type Protocol struct {
 	codecs   *codecs
 	topology *topology
 	pool     *pool
-	wheel    *wheel
+	wheel    *window.Wheel
 	requests atomic.Int32 // the proxy's own request ids
 	numbers  atomic.Int32 // of connections
 	closing  chan struct{}
@@ -82,7 +85,7 @@ func New(config Config) *Protocol {
 		codecs:   newCodecs(),
 		topology: newTopology(),
 		pool:     newPool(),
-		wheel:    newWheel(),
+		wheel:    window.NewWheel(),
 		closing:  make(chan struct{}),
 		closed:   make(chan struct{}),
 		spaces:   make(map[int64]*space),

@@ -74,9 +74,9 @@ func (r *relay) Traffic() (in, out int64) { return r.traffic.in.Load(), r.traffi
 
 // Run relays until either side ends or Stop took effect.
 func (r *relay) Run(context.Context) error {
-	r.protocol.wheel.add(r)
+	r.protocol.wheel.Add(r)
 	err := r.contained(r.serve)
-	r.protocol.wheel.remove(r)
+	r.protocol.wheel.Remove(r)
 	r.endExchange()
 	r.dispose(err)
 	if b, ok := errors.AsType[*bug](err); ok {

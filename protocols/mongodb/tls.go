@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // recordTypeHandshake and recordMajor are the first bytes of a TLS ClientHello
@@ -40,7 +42,7 @@ func (p *Protocol) secure(ctx context.Context, raw net.Conn) (*tls.Conn, error) 
 	if first[0] != recordTypeHandshake || first[1] != recordMajor || first[2] == 0 {
 		return nil, p.refusePlaintext(raw, first)
 	}
-	conn := tls.Server(&prefixConn{raw, first}, p.config.TLS)
+	conn := tls.Server(&prefixConn{window.NewSocket(raw), first}, p.config.TLS)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("tls handshake: %w", err)
 	}

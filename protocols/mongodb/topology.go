@@ -48,7 +48,10 @@ func (d description) meet(o description) description {
 // topology is the servers as they were last seen.
 type topology struct {
 	process bson.ObjectID // of topologyVersion, which clients compare
-	asking  sync.Mutex    // held by who asks the servers
+
+	asking   sync.Mutex // held by who asks the servers
+	failed   error      // what the last who asked got, under asking
+	failedAt time.Time
 
 	mu        sync.Mutex
 	seen      bool
@@ -94,25 +97,42 @@ type topologyView struct {
 
 // seeServers is the topology, asked for where it is not known yet.
 func (p *Protocol) seeServers(ctx context.Context) (topologyView, error) {
-	if v, seen := p.topology.view(); seen {
+	t := p.topology
+	if v, seen := t.view(); seen {
 		return v, nil
 	}
-	return p.refresh(ctx)
+	t.asking.Lock()
+	defer t.asking.Unlock()
+	if v, seen := t.view(); seen {
+		return v, nil
+	}
+	if t.failed != nil && time.Since(t.failedAt) < askAgain {
+		return topologyView{}, t.failed
+	}
+	return p.ask(ctx)
+}
+
+// refresh asks the servers anew.
+func (p *Protocol) refresh(ctx context.Context) (topologyView, error) {
+	p.topology.asking.Lock()
+	defer p.topology.asking.Unlock()
+	return p.ask(ctx)
 }
 
 const (
 	askTimeout = 5 * time.Second
+	// askAgain is how long servers that did not answer are left alone by
+	// strangers' hellos.
+	askAgain = time.Second
 	// maxAnswer bounds an answer to the proxy's own questions.
 	maxAnswer = 1 << 20
 )
 
 var errNoServer = errors.New("no database server is configured")
 
-// refresh asks all servers what they can do. One that can't be reached counts
-// for nothing, where another can.
-func (p *Protocol) refresh(ctx context.Context) (topologyView, error) {
-	p.topology.asking.Lock()
-	defer p.topology.asking.Unlock()
+// ask asks all servers what they can do. One that can't be reached counts for
+// nothing, where another can. The caller holds asking.
+func (p *Protocol) ask(ctx context.Context) (topologyView, error) {
 	ctx, done := context.WithTimeout(ctx, askTimeout)
 	defer done()
 	var all []description
@@ -128,7 +148,9 @@ func (p *Protocol) refresh(ctx context.Context) (topologyView, error) {
 		buildInfo = info
 	}
 	if len(all) == 0 {
-		return topologyView{}, fmt.Errorf("describe servers: %w", failed)
+		p.topology.failed = fmt.Errorf("describe servers: %w", failed)
+		p.topology.failedAt = time.Now()
+		return topologyView{}, p.topology.failed
 	}
 	d := all[0]
 	for _, o := range all[1:] {

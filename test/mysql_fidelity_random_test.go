@@ -194,7 +194,7 @@ func (s *randomMySQLSession) statement() string {
 		fmt.Sprintf("CREATE TABLE %s (id INT PRIMARY KEY, c1 INT DEFAULT 7, c2 VARCHAR(20)) COMMENT '%s; x'", t, u),
 		fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s (id INT /* %s */)", t, u),
 		fmt.Sprintf("CREATE OR REPLACE TABLE %s (id INT /* %s */, c3 INT)", t, u),
-		fmt.Sprintf("CREATE TABLE copy_%s AS SELECT 1 AS one, 'a' AS two", u),
+		fmt.Sprintf("CREATE TABLE copy_%s AS SELECT 1 AS one, 2.5 AS two", u),
 		fmt.Sprintf("CREATE TABLE like_%s LIKE %s", u, t),
 		fmt.Sprintf("DROP TABLE /* %s */ %s", u, t),
 		fmt.Sprintf("DROP TABLE /* %s */ IF EXISTS %s, %s", u, t, s.table()),
@@ -220,7 +220,8 @@ func (s *randomMySQLSession) statement() string {
 		fmt.Sprintf("CREATE PROCEDURE p_%s() BEGIN SELECT '%s'; SELECT 2; END", t, u),
 		fmt.Sprintf("DROP PROCEDURE /* %s */ IF EXISTS p_%s", u, t),
 		fmt.Sprintf("CREATE EVENT IF NOT EXISTS e_%s ON SCHEDULE AT '2035-01-01 00:00:00' DO SET @x = '%s'", t, u),
-		fmt.Sprintf("ALTER EVENT e_%s COMMENT '%s'", t, u),
+		// Without the schedule, MySQL's log would lack the time zone that the event gets.
+		fmt.Sprintf("ALTER EVENT e_%s ON SCHEDULE AT '2036-01-01 00:00:00' COMMENT '%s'", t, u),
 		fmt.Sprintf("DROP EVENT /* %s */ e_%s", u, t),
 		fmt.Sprintf("CREATE SEQUENCE IF NOT EXISTS q_%s /* %s */ START WITH %d", t, u, 1+s.random.IntN(9)),
 		fmt.Sprintf("DROP SEQUENCE /* %s */ IF EXISTS q_%s", u, t),

@@ -53,6 +53,10 @@ func (s *mysqlStore) path(name string) string { return filepath.Join(s.dir, name
 
 func (s *mysqlStore) socket() string { return filepath.Join(s.sockets, mysqlSocket) }
 
+// temporary is the folder of temporary tables, which a server that starts takes
+// for left behind, whosever they are.
+func (s *mysqlStore) temporary() string { return s.path("tmp") }
+
 // loginFile holds the statements that a starting server runs before it takes
 // its first connection.
 func (s *mysqlStore) loginFile() string { return s.path("login.sql") }
@@ -74,14 +78,17 @@ func (s *mysqlStore) initialize(ctx context.Context) error {
 	if err := os.RemoveAll(part); err != nil {
 		return err
 	}
-	if err := s.account.folder(part); err != nil {
-		return err
+	for _, folder := range []string{part, s.temporary()} {
+		if err := s.account.folder(folder); err != nil {
+			return err
+		}
 	}
 	cmd := s.account.command(part, s.programs.server, "--no-defaults", "--initialize-insecure", "--datadir="+part)
 	if s.programs.install != "" {
 		cmd = s.account.command(part, s.programs.install, "--no-defaults", "--datadir="+part,
 			"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")
 	}
+	cmd.Env = append(cmd.Env, "TMPDIR="+s.temporary())
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := runUntil(ctx, cmd); err != nil {
@@ -111,6 +118,7 @@ func (s *mysqlStore) makeLogin() error {
 func (s *mysqlStore) command(output *os.File) *exec.Cmd {
 	settings := map[string]string{
 		"datadir":         s.path("data"),
+		"tmpdir":          s.temporary(),
 		"socket":          s.socket(),
 		"pid-file":        filepath.Join(s.path("data"), "mysql.pid"),
 		"init-file":       s.loginFile(),
@@ -161,8 +169,8 @@ func (s *mysqlStore) clearLeftovers(ctx context.Context) error {
 			return err
 		}
 	}
-	// The temporary folder may have been swept while the server was down.
-	for _, folder := range []string{s.sockets, s.path("files")} {
+	// The socket's folder may have been swept while the server was down.
+	for _, folder := range []string{s.sockets, s.path("files"), s.temporary()} {
 		if err := s.account.folder(folder); err != nil {
 			return err
 		}

@@ -106,6 +106,14 @@ func TestMySQLLogsWhatTrackingReads(t *testing.T) {
 	}
 }
 
+// A server that starts removes what looks like temporary tables.
+func TestMySQLServersShareNoTemporaryTables(t *testing.T) {
+	dir := devstacktest.Dir(t)
+	m := startMySQL(t, dir)
+	defer stopMySQL(t, m)
+	wantMySQL(t, m, "SELECT @@tmpdir", filepath.Join(dir, "tmp"))
+}
+
 func TestMySQLKeepsItsPasswordFromOthers(t *testing.T) {
 	dir := devstacktest.Dir(t)
 	m := startMySQL(t, dir)

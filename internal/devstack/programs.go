@@ -53,13 +53,14 @@ func postgresPrograms(major string) (string, error) {
 	return "", &MissingError{"postgres", "postgresql"}
 }
 
-// redisProgram is redis-server of the PATH.
+// redisProgram is redis-server of the PATH, or else valkey-server.
 func redisProgram() (string, error) {
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		return "", &MissingError{"redis-server", "redis-server"}
+	for _, name := range []string{"redis-server", "valkey-server"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
 	}
-	return path, nil
+	return "", &MissingError{"redis-server", "redis-server"}
 }
 
 // version is that of a folder such as /usr/lib/postgresql/15/bin.

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"encoding/binary"
+	"strings"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -268,4 +269,10 @@ func (t *track) beginProcessKill(b []byte, size int) (step, error) {
 	}
 	id := binary.LittleEndian.Uint32(b[headerLen+1:])
 	return step{act: mapKill, size: size, kill: kill{before: "KILL ", id: uint64(id)}}, nil
+}
+
+// reachable says whether a client may make the database its default: its own,
+// by whatever case the server takes for the same, and the server's catalog.
+func (t *track) reachable(name string) bool {
+	return strings.EqualFold(name, t.database) || strings.EqualFold(name, "information_schema")
 }

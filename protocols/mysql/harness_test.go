@@ -136,8 +136,7 @@ func newWorld(t testing.TB, options ...option) *world {
 
 func (w *world) makeDatabase(t testing.TB) {
 	t.Helper()
-	server := theServer.start(t)
-	w.route.Address = workspace.Address{Network: "unix", Addr: server.Socket()}
+	w.route.Address = workspace.Address{Network: "unix", Addr: theServer.start(t).Addr}
 	admin := adminDB(t)
 	mustExec(t, admin, "CREATE DATABASE "+w.route.Database)
 	mustExec(t, admin, fmt.Sprintf("CREATE USER %s@localhost IDENTIFIED BY '%s'", w.route.Role, w.route.Password))
@@ -271,15 +270,6 @@ func (w *world) open(t testing.TB, change ...func(*driver.Config)) *sql.Conn {
 	return openConfig(t, w.config(), change...)
 }
 
-// direct is the same at the server itself, as the workspace's role.
-func (w *world) direct(t testing.TB, change ...func(*driver.Config)) *sql.Conn {
-	t.Helper()
-	c := driver.NewConfig()
-	c.Net, c.Addr = "unix", w.route.Address.Addr
-	c.User, c.Passwd, c.DBName = w.route.Role, w.route.Password, w.route.Database
-	return openConfig(t, c, change...)
-}
-
 func openConfig(t testing.TB, c *driver.Config, change ...func(*driver.Config)) *sql.Conn {
 	t.Helper()
 	conn, err := tryConfig(t, c, change...)
@@ -313,11 +303,13 @@ func tryConfig(t testing.TB, c *driver.Config, change ...func(*driver.Config)) (
 // adminDB is the server's administrator.
 func adminDB(t testing.TB) *sql.Conn {
 	t.Helper()
-	server := theServer.start(t)
-	c := driver.NewConfig()
-	c.Net, c.Addr = "unix", server.Socket()
-	c.User, c.Passwd = server.User(), server.Password()
-	return openConfig(t, c)
+	return openConfig(t, theServer.start(t).Clone())
+}
+
+// serverVersion is the server's own, as it greets.
+func serverVersion(t testing.TB) string {
+	t.Helper()
+	return one(t, adminDB(t), "select version()")
 }
 
 func exec(t testing.TB, c *sql.Conn, query string, args ...any) error {
@@ -345,12 +337,4 @@ func one(t testing.TB, c *sql.Conn, query string, args ...any) string {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return value.String
-}
-
-// number is the number of a server's error in err; 0 where it has none.
-func number(err error) uint16 {
-	if e, ok := errors.AsType[*driver.MySQLError](err); ok {
-		return e.Number
-	}
-	return 0
 }

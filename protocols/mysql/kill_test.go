@@ -43,8 +43,8 @@ func TestKillReachesTheSessionsOfTheWorkspace(t *testing.T) {
 		t.Fatalf("numbers %d and %d, want two of ours", victim.id, killer.id)
 	}
 	t.Run("query", func(t *testing.T) {
-		victim.query("select sleep(51)")
-		awaitRunning(t, w, "select sleep(51)")
+		victim.query(endless)
+		awaitRunning(t, w, endless)
 		if kinds, all := killer.ask(fmt.Sprintf("KILL QUERY %d", victim.id)); kinds != "K" {
 			t.Fatalf("got %s %q", kinds, all[0].payload)
 		}
@@ -56,8 +56,8 @@ func TestKillReachesTheSessionsOfTheWorkspace(t *testing.T) {
 	t.Run("the server's own number", func(t *testing.T) {
 		_, all := victim.ask("select connection_id()")
 		id := string(all[3].payload[1:])
-		victim.query("select sleep(52)")
-		awaitRunning(t, w, "select sleep(52)")
+		victim.query(endless)
+		awaitRunning(t, w, endless)
 		if kinds, all := killer.ask("KILL QUERY " + id); kinds != "K" {
 			t.Fatalf("got %s %q", kinds, all[0].payload)
 		}

@@ -112,35 +112,44 @@ func paritySession() []exchange {
 // Each capability that changes the bytes, alone and with the others: what
 // comes through the proxy is what the server says.
 func TestEveryCommandComesThroughAsItIs(t *testing.T) {
-	const version = "5.5.5-10.11.6-MariaDB"
+	version := serverVersion(t)
 	w := newWorld(t, withVersion(version))
 	deprecate, session, found := uint32(mysql.CLIENT_DEPRECATE_EOF), uint32(mysql.CLIENT_SESSION_TRACK), uint32(mysql.CLIENT_FOUND_ROWS)
-	for _, base := range []uint32{0, deprecate, session, deprecate | session, found | mysql.CLIENT_INTERACTIVE | mysql.CLIENT_IGNORE_SPACE} {
-		for _, extended := range []uint32{0, mariadbProgress | mariadbBulkOperations, mariadbExtendedMetadata | mariadbProgress} {
-			t.Run(fmt.Sprintf("%#x+%#x", base, extended), func(t *testing.T) {
-				change := func(i *identity) {
-					i.capabilities = i.capabilities&^mysql.CLIENT_LONG_PASSWORD | base
-					i.extended = extended
+	sets := []capabilities{{}, {deprecate, 0}, {session, 0}, {deprecate | session, 0}, {found | mysql.CLIENT_INTERACTIVE | mysql.CLIENT_IGNORE_SPACE, 0}}
+	if isMariaDB(version) {
+		sets = append(sets, capabilities{0, mariadbProgress | mariadbBulkOperations}, capabilities{0, mariadbExtendedMetadata},
+			capabilities{deprecate | session, mariadbExtendedMetadata | mariadbProgress})
+	} else {
+		sets = append(sets, capabilities{mysql.CLIENT_QUERY_ATTRIBUTES, 0}, capabilities{deprecate | mysql.CLIENT_OPTIONAL_RESULTSET_METADATA, 0},
+			capabilities{deprecate | session | mysql.CLIENT_QUERY_ATTRIBUTES | mysql.CLIENT_OPTIONAL_RESULTSET_METADATA, 0})
+	}
+	for _, set := range sets {
+		t.Run(fmt.Sprintf("%#x+%#x", set.base, set.extended), func(t *testing.T) {
+			change := func(i *identity) {
+				if isMariaDB(version) {
+					i.capabilities &^= mysql.CLIENT_LONG_PASSWORD
 				}
-				through, direct := w.wire(t, change), w.directWire(t, change)
-				if !bytes.Equal(through.welcome.payload, direct.welcome.payload) {
-					t.Errorf("welcome: got %q, want %q", through.welcome.payload, direct.welcome.payload)
+				i.capabilities |= set.base
+				i.extended = set.extended
+			}
+			through, direct := w.wire(t, change), w.directWire(t, change)
+			if !bytes.Equal(through.welcome.payload, direct.welcome.payload) {
+				t.Errorf("welcome: got %q, want %q", through.welcome.payload, direct.welcome.payload)
+			}
+			want := play(direct, w.route.Database)
+			got := play(through, w.route.Database)
+			for i, e := range paritySession() {
+				if len(got[i]) != len(want[i]) {
+					t.Errorf("%d %q: got %d packets, want %d", e.command, e.body, len(got[i]), len(want[i]))
+					continue
 				}
-				want := play(direct, w.route.Database)
-				got := play(through, w.route.Database)
-				for i, e := range paritySession() {
-					if len(got[i]) != len(want[i]) {
-						t.Errorf("%d %q: got %d packets, want %d", e.command, e.body, len(got[i]), len(want[i]))
-						continue
+				for j := range got[i] {
+					if got[i][j].sequence != want[i][j].sequence || !bytes.Equal(got[i][j].payload, want[i][j].payload) {
+						t.Errorf("%d %q, packet %d: got %d %q, want %d %q", e.command, e.body, j, got[i][j].sequence, got[i][j].payload, want[i][j].sequence, want[i][j].payload)
 					}
-					for j := range got[i] {
-						if got[i][j].sequence != want[i][j].sequence || !bytes.Equal(got[i][j].payload, want[i][j].payload) {
-							t.Errorf("%d %q, packet %d: got %d %q, want %d %q", e.command, e.body, j, got[i][j].sequence, got[i][j].payload, want[i][j].sequence, want[i][j].payload)
-						}
-					}
 				}
-			})
-		}
+			}
+		})
 	}
 }
 
@@ -153,7 +162,7 @@ func play(c *wire, database string) [][]packet {
 	var all [][]packet
 	var ids []uint32
 	for _, e := range paritySession() {
-		c.send(e.command, e.on(database, ids))
+		c.send(e.command, e.on(c, database, ids))
 		reply := e.read(c)
 		for i, p := range reply {
 			if p.isError() {
@@ -171,8 +180,10 @@ func play(c *wire, database string) [][]packet {
 }
 
 // on is the command's body for a database, and prepared statements' numbers.
-func (e exchange) on(database string, ids []uint32) []byte {
+func (e exchange) on(c *wire, database string, ids []uint32) []byte {
 	switch e.command {
+	case mysql.COM_QUERY:
+		return c.text(string(e.body))
 	case mysql.COM_INIT_DB:
 		return []byte(database)
 	case mysql.COM_STMT_EXECUTE, mysql.COM_STMT_SEND_LONG_DATA, mysql.COM_STMT_CLOSE, mysql.COM_STMT_RESET, mysql.COM_STMT_FETCH:
@@ -189,29 +200,30 @@ func (e exchange) on(database string, ids []uint32) []byte {
 // execute what they prepared last before they know its number.
 func TestASessionSentAheadComesThroughAsItIs(t *testing.T) {
 	w := newWorld(t)
-	session := []exchange{
-		{mysql.COM_STMT_PREPARE, []byte("select id, name from goods"), preparation},
-		{mysql.COM_STMT_EXECUTE, bytes.Join([][]byte{u32(lastPrepared), {0}, u32(1)}, nil), results},
+	ahead := []exchange{{mysql.COM_STMT_PREPARE, []byte("select id, name from goods"), preparation}}
+	if isMariaDB(serverVersion(t)) {
+		ahead = append(ahead, exchange{mysql.COM_STMT_EXECUTE, bytes.Join([][]byte{u32(lastPrepared), {0}, u32(1)}, nil), results})
 	}
+	var session []exchange
 	for i, e := range paritySession() {
 		if e.command == mysql.COM_QUERY || e.command == mysql.COM_PING || e.command == mysql.COM_FIELD_LIST || e.command == mysql.COM_SET_OPTION {
 			session = append(session, e)
 		}
 		if i == 1 { // there are goods from here on
-			session = append(session[2:], session[:2]...)
+			session = append(session, ahead...)
 		}
 	}
 	direct, c := w.directWire(t), w.wire(t)
-	var ahead []byte
+	var commands []byte
 	var want [][]packet
 	for _, e := range session {
 		direct.send(e.command, e.body)
 		want = append(want, e.read(direct))
-		ahead = append(ahead, encode(0, append([]byte{e.command}, e.body...))...)
+		commands = append(commands, encode(0, append([]byte{e.command}, e.body...))...)
 	}
 	sent := make(chan error, 1)
 	go func() {
-		_, err := c.conn.Write(ahead)
+		_, err := c.conn.Write(commands)
 		sent <- err
 	}()
 	for i, e := range session {

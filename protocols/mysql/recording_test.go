@@ -81,6 +81,9 @@ func TestAPreparedSchemaChangeIsRecordedWhenItRuns(t *testing.T) {
 		t.Errorf("harmless: %d records", n)
 	}
 	t.Run("ahead", func(t *testing.T) {
+		if !isMariaDB(serverVersion(t)) {
+			return // it alone knows the statement prepared last by no number
+		}
 		c.send(mysql.COM_STMT_PREPARE, []byte("drop table goods"))
 		c.execute(lastPrepared, 0)
 		c.prepared()

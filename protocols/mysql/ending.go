@@ -1,0 +1,71 @@
+package mysql
+
+import (
+	"errors"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/tenantsdb/tenantsdb/protocols"
+)
+
+// Stop makes Run end.
+func (r *relay) Stop(reason protocols.Reason) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped != 0 && r.stopped != protocols.Draining {
+		return
+	}
+	r.stopped = reason
+	if reason == protocols.Draining && !r.track.idle() {
+		return // atBoundary ends it
+	}
+	r.interrupt()
+}
+
+// interrupt makes both directions return from what they wait for.
+func (r *relay) interrupt() {
+	r.unblockFrontend()
+	r.unblockWrite()
+	_ = r.back.conn.SetReadDeadline(past)
+	_ = r.front.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
+}
+
+// dispose gives the backend back or closes it, and says what ended the relay.
+func (r *relay) dispose() error {
+	r.protocol.sessions.forget(r.id)
+	r.mu.Lock()
+	r.ended = true
+	r.track.letGo()
+	reusable := r.track.reusable() && (r.stopped == 0 || r.stopped == protocols.Draining) && len(r.fromBackend.Bytes()) == 0
+	cause := r.cause
+	if r.stopped != 0 && !isGoodbye(cause) {
+		cause = reasonFailure(r.stopped, r.live)
+	}
+	r.mu.Unlock()
+	r.fromFrontend.Release()
+	r.fromBackend.Release()
+	if reusable && r.back.conn.SetDeadline(time.Time{}) == nil {
+		r.protocol.pool.give(r.poolKey, r.back)
+	} else {
+		r.back.close()
+	}
+	return cause
+}
+
+// lastWords tells the client why the session ends, where it can still hear it.
+func (r *relay) lastWords(cause error) {
+	f, ok := errors.AsType[*failure](cause)
+	if errors.Is(cause, errBackendGone) {
+		f, ok = failf(mysql.ER_NEW_ABORTING_CONNECTION, stateConnection, "The database of workspace %q closed the connection", r.live.Name), true
+	}
+	if !ok || r.track.backPass > 0 && !r.track.swallow || r.track.backMore && !r.track.swallow {
+		return // within a packet nothing can be said
+	}
+	sequence := byte(1) // what a client expects behind its next command
+	if r.track.owed && r.track.phase != phaseFirst && !r.track.told {
+		sequence = r.track.sequence + 1
+	}
+	_ = r.front.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
+	// The client may be gone, which is why we say goodbye.
+	_ = r.tell(f, sequence)
+}

@@ -171,8 +171,8 @@ func TestMongoDBQueries(t *testing.T) {
 		t.Errorf("got codeName %v, want DuplicateKey: %v", a.body["codeName"], a.body)
 	}
 	run(t, "mongo-queries", `db.createCollection("explicit")`)
-	if queue := (database{installation: in, id: "mongo-queries"}).queue(t); len(queue) != 2 || queue[0].Object != "users" || queue[1].Source != "api" {
-		t.Errorf("the queue has %+v, want users and, by the API, explicit", queue)
+	if queue := (database{installation: in, id: "mongo-queries"}).queue(t); len(queue) != 2 || queue[0].Object != "users" || queue[0].Source != "api" || queue[1].Source != "api" {
+		t.Errorf("the queue has %+v, want users and explicit, by the API", queue)
 	}
 }
 

@@ -25,7 +25,7 @@ const (
 // lists what was noted and not yet forgotten, in an order in which it can be
 // replayed.
 func (e *Engine) Changes(ctx context.Context, t workspace.Target) ([]workspace.Change, error) {
-	s, err := e.take(ctx, t.Database)
+	s, err := e.take(ctx, t.Database, sourceProxy)
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", t.Database, err)
 	}
@@ -50,8 +50,9 @@ func (e *Engine) Forget(ctx context.Context, t workspace.Target, journalIDs []in
 }
 
 // take notes what changed and gives the state after that. The schema is listed
-// after the state was read, so that it is never the older of the two.
-func (e *Engine) take(ctx context.Context, database string) (state, error) {
+// after the state was read, so that it is never the older of the two. What was
+// not announced, such as the collection that a write makes, comes from source.
+func (e *Engine) take(ctx context.Context, database, source string) (state, error) {
 	var used []announcement
 	announced := &e.database(database).announced
 	s, err := e.advance(ctx, database, func(s *state) (bool, error) {
@@ -59,7 +60,7 @@ func (e *Engine) take(ctx context.Context, database string) (state, error) {
 		if err != nil {
 			return false, err
 		}
-		d := difference{database: database, state: s, after: now, said: announced.list(), at: time.Now().UTC()}
+		d := difference{database: database, state: s, after: now, said: announced.list(), source: source, at: time.Now().UTC()}
 		found, err := d.note()
 		used = d.used
 		return found, err
@@ -77,6 +78,7 @@ type difference struct {
 	state    *state
 	after    []ddltrack.MongoCollection
 	said     []announcement
+	source   string // of what is not among them
 	at       time.Time
 	used     []announcement
 }
@@ -126,7 +128,7 @@ func (d *difference) noteOf(c ddltrack.MongoChange) (note, error) {
 		ID: d.state.Last, Unit: strconv.FormatInt(d.state.Last, 10), Statement: text,
 		Operation: c.Operation, ObjectType: c.ObjectType, Object: c.Object, Identity: c.Identity,
 		Reverse: c.Reverse, WhyNot: c.WhyNot, References: c.References,
-		Source: sourceProxy, Warnings: c.Warnings, At: d.at,
+		Source: d.source, Warnings: c.Warnings, At: d.at,
 	}, nil
 }
 
@@ -190,9 +192,9 @@ func (e *Engine) isTracked(ctx context.Context, database string) (bool, error) {
 	return found && s.Tracked, err
 }
 
-// takeTracked is take where the database is tracked.
+// takeTracked is take after a query of the API, where the database is tracked.
 func (e *Engine) takeTracked(ctx context.Context, database string) error {
-	_, err := e.take(ctx, database)
+	_, err := e.take(ctx, database, sourceAPI)
 	if errors.Is(err, errNotTracked) {
 		return nil
 	}

@@ -185,7 +185,7 @@ func TestScriptsOfTheAPINoteCommandByCommand(t *testing.T) {
 		`{"createIndexes":"a","indexes":[{"key":{"x":1},"name":"x_1","unique":true}]}`,
 		`{"create":"b"}`, `{"create":"c"}`, `{"drop":"c"}`, `{"renameCollection":"DB.b","to":"DB.c"}`)
 	for _, c := range got {
-		if c.Source != sourceAPI && c.Operation != "create" {
+		if c.Source != sourceAPI {
 			t.Errorf("%s: source %q", c.Statement, c.Source)
 		}
 	}

@@ -312,7 +312,7 @@ func serverVersion(t testing.TB) string {
 	return one(t, adminDB(t), "select version()")
 }
 
-func exec(t testing.TB, c *sql.Conn, query string, args ...any) error {
+func execute(t testing.TB, c *sql.Conn, query string, args ...any) error {
 	t.Helper()
 	ctx, done := context.WithTimeout(context.Background(), patience)
 	defer done()
@@ -322,7 +322,7 @@ func exec(t testing.TB, c *sql.Conn, query string, args ...any) error {
 
 func mustExec(t testing.TB, c *sql.Conn, query string, args ...any) {
 	t.Helper()
-	if err := exec(t, c, query, args...); err != nil {
+	if err := execute(t, c, query, args...); err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
 }

@@ -16,13 +16,14 @@ const (
 type creation uint8
 
 const (
-	createsNone   creation = iota
-	createsFirst           // argument 1
-	createsSecond          // argument 2
-	createsPairs           // arguments 1, 3, 5 …
-	createsScript          // argument 3 and on, as many as argument 2 says
-	createsOption          // after STORE or STOREDIST
-	createsGroup           // argument 2 of XGROUP CREATE … MKSTREAM
+	createsNone    creation = iota
+	createsFirst            // argument 1
+	createsSecond           // argument 2
+	createsPairs            // arguments 1, 3, 5 …
+	createsCounted          // arguments 2, 4, 6 …, as many as argument 1 says
+	createsScript           // argument 3 and on, as many as argument 2 says
+	createsOption           // after STORE or STOREDIST
+	createsGroup            // argument 2 of XGROUP CREATE … MKSTREAM
 )
 
 // command is one row of the table.
@@ -49,24 +50,25 @@ type commands map[string]*command
 // The rows that need no more than a name. What is not here is in newCommands.
 const (
 	// plainCommands neither make keys nor reach outside of the database.
-	plainCommands = `bitcount bitfield_ro bitpos dbsize del dump echo eval_ro evalsha_ro
-		exists expire expireat expiretime flushdb geodist geohash geopos georadius_ro
-		georadiusbymember_ro geosearch get getbit getdel getex getrange hdel hexists hget hgetall hkeys hlen hmget
-		hrandfield hstrlen hvals lcs lindex llen lmpop lolwut lpop lpos lpushx lrange lrem lset ltrim
+	plainCommands = `bitcount bitfield_ro bitpos dbsize del delex delifeq digest dump echo eval_ro evalsha_ro
+		exists expire expireat expiretime geodist geohash geopos georadius_ro
+		georadiusbymember_ro geosearch get getbit getdel getex getrange hdel hexists hexpire hexpireat
+		hexpiretime hget hgetall hgetdel hgetex hkeys hlen hmget
+		hpersist hpexpire hpexpireat hpexpiretime hpttl hrandfield hstrlen httl hvals lcs lindex llen lmpop lolwut lpop lpos lpushx lrange lrem lset ltrim
 		linsert mget persist pexpire pexpireat pexpiretime pfcount ping pttl randomkey rpop
 		rpushx scard sdiff sinter sintercard sismember smembers smismember sort_ro spop srandmember srem
-		strlen substr sunion time touch ttl type unlink wait xack xautoclaim xclaim xdel xlen
+		strlen substr sunion time touch ttl type unlink xack xackdel xautoclaim xcfgset xclaim xdel xdelex xlen
 		xpending xrange xrevrange xsetid xtrim zcard zcount zdiff zinter zintercard zlexcount zmpop zmscore
 		zpopmax zpopmin zrandmember zrange zrangebylex zrangebyscore zrank zrem zremrangebylex zremrangebyrank
 		zremrangebyscore zrevrange zrevrangebylex zrevrangebyscore zrevrank zscore zunion`
 	// waitingCommands are plain and may wait for others.
-	waitingCommands = `blmpop blpop brpop bzmpop bzpopmax bzpopmin xread xreadgroup`
+	waitingCommands = `blmpop blpop brpop bzmpop bzpopmax bzpopmin wait waitaof xread xreadgroup`
 	// firstCommands may make the key that is their first argument.
-	firstCommands = `append bitfield decr decrby geoadd geosearchstore getset hincrby hincrbyfloat hmset hset hsetnx
+	firstCommands = `append bitfield decr decrby geoadd geosearchstore getset hincrby hincrbyfloat hmset hset hsetex hsetnx
 		incr incrby incrbyfloat lpush pfadd pfmerge restore rpush sadd sdiffstore setbit setnx setrange
 		sinterstore sunionstore xadd zadd zdiffstore zincrby zinterstore zrangestore zunionstore`
 	// serverCommands concern the whole server.
-	serverCommands = `bgrewriteaof bgsave debug failover lastsave migrate module monitor pfdebug pfselftest psync
+	serverCommands = `bgrewriteaof bgsave debug failover lastsave migrate module monitor commandlog pfdebug pfselftest psync
 		replconf replicaof restore-asking save shutdown slaveof sync acl config latency slowlog`
 )
 
@@ -95,10 +97,11 @@ func newCommands() commands {
 	t.add("blmove brpoplpush", command{act: pass, creates: createsSecond, blocks: true})
 	t.add("rename renamenx", command{act: pass, creates: createsSecond, moves: true})
 	t.add("mset msetnx", command{act: pass, creates: createsPairs})
+	t.add("msetex", command{act: pass, creates: createsCounted})
 	t.add("eval evalsha", command{act: pass, creates: createsScript})
 	t.add("sort georadius georadiusbymember", command{act: pass, creates: createsOption})
 	t.add("keys scan hscan sscan zscan", command{act: special})
-	t.add("set copy auth hello quit reset select multi exec discard watch unwatch flushall info role publish spublish", command{act: special})
+	t.add("set copy auth hello quit reset select multi exec discard watch unwatch flushall flushdb info role publish spublish", command{act: special})
 	t.add("subscribe ssubscribe psubscribe unsubscribe sunsubscribe punsubscribe", command{act: special, noMulti: true})
 	t["info"].noMulti, t["hello"].noMulti, t["auth"].noMulti, t["role"].noMulti = true, true, true, true
 	for name := range strings.FieldsSeq(serverCommands) {
@@ -107,11 +110,13 @@ func newCommands() commands {
 	t.add("move", command{act: refuse, text: errOtherDatabase})
 	t.add("swapdb", command{act: refuse, text: errOtherDatabase})
 	t.add("function fcall fcall_ro", command{act: refuse, text: errFunctions})
-	t.add("cluster asking readonly readwrite", command{act: refuse, text: errNoCluster})
+	t.add("cluster clusterscan asking readonly readwrite", command{act: refuse, text: errNoCluster})
 	t.addSubs("acl", refuse, wholeServer("acl"), "whoami:special", "help cat genpass:pass")
 	t.addSubs("client", refuse, errOwnSession,
-		"caching getname getredir help id info setinfo setname trackinginfo:pass", "list no-touch reply tracking:special")
+		"getname help id info setinfo setname:pass",
+		"caching getredir list no-touch reply tracking trackinginfo:special")
 	t.addSubs("command", pass, "", "")
+	t.addSubs("commandlog", refuse, wholeServer("commandlog"), "help:pass")
 	t.addSubs("config", refuse, wholeServer("config"), "help:pass")
 	t.addSubs("latency", refuse, wholeServer("latency"), "help:pass")
 	t.addSubs("memory", refuse, wholeServer("memory"), "help usage:pass")

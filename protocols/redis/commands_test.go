@@ -128,12 +128,16 @@ func TestEveryCommandIsDecided(t *testing.T) {
 		if writes && row.creates == createsNone && row.act != special && !slices.Contains(makesNoKeys, full) {
 			t.Errorf("%s: may make keys, but its row has none", full)
 		}
-		if slices.Contains(c.flags, "blocking") != row.blocks {
+		// Redis 7.0 has the flag not for WAIT, which waits all the same.
+		if slices.Contains(c.flags, "blocking") != row.blocks && full != "wait" {
 			t.Errorf("%s: blocks is %v", full, row.blocks)
 		}
 	}
+	// Of newer servers than Redis 7.0: of Valkey 9, and of Redis 8.
+	newer := strings.Fields(`clusterscan commandlog delex delifeq digest hexpire hexpireat hexpiretime hgetdel hgetex hpersist
+		hpexpire hpexpireat hpexpiretime hpttl hsetex httl msetex waitaof xackdel xcfgset xdelex`)
 	for name := range table {
-		if !seen[name] {
+		if !seen[name] && !slices.Contains(newer, name) {
 			t.Errorf("the table has %q, the server has not", name)
 		}
 	}
@@ -147,7 +151,7 @@ func TestEveryCommandDoesAsItsRow(t *testing.T) {
 	table := newCommands()
 	for _, c := range listed(t) {
 		row := rowOf(table, c)
-		if row.act == special || row.act == subs {
+		if row == nil || row.act == special || row.act == subs {
 			continue
 		}
 		args := []string{c.name}
@@ -161,7 +165,8 @@ func TestEveryCommandDoesAsItsRow(t *testing.T) {
 		if slices.Contains([]string{"time", "lolwut", "command", "client|id", "client|info", "acl|genpass", "acl|cat"}, strings.Join(args, "|")) || c.name == "command" {
 			continue // of the moment, or in no order
 		}
-		through.connect(t).want(direct.direct(t).do(args...), args...)
+		own, others := through.connect(t), direct.direct(t).do(args...)
+		own.want(strings.ReplaceAll(others, direct.route.Role, through.route.Role), args...)
 	}
 }
 
@@ -232,7 +237,7 @@ func TestRewrittenCommands(t *testing.T) {
 		{"-" + errAnotherUser, "HELLO 3 AUTH " + other.live.Name + " " + testPassword},
 		{errNoProto, "HELLO 4"}, {"-ERR Protocol version is not an integer or out of range", "HELLO x"}, {"-ERR Syntax error in HELLO option 'x'", "HELLO 2 x"},
 		{strings.TrimSuffix(string(appendBulk(nil, s.live.Name)), "\r\n"), "ACL WHOAMI"}, {"*3\r\n$6\r\nmaster\r\n:0\r\n*0", "ROLE"},
-		{"-" + errBroadcasting, "CLIENT TRACKING ON BCAST"}, {"-" + errBroadcasting, "CLIENT TRACKING ON REDIRECT 1"}, {"+OK", "CLIENT TRACKING OFF"},
+		{"-" + errTrackingOptions, "CLIENT TRACKING ON PREFIX a BCAST"}, {"-" + errTrackingOptions, "CLIENT TRACKING ON REDIRECT 1"}, {"-" + errTrackingRESP3, "CLIENT TRACKING ON"}, {"+OK", "CLIENT TRACKING OFF"},
 		{"-" + errOwnSession, "CLIENT KILL ID 1"}, {"-" + errOwnSession, "CLIENT NO-EVICT ON"}, {"-" + errOwnSession, "CLIENT PAUSE 10"},
 		{"-" + errScriptCache, "SCRIPT FLUSH"}, {"-" + errScriptCache, "SCRIPT KILL"}, {"-" + errFunctions, "FUNCTION LIST"}, {"-" + errFunctions, "FCALL f 0"},
 		{"+RESET", "RESET"}, {"+OK", "FLUSHALL"}, {":0", "DBSIZE"},

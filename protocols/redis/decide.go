@@ -92,7 +92,8 @@ func (r *relay) put(b []byte, q *request, bytes ...byte) error {
 	return nil
 }
 
-// statusOK is a command that answers +OK and changes nothing, also in MULTI.
+// statusOK is a command that answers +OK and changes nothing. Valkey refuses it
+// in MULTI, where UNWATCH does the same, since EXEC watches nothing any more.
 const statusOK = "*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$2\r\nON\r\n"
 
 // decideSpecial is decide for the rows that have a rule of their own.
@@ -133,14 +134,12 @@ func (r *relay) decideSpecial(b []byte, q *request, c *command) (need int, err e
 			t.refuse(b, q, errOtherDatabase)
 			return 0, nil
 		}
-		return 0, r.put(b, q, []byte(statusOK)...)
-	case "flushall":
-		out := appendHeader(nil, '*', q.n)
-		out = appendBulk(out, "FLUSHDB")
-		for _, arg := range q.args[1:] {
-			out = appendBulk(out, arg)
+		if t.multi {
+			return 0, r.put(b, q, unwatchCommand...)
 		}
-		return 0, r.put(b, q, out...)
+		return 0, r.put(b, q, []byte(statusOK)...)
+	case "flushall", "flushdb":
+		return 0, r.flushKeys(b, q)
 	case "copy":
 		return r.decideCopy(b, q, c)
 	case "auth":
@@ -198,15 +197,8 @@ func (r *relay) decideSub(b []byte, q *request, name string, sub *command) (need
 		return 0, r.pass(q)
 	case "client reply":
 		return 0, r.decideReply(b, q)
-	case "client tracking":
-		for _, arg := range q.args[2:] {
-			if is(arg, "bcast") || is(arg, "prefix") || is(arg, "redirect") {
-				t.refuse(b, q, errBroadcasting)
-				return 0, nil
-			}
-		}
-		t.lasting = true
-		return 0, r.pass(q)
+	case "client tracking", "client caching", "client getredir", "client trackinginfo":
+		return 0, r.decideTracking(b, q, sub.name)
 	}
 	return 0, r.decidePubsub(b, q, sub.name)
 }
@@ -317,11 +309,16 @@ func (r *relay) decideHello(b []byte, q *request) error {
 		t.refuse(b, q, errAnotherUser)
 		return nil
 	}
+	var out []byte
+	if h.version == 2 && t.tracking.on { // RESP2 has no pushes
+		out = r.listenForChanges(false)
+		t.tracking = trackingMode{}
+	}
 	if h.version != 0 {
 		t.resp3 = h.version == 3
 	}
 	t.owe(reply{kind: greeted, text: strconv.Itoa(h.version)})
-	t.instead(b, q, h.append(nil)...)
+	t.instead(b, q, h.append(out)...)
 	return nil
 }
 
@@ -341,15 +338,18 @@ func (r *relay) reset(b []byte, q *request) {
 		silent(discardCommand, reply{kind: swallowed})
 	}
 	t.multi, t.tx = false, transaction{}
-	silent(appendCommand(nil, "UNWATCH"), reply{kind: swallowed})
+	silent(unwatchCommand, reply{kind: swallowed})
 	if t.lasting {
 		silent(appendCommand(nil, "UNSUBSCRIBE"), reply{kind: confirmed, all: true})
 		silent(appendCommand(nil, "SUNSUBSCRIBE"), reply{kind: confirmed, all: true})
 		for _, pattern := range slices.Clone(t.patterns) {
 			silent(r.dropPattern(pattern))
 		}
-		silent(appendCommand(nil, "CLIENT", "TRACKING", "OFF"), reply{kind: swallowed})
 	}
+	if t.tracking.on {
+		out = append(out, r.listenForChanges(false)...)
+	}
+	t.tracking = trackingMode{}
 	silent(appendCommand(nil, "CLIENT", "SETNAME", ""), reply{kind: swallowed})
 	if t.resp3 {
 		silent(appendCommand(nil, "HELLO", "2"), reply{kind: greeted, text: "2"})

@@ -23,7 +23,8 @@
 //
 // Files that the sisters do not have: commands.go and decide.go (the table, and
 // what depends on arguments), keep.go, rules.go and glob.go (keys that are
-// made), pubsub.go and message.go (channels, to the server and back), reply.go
+// made), pubsub.go and message.go (channels, to the server and back),
+// tracking.go (client-side caching), reply.go
 // and outcome.go (where replies end, and what becomes of them), ask.go and
 // info.go (what the proxy asks the server for itself).
 package redis

@@ -22,7 +22,6 @@ const (
 	errLongPattern  = "ERR a pattern can't be longer than 1024 bytes"
 	errManyPatterns = "ERR a connection can't listen to more than 1024 patterns"
 	errInMulti      = "ERR not available inside MULTI"
-	errBroadcasting = "NOPERM CLIENT TRACKING with BCAST, PREFIX or REDIRECT is not available in a workspace: it would show the names of others' keys"
 	errAnotherUser  = "WRONGPASS invalid username-password pair, or not one of this connection's workspace: open a new connection for another"
 )
 

@@ -33,10 +33,10 @@ func roleRules(database string) []string {
 		+@connection -@admin -@dangerous +keys +flushdb +sort +sort_ro +restore +time +xgroup +xinfo +object
 		+acl|whoami +acl|cat +acl|genpass -select -swapdb -move -copy -flushall -migrate -restore-asking -info
 		-memory +memory|usage -pubsub -client +client|id +client|info +client|getname +client|setname
-		+client|reply +client|caching +client|getredir +client|trackinginfo +client|tracking -function -fcall
+		+client|reply +client|caching +client|getredir +client|trackinginfo -function -fcall
 		-fcall_ro -script +script|load +script|exists -cluster -asking -readonly -readwrite -reset`)
 	return append(rules, ">"+rolePassword, "&"+workspace.ChannelPrefix(database)+"*",
-		"&__keyspace@"+database+"__:*", "&__keyevent@"+database+"__:*")
+		"&__keyspace@"+database+"__:*", "&__keyspace@"+database+"__:**", "&__flushed@"+database+"__", "&__keyevent@"+database+"__:*")
 }
 
 // world is a proxy in front of the server, with workspaces.

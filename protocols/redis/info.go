@@ -8,7 +8,7 @@ import (
 // infoLines are the lines of INFO that tell nothing of other workspaces, by
 // their sections.
 const infoLines = `# Server redis_version redis_mode os arch_bits multiplexing_api uptime_in_seconds uptime_in_days hz
-	server_name valkey_version
+	server_name valkey_version server_mode
 	# Memory maxmemory_policy mem_allocator
 	# Persistence loading async_loading
 	# Replication role

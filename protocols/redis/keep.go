@@ -41,6 +41,17 @@ func (r *relay) keysOf(b []byte, q *request, c *command) (keys [][]byte, need in
 		for i := 1; i < len(q.args); i += 2 {
 			keys = append(keys, q.args[i])
 		}
+	case createsCounted:
+		if q.n < 2 {
+			return nil, 0, nil
+		}
+		count, ok := number(q.args[1])
+		if !ok || count < 0 || count > int64(q.n-2)/2 {
+			return nil, 0, nil // the server refuses it
+		}
+		for i := range int(count) {
+			keys = append(keys, q.args[2+2*i])
+		}
 	case createsScript:
 		count, ok := number(q.args[2])
 		if !ok || count < 0 || count > int64(q.n-3) {
@@ -70,6 +81,7 @@ func (r *relay) keysOf(b []byte, q *request, c *command) (keys [][]byte, need in
 // it between the hidden commands that give them their expiry.
 func (r *relay) send(b []byte, q *request, c *command, keys [][]byte) error {
 	t := &r.track
+	named := keys
 	keys = distinct(keys)
 	held, ok, err := r.admit(b, q, c, keys)
 	if err != nil || !ok {
@@ -83,7 +95,7 @@ func (r *relay) send(b []byte, q *request, c *command, keys [][]byte) error {
 		t.take(q)
 		return nil
 	}
-	expires = expires && !c.timed
+	expires = expires && !c.timed && !(c.creates == createsCounted && givesExpiry(q.args[2+2*len(named):]))
 	h := hidden{}
 	if expires {
 		h = hiddenFor(c, keys, ttls, r.protocol.note)
@@ -281,7 +293,7 @@ func (r *relay) decideSet(b []byte, q *request, c *command) (need int, err error
 		t.tx.element(false)
 	}
 	t.owe(reply{kind: passed, claim: held})
-	if ttl := t.rules.ttl(q.args[1]); ttl > 0 && !givesExpiry(q.args) {
+	if ttl := t.rules.ttl(q.args[1]); ttl > 0 && !givesExpiry(q.args[min(3, len(q.args)):]) {
 		t.cut(b, q.start)
 		t.out = appendHeader(t.out, '*', q.n+2)
 		t.from = q.start + q.head
@@ -292,11 +304,12 @@ func (r *relay) decideSet(b []byte, q *request, c *command) (need int, err error
 	return 0, nil
 }
 
-// givesExpiry says whether the options of a SET have a word about its expiry.
-func givesExpiry(args [][]byte) bool {
-	for i := 3; i < len(args); i++ {
+// givesExpiry says whether the options of SET or MSETEX have a word about the
+// expiry.
+func givesExpiry(options [][]byte) bool {
+	for _, option := range options {
 		for _, word := range []string{"ex", "px", "exat", "pxat", "keepttl"} {
-			if is(args[i], word) {
+			if is(option, word) {
 				return true
 			}
 		}

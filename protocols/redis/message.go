@@ -83,15 +83,20 @@ func (r *relay) message(b []byte, pos int, p pubsubValue) (size, need, limit int
 		return 0, need, maxHeld, err
 	}
 	byPattern := string(p.kind) == "pmessage"
+	var invalidation []byte
 	if byPattern {
+		pattern := p.first
 		if need, err := p.readFirst(b[pos:]); err != nil {
 			return 0, need, maxHeld, err
 		}
+		invalidation = r.channels.invalidation(pattern, p.first)
 	}
 	channel, known := r.channels.client(p.first)
 	head := b[pos : pos+p.head]
 	var out []byte
 	switch {
+	case invalidation != nil:
+		out = invalidation
 	case !known:
 	case !byPattern:
 		out = appendBulk(appendBulk(slices.Clone(head), p.kind), channel)
@@ -113,7 +118,7 @@ func (r *relay) message(b []byte, pos int, p pubsubValue) (size, need, limit int
 	}
 	s.put(b, pos, p.size, out...)
 	s.aside = true
-	s.dropping = len(out) == 0
+	s.dropping = len(out) == 0 || invalidation != nil
 	s.v.begin() // the payload
 	return p.size, 0, 0, nil
 }
@@ -167,7 +172,11 @@ func (r *relay) confirm(b []byte, pos int, owed *reply) (size, need, limit int, 
 			if l.leaves {
 				kind = "punsubscribe"
 			}
-			out = appendConfirmation(b[pos:pos+p.head], kind, appendBulk(nil, l.pattern), h.counted(count))
+			name := appendBulk(nil, l.pattern)
+			if l.nameless {
+				name = []byte("_\r\n")
+			}
+			out = appendConfirmation(b[pos:pos+p.head], kind, name, h.counted(count))
 		}
 	} else if p.null {
 		out = appendConfirmation(b[pos:pos+p.head], kind, b[pos+p.size-nullSize(b[pos:], p):pos+p.size], shown)

@@ -181,6 +181,12 @@ func (r *relay) unsubscribePatterns(b []byte, q *request) {
 	if q.n == 1 {
 		patterns = slices.Clone(t.patterns)
 	}
+	if len(patterns) == 0 && t.tracking.on {
+		// The server must not take it for all patterns, tracking's among them.
+		t.owe(reply{kind: confirmed, pattern: &listener{nameless: true, leaves: true}})
+		t.instead(b, q, appendCommand(nil, "PUNSUBSCRIBE", r.channels.prefix)...)
+		return
+	}
 	if len(patterns) == 0 {
 		t.owe(reply{kind: confirmed})
 		t.take(q)
@@ -213,8 +219,9 @@ func (r *relay) dropPattern(pattern string) (commandBytes []byte, owed reply) {
 
 // listener is a client's pattern on its way to be listened to, or not any more.
 type listener struct {
-	pattern string
-	leaves  bool
+	pattern  string
+	leaves   bool
+	nameless bool // it stands for none, in RESP3
 }
 
 // decidePubsub answers PUBSUB, which a role may not ask because the server's own

@@ -158,24 +158,66 @@ func TestKeyspaceNotificationsAreOfTheOwnDatabase(t *testing.T) {
 	all.expect(frame(true, "pmessage", "__key*__:*", "__keyspace@0__:k", "del"), frame(true, "pmessage", "__key*__:*", "__keyevent@0__:del", "k"))
 }
 
-func TestTrackingTellsOfKeysThatWereRead(t *testing.T) {
+func TestTrackingTellsOfTheWorkspacesKeysOnly(t *testing.T) {
 	w := newWorld(t)
 	s, other := w.workspace(t, workspace.Settings{}), w.workspace(t, workspace.Settings{})
+	invalid := func(key string) string { return ">2\r\n$10\r\ninvalidate\r\n*1\r\n" + string(appendBulk(nil, key)) }
+	const all = ">2\r\n$10\r\ninvalidate\r\n_\r\n"
+	adminClient(t, "0").must("CONFIG", "SET", "notify-keyspace-events", "")
+	t.Cleanup(func() { adminClient(t, "0").must("CONFIG", "SET", "notify-keyspace-events", "KEA") })
 	c := s.connect3(t)
-	c.want("+OK\r\n", "CLIENT", "TRACKING", "ON")
-	c.want("_\r\n", "GET", "mine")
-	foreign := other.connect(t)
-	foreign.must("SET", "theirs", "1")
-	s.connect(t).must("SET", "mine", "1")
-	c.expect(">2\r\n$10\r\ninvalidate\r\n*1\r\n$4\r\nmine\r\n")
+	c.want(":-1\r\n", "CLIENT", "GETREDIR")
+	c.want("+OK\r\n", "CLIENT", "TRACKING", "ON", "OPTIN")
+	c.want("+OK\r\n", "CLIENT", "TRACKING", "ON", "OPTIN")
+	c.want("+OK\r\n", "CLIENT", "CACHING", "YES")
+	c.want(":0\r\n", "CLIENT", "GETREDIR")
+	c.want("%3\r\n$5\r\nflags\r\n~2\r\n$2\r\non\r\n$5\r\noptin\r\n$8\r\nredirect\r\n:0\r\n$8\r\nprefixes\r\n*0\r\n", "CLIENT", "TRACKINGINFO")
+	c.want("_\r\n", "GET", "k")
+	foreign, own := other.connect(t), s.connect(t)
+	foreign.must("SET", "k", "theirs")
+	foreign.must("EVAL", "redis.call('DEL', 'k')", "0")
+	foreign.must("FLUSHDB")
+	own.must("SET", "k", "1")
+	c.expect(invalid("k"))
+	own.must("EVAL", "redis.call('APPEND', 'k', '2')", "0")
+	c.expect(invalid("k"))
+	own.must("FLUSHALL")
+	c.expect(all)
+	own.must("MULTI")
+	own.must("SET", "k", "3")
+	own.must("FLUSHDB")
+	own.want("*2\r\n+OK\r\n+OK\r\n", "EXEC")
+	c.expect(invalid("k"), all)
+
+	// Subscriptions know nothing of it.
+	c.send(appendCommand(nil, "PSUBSCRIBE", "__keyspace*"))
+	c.expect(frame(true, "psubscribe", "__keyspace*", 1))
+	own.must("SET", "k", "4")
+	got := map[string]bool{c.read(): true, c.read(): true}
+	if !got[invalid("k")] || !got[frame(true, "pmessage", "__keyspace*", "__keyspace@0__:k", "set")] {
+		t.Errorf("of a key that is tracked and listened to: got %v", got)
+	}
+	own.want(":1\r\n", "PUBSUB", "NUMPAT")
+	c.send(appendCommand(appendCommand(nil, "PUNSUBSCRIBE"), "PUNSUBSCRIBE"))
+	c.expect(frame(true, "punsubscribe", "__keyspace*", 0), frame(true, "punsubscribe", nil, 0))
+	own.must("DEL", "k")
+	c.expect(invalid("k"))
+
+	c.want("+OK\r\n", "CLIENT", "TRACKING", "OFF")
+	own.must("SET", "k", "5")
 	c.want("+PONG\r\n", "PING")
-	// Redis keeps one table of names for all databases, so that a change of a
-	// key of the same name elsewhere is told of, too: what is told is no more
-	// than a name that the client knows.
-	c.want("$1\r\n1\r\n", "GET", "mine")
-	foreign.must("SET", "mine", "2")
-	c.expect(">2\r\n$10\r\ninvalidate\r\n*1\r\n$4\r\nmine\r\n")
-	c.want("$1\r\n1\r\n", "GET", "mine")
+	c.must("CLIENT", "TRACKING", "ON", "BCAST", "NOLOOP")
+	if got := c.do("HELLO", "2"); got[0] != '*' {
+		t.Errorf("HELLO 2: got %q", got)
+	}
+	own.must("SET", "k", "6")
+	c.want("$1\r\n6\r\n", "GET", "k")
+	for command, want := range map[string]string{
+		"CLIENT TRACKING": wrongArguments("client|tracking"), "CLIENT TRACKING x": errSyntax, "CLIENT TRACKING ON x": errSyntax,
+		"CLIENT TRACKING ON OPTIN OPTOUT": errTrackingBoth,
+	} {
+		c.want("-"+want+"\r\n", strings.Fields(command)...)
+	}
 }
 
 func TestResetUndoesEverything(t *testing.T) {

@@ -115,6 +115,7 @@ var (
 	multiCommand   = appendCommand(nil, "MULTI")
 	execCommand    = appendCommand(nil, "EXEC")
 	discardCommand = appendCommand(nil, "DISCARD")
+	unwatchCommand = appendCommand(nil, "UNWATCH")
 )
 
 // appendScript encodes EVAL script with keys and, as arguments, their seconds.

@@ -197,3 +197,44 @@ func TestScriptsSeeNoMark(t *testing.T) {
 		t.Error("a note was left behind")
 	}
 }
+
+// TestSeveralKeysWithOptions is about MSETEX, of Valkey 9.1 and Redis 8.4, and
+// holds its rules on a server without it, too, which refuses the command.
+func TestSeveralKeysWithOptions(t *testing.T) {
+	s := newWorld(t).workspace(t, workspace.Settings{DefaultTTL: 100, MaxKeys: 6})
+	c := s.connect(t)
+	has := !strings.HasPrefix(c.must("COMMAND", "INFO", "MSETEX"), "*1\r\n*-1") && !strings.HasPrefix(c.must("COMMAND", "INFO", "MSETEX"), "*1\r\n$-1")
+	for key, step := range map[string]struct {
+		command string
+		ttl     string
+	}{
+		"a": {"MSETEX 2 a 1 b EX", ":100\r\n"},
+		"c": {"MSETEX 1 c 1 EX 50", ":50\r\n"},
+		"d": {"MSETEX 1 d keepttl KEEPTTL", ":-1\r\n"},
+		"e": {"MSETEX 1 e 1 NX", ":100\r\n"},
+	} {
+		got := c.do(strings.Fields(step.command)...)
+		if !has {
+			if !strings.Contains(got, "unknown command") {
+				t.Errorf("%s: got %q", step.command, got)
+			}
+			continue
+		}
+		if got != ":1\r\n" {
+			t.Errorf("%s: got %q", step.command, got)
+		}
+		c.want(step.ttl, "TTL", key)
+	}
+	if has {
+		if got := c.do("MSETEX", "2", "f", "1", "g", "1"); !isFull(got) {
+			t.Errorf("over the limit: got %q", got)
+		}
+		c.want(":1\r\n", "MSETEX", "2", "a", "2", "f", "1")
+		c.want(":100\r\n", "TTL", "f")
+	}
+	for _, wrong := range []string{"MSETEX", "MSETEX 1", "MSETEX 9223372036854775807 k v", "MSETEX 2 k v", "MSETEX x k v", "MSETEX 0 k v"} {
+		if got := c.do(strings.Fields(wrong)...); got[0] != '-' {
+			t.Errorf("%s: got %q", wrong, got)
+		}
+	}
+}

@@ -33,7 +33,8 @@ type track struct {
 
 	patterns []string // the client's patterns, in their order
 	wide     bool     // one of them may match the keyspace's channels
-	lasting  bool     // the session used what a reset does not undo
+	tracking trackingMode
+	lasting  bool // the session used what a reset does not undo
 }
 
 // transaction is what is queued since MULTI.

@@ -46,8 +46,11 @@ type Engine struct {
 	// roles is held while users are made, removed or restored, so that a
 	// restore can't bring back one that is being removed.
 	roles sync.Mutex
-	rules []string // of every workspace's user on this run of the server; guarded by roles
-	run   string   // id of the server's run that has all users; guarded by roles
+	// scoped says that the server limits users to databases (Valkey from 9.1
+	// on), which makes a second wall; guarded by roles.
+	scoped bool
+	rules  []string // of every workspace's user on this run of the server; guarded by roles
+	run    string   // id of the server's run that has all users; guarded by roles
 }
 
 // New makes an Engine that has not connected yet.

@@ -25,7 +25,11 @@ func (e *Engine) Prepare(ctx context.Context) error {
 	if n, err := strconv.Atoi(major); err != nil || n < oldestVersion {
 		return fmt.Errorf("redis server %s has version %q: %d or newer is needed", e.config.Name, version, oldestVersion)
 	}
-	if mode := server["redis_mode"]; mode != "standalone" {
+	mode, known := server["redis_mode"]
+	if !known {
+		mode = server["server_mode"] // Valkey's name for it
+	}
+	if mode != "standalone" {
 		return fmt.Errorf("redis server %s is in mode %q: logical databases need a standalone server", e.config.Name, mode)
 	}
 	if err := e.checkDefaultUser(ctx); err != nil {
@@ -73,6 +77,17 @@ func field(reply any, name string) []string {
 		return texts
 	}
 	return nil
+}
+
+// hasField says whether a reply of names and values has the name.
+func hasField(reply any, name string) bool {
+	pairs, _ := reply.([]any)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i] == name {
+			return true
+		}
+	}
+	return false
 }
 
 // Ping says whether the server answers the administrator.

@@ -56,6 +56,9 @@ func (e *Engine) roleCommand(t workspace.Target) []any {
 	for _, rule := range append(channels(t.Database), e.rules...) {
 		args = append(args, rule)
 	}
+	if e.scoped {
+		args = append(args, "resetdbs", "db="+t.Database)
+	}
 	return args
 }
 
@@ -64,6 +67,11 @@ func (e *Engine) loadRules(ctx context.Context) (err error) {
 	if e.rules != nil {
 		return nil
 	}
+	reply, err := e.admin.Do(ctx, "acl", "getuser", defaultUser).Result()
+	if err != nil {
+		return e.failed("read the default user", err)
+	}
+	e.scoped = hasField(reply, "databases")
 	if e.rules, err = readRules(ctx, e.admin); err != nil {
 		return e.failed("read commands", err)
 	}

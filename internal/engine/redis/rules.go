@@ -71,10 +71,8 @@ func exceptions() []command {
 		{"client|caching", true, "its own connection"},
 		{"client|getredir", true, "its own connection"},
 		{"client|trackinginfo", true, "its own connection"},
-		// The server tells of a changed key by its name, in whatever database: of
-		// those that the connection has read. All names at once (BCAST) are for
-		// the proxy to refuse.
-		{"client|tracking", true, "client-side caching"},
+		// The proxy makes the invalidations of the database's notifications.
+		{"client|tracking", false, "tells of keys by their names, whatever their database"},
 
 		// What all databases share.
 		{"function", false, "libraries belong to the server"},
@@ -84,6 +82,7 @@ func exceptions() []command {
 		{"script|load", true, "a script is known by its own hash"},
 		{"script|exists", true, "a script is known by its own hash"},
 		{"cluster", false, "server administration"},
+		{"clusterscan", false, "is for clusters"},
 		{"asking", false, "is for clusters"},
 		{"readonly", false, "is for clusters"},
 		{"readwrite", false, "is for clusters"},
@@ -146,6 +145,8 @@ func channels(database string) []string {
 		"resetchannels",
 		"&" + workspace.ChannelPrefix(database) + "*",
 		"&__keyspace@" + database + "__:*",
+		"&__keyspace@" + database + "__:**", // as a text of its own, for the proxy's client-side caching
+		"&__flushed@" + database + "__",     // where the proxy tells of FLUSHDB
 		"&__keyevent@" + database + "__:*",
 	}
 }

@@ -17,6 +17,9 @@
 // The backend is opened with the client's own capabilities, so that what each
 // side says means the same to the other, and packets pass as they are.
 //
+// A client that names no database, whose project has several workspaces, waits
+// in the lobby without a backend until it names one by COM_INIT_DB or USE.
+//
 // One command is with the backend at a time: a client that sends ahead is read
 // again when the reply at hand has ended. So a reply is always that of the
 // command before it, and a KILL QUERY of ours never hits another statement.

@@ -119,6 +119,9 @@ func (t *talk) cachingSHA2(password string) (ok bool, last []byte, err error) {
 	if same(t.proof, mysql.CalcCachingSha2Password(t.scramble, []byte(password))) {
 		return true, []byte{authMoreData, mysql.CACHE_SHA2_FAST_AUTH}, nil
 	}
+	if len(t.proof) <= 1 {
+		return false, nil, nil // a client without a password has nothing more to say
+	}
 	if err := t.send([]byte{authMoreData, mysql.CACHE_SHA2_FULL_AUTH}); err != nil {
 		return false, nil, fmt.Errorf("ask for the password: %w", err)
 	}

@@ -66,6 +66,23 @@ func TestCachingSHA2AsksForThePasswordInTLS(t *testing.T) {
 	c.usable()
 }
 
+// A client without a password takes the conversation for ended once it has said
+// so, and waits for the verdict.
+func TestCachingSHA2AsksNothingOfAClientWithoutAPassword(t *testing.T) {
+	w := newWorld(t)
+	c, sequence := w.startLogin(t)
+	body := append(append(handshakeHead(usual), testUser...), 0, 0)
+	body = append(append(body, w.route.Database...), 0)
+	c.write(sequence, append(append(body, mysql.AUTH_CACHING_SHA2_PASSWORD...), 0))
+	if p := c.read(); p.payload[0] != mysql.EOF_HEADER {
+		t.Fatalf("got %q, want a new scramble", p.payload)
+	}
+	c.write(sequence+2, []byte{0})
+	if p := c.read(); p.number() != mysql.ER_ACCESS_DENIED_ERROR {
+		t.Errorf("got %q, want error 1045", p.payload)
+	}
+}
+
 // startLogin is a client after its TLS handshake, and its next sequence number.
 func (w *world) startLogin(t testing.TB) (c *wire, sequence byte) {
 	t.Helper()

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run build test race bench fuzz lint clients clean
+.PHONY: help run build test test-mysql race bench fuzz lint clients clean
 
 GO ?= go
 ARGS ?=
@@ -13,7 +13,7 @@ FERRETDB := internal/devstack/ferretdb
 BUILDVCS := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## install what is missing, build, and run everything on this machine (ARGS="--data DIR --port-base N")
 	@scripts/setup.sh run
@@ -28,6 +28,12 @@ build: ## build bin/tenantsdb, and bin/tenantsdb-ferretdb that it runs for Mongo
 test: clients ## run all tests under the race detector, with real servers and clients, and count allocations without it
 	$(GO) test -race -timeout $(TIMEOUT) ./...
 	$(GO) test -run Allocate ./protocols/...
+
+test-mysql: clients ## run the MySQL tests with MySQL in the place of MariaDB, set up in .build (by root, once)
+	@scripts/setup.sh mysql
+	@PATH="$$(scripts/mysql.sh):$$PATH" && export PATH && \
+		$(GO) test -race -timeout $(TIMEOUT) ./protocols/mysql ./internal/engine/mysql && \
+		$(GO) test -race -timeout $(TIMEOUT) -run MySQL ./internal/devstack ./test
 
 race: clients ## run the tests of what is concurrent, five times each
 	$(GO) test -race -timeout $(TIMEOUT) -count 5 ./certs ./proxy ./protocols/... ./internal/workspace

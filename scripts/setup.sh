@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages of the programs that are missing, and nothing
-# else. Usage: scripts/setup.sh run|test|bench
+# else. Usage: scripts/setup.sh run|test|mysql|bench
 set -eu
 
 # newest prints the folder of the newest PostgreSQL server's programs, if any.
@@ -47,6 +47,11 @@ for_test() {
 	has npm || need npm
 }
 
+for_mysql() {
+	for_test
+	has debootstrap || [ -x /usr/sbin/debootstrap ] || need debootstrap
+}
+
 for_bench() {
 	for_run
 	has pgbouncer || need pgbouncer
@@ -58,9 +63,10 @@ for_bench() {
 case "${1-}" in
 run) for_run ;;
 test) for_test ;;
+mysql) for_mysql ;;
 bench) for_bench ;;
 *)
-	echo "usage: $0 run|test|bench" >&2
+	echo "usage: $0 run|test|mysql|bench" >&2
 	exit 2
 	;;
 esac

@@ -127,6 +127,9 @@ LOAD DATA LOCAL INFILE '/nowhere/at/all' INTO TABLE t;`, "--local-infile=1", "--
 	contains(t, "afterwards", s.stdout, "still here")
 	s = l.try(t, "LOAD DATA INFILE '"+file+"' INTO TABLE t;", "mariadb", l.database)
 	contains(t, "a file of the server", s.stderr, "ERROR 1045 (28000)")
+	if !d.isMariaDB(t) {
+		return // mariadb-import sets what takes a privilege on MySQL
+	}
 	s = l.try(t, "", "mariadb-import", "--local", "--ignore-lines=79999", "--replace", l.database, renamed(t, file, "t.txt"))
 	contains(t, "mariadb-import", s.stdout+s.stderr, "Records: 1")
 }
@@ -211,17 +214,17 @@ func TestMySQLToolsOfTheCommandLine(t *testing.T) {
 	contains(t, "mariadb-admin processlist", l.run(t, "", "mariadb-admin", "processlist"), l.database)
 	contains(t, "mariadb-show", l.run(t, "", "mariadb-show", "--count", l.database), "| t ")
 	contains(t, "mariadb-check", l.run(t, "", "mariadb-check", l.database), l.database+".t", "OK")
-	for _, refused := range []string{"shutdown", "reload", "flush-hosts", "start-slave", "password x"} {
-		s := l.try(t, "", "mariadb-admin", strings.Fields(refused)...)
+	for _, refused := range []string{"shutdown", "reload", "flush-logs"} {
+		s := l.try(t, "", "mariadb-admin", refused)
 		if s.err == nil {
 			t.Errorf("mariadb-admin %s succeeded", refused)
 		}
 		contains(t, refused, s.stderr, "ccess denied")
 	}
-	// It has no such option as the others.
+	// It has no such option as the others, and knows no version of MySQL.
 	binlog := l.command(t, "mariadb-binlog", "--read-from-remote-server", "binlog.000001")
 	binlog.Args = slices.DeleteFunc(binlog.Args, func(a string) bool { return strings.HasPrefix(a, "--default-character-set") })
-	if out, err := binlog.CombinedOutput(); err == nil || !strings.Contains(string(out), "ccess denied") {
+	if out, err := binlog.CombinedOutput(); err == nil || !strings.Contains(string(out), "ccess denied") && !strings.Contains(string(out), "unrecognized MariaDB version") {
 		t.Errorf("mariadb-binlog: got %v %s", err, out)
 	}
 }

@@ -28,7 +28,7 @@ CREATE TABLE goods (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, name VARCHAR(
 CREATE TABLE moved (good BIGINT UNSIGNED NOT NULL, at TIMESTAMP(3) NOT NULL DEFAULT CURRENT_TIMESTAMP(3), note TEXT,
 	CONSTRAINT of_good FOREIGN KEY (good) REFERENCES goods (id) ON DELETE CASCADE);
 INSERT INTO goods (name, price, made, raw, shape, doc, kind, flags, bits) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900)
-	SELECT CONCAT('good "', i, '" \\ ''x'' 😀'), i / 7, '2024-02-29 12:00:00.123456' + INTERVAL i MINUTE, UNHEX(MD5(i)), POINT(i, -i),
+	SELECT CONCAT('good "', i, '" \\ ''x'' 😀'), i / 7, '2024-02-29 12:00:00.123456' + INTERVAL i MINUTE, UNHEX(SHA2(i, 256)), POINT(i, -i),
 		JSON_OBJECT('n', i), 1 + i % 3, i % 4, i % 512 FROM n;
 INSERT INTO moved (good, at, note) SELECT id, '2024-01-01' + INTERVAL id HOUR, REPEAT(name, 20) FROM goods;
 CREATE VIEW dear AS SELECT name, price FROM goods WHERE price > 100;

@@ -234,6 +234,12 @@ func (in *installation) mysqlAdmin(t testing.TB) mysqlLogin {
 	return l
 }
 
+// isMariaDB says whether the server is MariaDB.
+func (d mysqlDatabase) isMariaDB(t testing.TB) bool {
+	t.Helper()
+	return strings.Contains(d.value(t, d.login().connect(t), "SELECT VERSION()"), "MariaDB")
+}
+
 // TestMySQLConnectionStringWorksAsItIs, pasted into what reads such a string.
 func TestMySQLConnectionStringWorksAsItIs(t *testing.T) {
 	d := shared.mysqlDatabase(t, "my-string", "control")

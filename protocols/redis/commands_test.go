@@ -254,6 +254,11 @@ func TestRewrittenCommands(t *testing.T) {
 		t.Errorf("EXEC after a refusal: got %q", got)
 	}
 	list := c.must("CLIENT", "LIST")
+	for _, own := range []string{list, c.must("CLIENT", "INFO"), s.connect3(t).must("CLIENT", "LIST")} {
+		if !strings.Contains(own, " db=0 ") {
+			t.Errorf("the own session: got %q", own)
+		}
+	}
 	if strings.Count(list, "id=") != 1 || !strings.Contains(list, "user="+s.route.Role) {
 		t.Errorf("CLIENT LIST: got %q", list)
 	}

@@ -22,9 +22,9 @@
 // stream; max_keys is a gate in front of them (limits.go).
 //
 // Files that the sisters do not have: commands.go and decide.go (the table, and
-// what depends on arguments), keep.go, rules.go and glob.go (keys that are
-// made), pubsub.go and message.go (channels, to the server and back),
-// tracking.go (client-side caching), reply.go
-// and outcome.go (where replies end, and what becomes of them), ask.go and
-// info.go (what the proxy asks the server for itself).
+// what depends on arguments), login.go (AUTH, HELLO and RESET in a session),
+// keep.go, set.go, rules.go and glob.go (keys that are made), pubsub.go and
+// message.go (channels, to the server and back), tracking.go (client-side
+// caching), reply.go and outcome.go (where replies end, and what becomes of
+// them), ask.go and info.go (what the proxy asks the server for itself).
 package redis

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"strconv"
+	"slices"
 )
 
 // keep hands on a command that may make keys, as the workspace's settings for
@@ -17,7 +17,48 @@ func (r *relay) keep(b []byte, q *request, c *command) (need int, err error) {
 	if len(keys) == 0 && c.creates != createsScript {
 		return 0, r.pass(q) // it makes none, or the server refuses it
 	}
+	exists, need, err := r.mustExist(b, q, c)
+	if err != nil {
+		return need, err
+	}
+	if exists {
+		row := *c
+		row.moves = true
+		c = &row
+	}
 	return 0, r.send(b, q, c, keys)
+}
+
+// mustExist says whether options of the command keep it from making its key.
+// They come before a first argument that is none.
+func (r *relay) mustExist(b []byte, q *request, c *command) (exists bool, need int, err error) {
+	word, others := "xx", []string{"nx", "gt", "lt", "ch", "incr"}
+	switch c.name {
+	case "zadd", "geoadd":
+	case "xadd":
+		word, others = "nomkstream", []string{"keepref", "delref", "acked", "maxlen", "minid", "limit", "=", "~"}
+	default:
+		return false, 0, nil
+	}
+	valued := false
+	for i := 2; i < q.n; i++ {
+		if need, err := r.look(b, q, i+1); err != nil {
+			return false, need, err
+		}
+		arg := q.args[i]
+		option := slices.ContainsFunc(others, func(other string) bool { return is(arg, other) })
+		switch {
+		case is(arg, word):
+			return true, 0, nil
+		case option:
+			valued = is(arg, "maxlen") || is(arg, "minid") || is(arg, "limit") || valued && (is(arg, "=") || is(arg, "~"))
+		case valued:
+			valued = false
+		default:
+			return false, 0, nil
+		}
+	}
+	return false, 0, nil
 }
 
 // keysOf are the keys that the command may make. They are part of b.
@@ -262,59 +303,6 @@ func (t *transaction) claim(keys [][]byte) bool {
 		t.keys = append(t.keys, bytes.Clone(key))
 	}
 	return true
-}
-
-// decideSet gives a SET without an expiry one of its own, which needs no hidden
-// commands.
-func (r *relay) decideSet(b []byte, q *request, c *command) (need int, err error) {
-	t := &r.track
-	if t.rules == nil || q.n < 3 {
-		return 0, r.pass(q)
-	}
-	if need, err := r.look(b, q, 2); err != nil {
-		return need, err
-	}
-	if q.n > 3 {
-		need, err := r.look(b, q, -1)
-		if errors.Is(err, errShort) && need > maxHeld {
-			// Its options come behind a value too long to be held. Hidden
-			// commands do right by all of them but KEEPTTL on a new key.
-			return 0, r.send(b, q, &command{name: c.name, creates: createsFirst}, q.args[1:2])
-		}
-		if err != nil {
-			return need, err
-		}
-	}
-	held, ok, err := r.admit(b, q, &command{name: c.name, creates: createsFirst}, q.args[1:2])
-	if err != nil || !ok {
-		return 0, err
-	}
-	if t.multi {
-		t.tx.element(false)
-	}
-	t.owe(reply{kind: passed, claim: held})
-	if ttl := t.rules.ttl(q.args[1]); ttl > 0 && !givesExpiry(q.args[min(3, len(q.args)):]) {
-		t.cut(b, q.start)
-		t.out = appendHeader(t.out, '*', q.n+2)
-		t.from = q.start + q.head
-		t.suffix = appendBulk(t.suffix, "EX")
-		t.suffix = appendBulk(t.suffix, strconv.FormatInt(ttl, 10))
-	}
-	t.take(q)
-	return 0, nil
-}
-
-// givesExpiry says whether the options of SET or MSETEX have a word about the
-// expiry.
-func givesExpiry(options [][]byte) bool {
-	for _, option := range options {
-		for _, word := range []string{"ex", "px", "exat", "pxat", "keepttl"} {
-			if is(option, word) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // decideCopy runs COPY as a script: a role may not name another database.

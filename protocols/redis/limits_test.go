@@ -112,6 +112,16 @@ func TestAtTheLimit(t *testing.T) {
 			t.Errorf("%q: got %q", command, got)
 		}
 	}
+	for command, reply := range map[string]string{
+		"SET new 1 XX": "$-1", "ZADD new GT XX CH 1 m": ":0", "GEOADD new XX 1 1 m": ":0", "XADD new MAXLEN ~ 5 NOMKSTREAM * f v": "$-1",
+	} {
+		c.want(reply+"\r\n", strings.Fields(command)...)
+	}
+	for _, command := range []string{"XADD new MAXLEN 5 * NOMKSTREAM v", "ZADD new 1 xx", "XADD new * NOMKSTREAM v"} {
+		if got := c.do(strings.Fields(command)...); !isFull(got) {
+			t.Errorf("%s: got %q", command, got)
+		}
+	}
 	c.want("+OK\r\n", "SET", "a", "3")
 	c.want(":4\r\n", "INCR", "a")
 	c.want("+OK\r\n", "RENAME", "b", "c")

@@ -178,6 +178,10 @@ func (r *relay) beginReply(b []byte, pos int, owed *reply) (size, need, limit in
 			r.settle()
 			return size, 0, 0, nil
 		}
+	case described:
+		if !refused && !owed.muted {
+			return r.describe(b, pos)
+		}
 	case readOnly:
 		if refused {
 			end := bytes.IndexByte(b[pos:], '\n')
@@ -195,6 +199,27 @@ func (r *relay) beginReply(b []byte, pos int, owed *reply) (size, need, limit in
 	}
 	s.v.begin()
 	return 0, 0, 0, nil
+}
+
+// describe shows the client its session, which is in database 0 for it.
+func (r *relay) describe(b []byte, pos int) (size, need, limit int, err error) {
+	n, head, err := header(b[pos:])
+	if err != nil {
+		return 0, 0, maxHeld, err
+	}
+	if n < 0 || n > maxHeld {
+		return 0, 0, 0, errReply
+	}
+	size = head + int(n) + len("\r\n")
+	if len(b) < pos+size {
+		return 0, size, 2 * maxHeld, errShort
+	}
+	line := bytes.Replace(b[pos+head:pos+size-2], []byte(" db="+r.route.Database+" "), []byte(" db=0 "), 1)
+	out := appendHeader(nil, b[pos], len(line))
+	out = append(append(out, line...), '\r', '\n')
+	r.replies.put(b, pos, size, out...)
+	r.settle()
+	return size, 0, 0, nil
 }
 
 // beginExec begins the array of EXEC. counted says that the client gets it,

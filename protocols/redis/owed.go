@@ -13,6 +13,7 @@ const (
 	executed                       // of an EXEC with hidden commands: the elements in shape are taken out
 	confirmed                      // of (P|S)(UN)SUBSCRIBE: n confirmations, or one error
 	published                      // of PUBLISH: how many got it, as a client counts
+	described                      // of CLIENT INFO: the database is shown as 0
 	readOnly                       // of a script tried without its writes: see errFull
 )
 

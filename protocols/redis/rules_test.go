@@ -101,42 +101,74 @@ func TestValuesAreNotHeldForTheirKeys(t *testing.T) {
 	c.want("+PONG\r\n", "PING")
 }
 
-func TestALargeValueIsNeverInMemory(t *testing.T) {
+// TestTheLargestValueIsNeverInMemory writes and reads values of 512 MB, with
+// hidden commands around them and without.
+func TestTheLargestValueIsNeverInMemory(t *testing.T) {
 	w := newWorld(t)
-	s := w.workspace(t, workspace.Settings{DefaultTTL: 100})
-	c := s.connect(t)
-	const size = 128 << 20
 	chunk := make([]byte, 1<<20)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	c.send(appendHeader([]byte("*3\r\n$4\r\nHSET\r\n$1\r\nh\r\n"), '$', size)) // one argument short
-	for range size / len(chunk) {
-		c.send(chunk)
+	for name, settings := range map[string]workspace.Settings{"settings off": {}, "settings on": {DefaultTTL: 100, MaxKeys: 10}} {
+		t.Run(name, func(t *testing.T) {
+			s := w.workspace(t, settings)
+			c := s.connect(t)
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			for _, write := range []struct{ head, want string }{
+				{"*3\r\n$4\r\nHSET\r\n$1\r\nh\r\n", "-" + wrongArguments("hset") + "\r\n"}, // one argument short
+				{"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n", "+OK\r\n"},
+			} {
+				c.send(appendHeader([]byte(write.head), '$', maxBulk))
+				for range maxBulk / len(chunk) {
+					c.send(chunk)
+				}
+				c.send([]byte("\r\n"))
+				if got := c.read(); got != write.want {
+					t.Errorf("%q: got %q", write.head, got)
+				}
+			}
+			c.send(appendCommand(nil, "GET", "k"))
+			for left := len(appendHeader(nil, '$', maxBulk)) + maxBulk + len("\r\n"); left > 0; {
+				n, err := c.conn.Read(chunk)
+				if err != nil {
+					t.Fatal(err)
+				}
+				left -= n
+			}
+			runtime.ReadMemStats(&after)
+			if after.HeapSys > before.HeapSys+64<<20 {
+				t.Errorf("the heap grew from %d to %d bytes for values of %d", before.HeapSys, after.HeapSys, maxBulk)
+			}
+			want := ":0\r\n"
+			if settings.DefaultTTL > 0 {
+				want = ":1\r\n" // it had an expiry
+			}
+			c.want(want, "PERSIST", "k")
+		})
 	}
-	c.send([]byte("\r\n"))
-	if got := c.read(); got != "-"+wrongArguments("hset")+"\r\n" {
-		t.Errorf("HSET: got %q", got)
+}
+
+func TestALongSetKeepsItsExpiry(t *testing.T) {
+	s := newWorld(t).workspace(t, workspace.Settings{DefaultTTL: 100})
+	c := s.connect(t)
+	large := strings.Repeat("v", 3<<20)
+	s.admin(t).must("SET", "old", "1")
+	c.must("SET", "short", "1", "EX", "50")
+	for key, want := range map[string]string{"new": ":-1\r\n", "old": ":-1\r\n", "short": ":50\r\n"} {
+		c.want("+OK\r\n", "SET", key, large, "KeepTTL")
+		c.want(want, "TTL", key)
 	}
-	c.send(appendHeader([]byte("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n"), '$', size))
-	for range size / len(chunk) {
-		c.send(chunk)
-	}
-	c.send([]byte("\r\n"))
+	c.must("MULTI")
+	c.must("SET", "queued", large, "KEEPTTL")
+	c.must("SET", "other", large, "NX")
+	c.want("*2\r\n+OK\r\n+OK\r\n", "EXEC")
+	c.want(":-1\r\n", "TTL", "queued")
+	c.want(":100\r\n", "TTL", "other")
+	// The value itself is no option.
+	c.send([]byte("*4\r\n$3\r\nSET\r\n$1\r\nv\r\n$7\r\nKEEPTTL\r\n$2\r\nNX\r\n"))
 	if got := c.read(); got != "+OK\r\n" {
-		t.Errorf("SET: got %q", got)
+		t.Errorf("SET v KEEPTTL NX: got %q", got)
 	}
-	c.send(appendCommand(nil, "GET", "k"))
-	for left := size + len("$134217728\r\n\r\n"); left > 0; {
-		n, err := c.conn.Read(chunk)
-		if err != nil {
-			t.Fatal(err)
-		}
-		left -= n
-	}
-	runtime.ReadMemStats(&after)
-	if before.HeapSys+size/2 < after.HeapSys {
-		t.Errorf("the heap grew from %d to %d bytes for values of %d", before.HeapSys, after.HeapSys, size)
-	}
+	c.want(":100\r\n", "TTL", "v")
 }
 
 func TestBlockedMovesGiveTheirKeyAnExpiry(t *testing.T) {

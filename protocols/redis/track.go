@@ -15,6 +15,10 @@ type track struct {
 	skip     int    // bytes of an argument still to come
 	dropping bool   // what is still to come is dropped
 	suffix   []byte // put behind the last argument
+	// options are the last arguments of a SET that are looked at on the way; with
+	// KEEPTTL among them ifKept becomes the suffix.
+	options int
+	ifKept  []byte
 
 	splice
 	owing []reply // what the backend will owe for what was not sent yet
@@ -132,6 +136,14 @@ func (t *track) passArguments(b []byte, pos int) (next int, err error) {
 		if err != nil {
 			return pos, err
 		}
+		if t.args <= t.options && n == len("keepttl") {
+			if len(b) < pos+size+n {
+				break
+			}
+			if is(b[pos+size:pos+size+n], "keepttl") {
+				t.suffix = t.ifKept
+			}
+		}
 		t.args--
 		t.skip = n + 2
 		pos += size
@@ -145,6 +157,7 @@ func (t *track) passArguments(b []byte, pos int) (next int, err error) {
 // finish ends the command at pos.
 func (t *track) finish(b []byte, pos int) {
 	t.within = false
+	t.options, t.ifKept = 0, nil
 	if t.dropping {
 		t.drop(pos)
 		t.dropping = false

@@ -1,0 +1,86 @@
+package redis
+
+import (
+	"slices"
+	"strconv"
+)
+
+// decideAuth lets a client authenticate again, to the same workspace.
+func (r *relay) decideAuth(b []byte, q *request) error {
+	t := &r.track
+	if q.n != 2 && q.n != 3 {
+		return r.pass(q)
+	}
+	user, password := "", string(q.args[q.n-1])
+	if q.n == 3 {
+		user = string(q.args[1])
+	}
+	if !r.sameLogin(user, password) {
+		t.refuse(b, q, errAnotherUser)
+		return nil
+	}
+	return r.put(b, q, []byte(statusOK)...)
+}
+
+// decideHello takes the login out of HELLO, which is checked here.
+func (r *relay) decideHello(b []byte, q *request) error {
+	t := &r.track
+	h, bad := parseHello(q.args)
+	if bad != "" {
+		t.refuse(b, q, bad[1:])
+		return nil
+	}
+	if h.auth && !r.sameLogin(h.user, h.password) {
+		t.refuse(b, q, errAnotherUser)
+		return nil
+	}
+	var out []byte
+	if h.version == 2 && t.tracking.on { // RESP2 has no pushes
+		out = r.listenForChanges(false)
+		t.tracking = trackingMode{}
+	}
+	if h.version != 0 {
+		t.resp3 = h.version == 3
+	}
+	t.owe(reply{kind: greeted, text: strconv.Itoa(h.version)})
+	t.instead(b, q, h.append(out)...)
+	return nil
+}
+
+// reset answers RESET, which would make the connection the server's default
+// user's. What it undoes is undone one by one.
+func (r *relay) reset(b []byte, q *request) {
+	t := &r.track
+	t.muted, t.muteNext, t.watching = false, 0, false
+	var out []byte
+	silent := func(command []byte, owed reply) {
+		owed.muted = true
+		owed.n = max(owed.n, 1)
+		t.owing = append(t.owing, owed)
+		out = append(out, command...)
+	}
+	if t.multi {
+		silent(discardCommand, reply{kind: swallowed})
+	}
+	t.multi, t.tx = false, transaction{}
+	silent(unwatchCommand, reply{kind: swallowed})
+	if t.lasting {
+		silent(appendCommand(nil, "UNSUBSCRIBE"), reply{kind: confirmed, all: true})
+		silent(appendCommand(nil, "SUNSUBSCRIBE"), reply{kind: confirmed, all: true})
+		for _, pattern := range slices.Clone(t.patterns) {
+			silent(r.dropPattern(pattern))
+		}
+	}
+	if t.tracking.on {
+		out = append(out, r.listenForChanges(false)...)
+	}
+	t.tracking = trackingMode{}
+	silent(appendCommand(nil, "CLIENT", "SETNAME", ""), reply{kind: swallowed})
+	if t.resp3 {
+		silent(appendCommand(nil, "HELLO", "2"), reply{kind: greeted, text: "2"})
+	}
+	t.resp3 = false
+	t.owe(reply{kind: replaced, text: "+RESET"})
+	t.instead(b, q, append(out, marker...)...)
+	t.args = 0
+}

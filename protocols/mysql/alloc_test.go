@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
 
@@ -54,7 +55,7 @@ func relayInMemory(t *testing.T) *relay {
 	}
 	live := workspace.NewLive(workspace.Workspace{Name: "shop", Settings: workspace.DefaultSettings()})
 	r := &relay{
-		protocol: &Protocol{wheel: newWheel()},
+		protocol: &Protocol{wheel: window.NewWheel()},
 		live:     live,
 		front:    front,
 		back:     &backend{conn: sink{wiretest.NewRecording(nil)}},

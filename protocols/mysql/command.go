@@ -15,8 +15,9 @@ const commandBulkExecute = 0xfa
 const (
 	// maxStatement is the longest statement text that is held for inspection.
 	maxStatement = 1 << 20
-	// maxKill is the longest text that is looked at for a KILL.
-	maxKill = 1 << 10
+	// maxShort is the longest text that is held where no schema is tracked: to
+	// be looked at for a KILL, or for the end of the database.
+	maxShort = 1 << 10
 	// maxName bounds a database name in bytes: 64 characters.
 	maxName = 4 * 64
 	// executeHead is as much of a command as tells what it executes.
@@ -150,6 +151,10 @@ func (t *track) deny(f *failure) (step, error) {
 	return step{}, nil
 }
 
+// dropDatabase is what the role could do, since MySQL has no right to drop
+// tables without it, and what would take the workspace's database away.
+const dropDatabase = "dropping the database (delete the workspace through the API)"
+
 // commandName is what a person may know a command by.
 func commandName(command byte) string {
 	switch command {
@@ -169,20 +174,20 @@ func (t *track) beginQuery(b []byte, size int) (step, error) {
 		if need := min(size, headerLen+1+queryPeek); len(b) < need {
 			return step{need: need}, nil
 		}
-		short := size <= headerLen+1+maxKill
-		suspect := short && mayBeKill(t.capabilities.queryText(b[headerLen+1:min(size, len(b))]))
-		if suspect || t.tracked && size <= maxStatement {
-			if len(b) < size {
-				return step{need: size}, nil
-			}
+		if t.looksAt(size) && len(b) < size {
+			return step{need: size}, nil
 		}
 		text := t.capabilities.queryText(b[headerLen+1 : min(size, len(b))])
-		if suspect {
+		if size <= headerLen+1+maxShort && mayBeKill(text) {
 			if k, ok := parseKill(text); ok {
 				return step{act: mapKill, size: size, kill: k}, nil
 			}
 		}
-		if t.tracked && (size > maxStatement || ddltrack.MayChangeSchemaMySQL(text)) {
+		may := size > maxStatement || ddltrack.MayChangeSchemaMySQL(text)
+		if may && t.looksAt(size) && ddltrack.DropsDatabaseMySQL(text) {
+			return t.deny(commandDenied(dropDatabase))
+		}
+		if t.tracked && may {
 			return step{act: judge, size: size}, nil
 		}
 	}
@@ -190,13 +195,21 @@ func (t *track) beginQuery(b []byte, size int) (step, error) {
 	return step{}, nil
 }
 
+// looksAt says whether a text is held and looked at, in a packet of size bytes.
+func (t *track) looksAt(size int) bool {
+	return size <= headerLen+1+maxShort || t.tracked && size <= maxStatement
+}
+
 // beginPrepare remembers a text that may change the schema when it runs.
 func (t *track) beginPrepare(b []byte, size int) (step, error) {
+	if t.looksAt(size) && len(b) < size {
+		return step{need: size}, nil
+	}
+	text := b[headerLen+1 : min(size, len(b))]
+	if t.looksAt(size) && ddltrack.MayChangeSchemaMySQL(text) && ddltrack.DropsDatabaseMySQL(text) {
+		return t.deny(commandDenied(dropDatabase))
+	}
 	if t.tracked {
-		if size <= maxStatement && len(b) < size {
-			return step{need: size}, nil
-		}
-		text := b[headerLen+1 : min(size, len(b))]
 		switch {
 		case size > maxStatement:
 			t.statements.prepare("", true)

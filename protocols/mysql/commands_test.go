@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	driver "github.com/go-sql-driver/mysql"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
 func TestCommandsOfTheServersOwnersAreRefused(t *testing.T) {
@@ -26,6 +27,22 @@ func TestCommandsOfTheServersOwnersAreRefused(t *testing.T) {
 		}
 	}
 	c.usable()
+}
+
+func TestTheDatabaseStays(t *testing.T) {
+	for _, mode := range []workspace.Mode{workspace.Tenant, workspace.Control} {
+		w := newWorld(t, withMode(mode))
+		c := w.wire(t)
+		for _, text := range []string{"drop database " + w.route.Database, "select 1; drop schema if exists " + w.route.Database} {
+			for _, command := range []byte{mysql.COM_QUERY, mysql.COM_STMT_PREPARE} {
+				c.send(command, []byte(text))
+				if p := c.read(); p.number() != mysql.ER_SPECIFIC_ACCESS_DENIED_ERROR || p.sequence != 1 {
+					t.Errorf("%s, command %d, %q: got %d %q, want 1227", mode, command, text, p.sequence, p.payload)
+				}
+			}
+		}
+		c.usable()
+	}
 }
 
 func TestARefusedCommandMayBeHuge(t *testing.T) {

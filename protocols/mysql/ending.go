@@ -32,7 +32,7 @@ func (r *relay) interrupt() {
 
 // dispose gives the backend back or closes it, and says what ended the relay.
 func (r *relay) dispose() error {
-	r.protocol.sessions.forget(r.id)
+	defer r.protocol.sessions.forget(r.id) // what is found there has its backend, or ended
 	r.mu.Lock()
 	r.ended = true
 	r.track.letGo()

@@ -8,74 +8,12 @@ import (
 )
 
 const (
-	// tick is the coarseness of query timeouts.
-	tick = 20 * time.Millisecond
 	// killAgain is how often a statement that did not stop is killed anew.
 	killAgain = time.Second
 	// defaultKillGrace is how long a statement may ignore that before its
 	// session is ended.
 	defaultKillGrace = 10 * time.Second
 )
-
-// wheel is one coarse clock for the deadlines of all sessions, so that no
-// statement needs a timer of its own. It ticks while there are sessions.
-type wheel struct {
-	base    time.Time
-	mu      sync.Mutex
-	relays  map[*relay]struct{}
-	ticking bool
-}
-
-func newWheel() *wheel {
-	return &wheel{base: time.Now(), relays: make(map[*relay]struct{})}
-}
-
-// now is the time since the wheel was made, in nanoseconds; never 0 for a
-// deadline.
-func (w *wheel) now() int64 { return int64(time.Since(w.base)) }
-
-func (w *wheel) add(r *relay) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.relays[r] = struct{}{}
-	if !w.ticking {
-		w.ticking = true
-		go w.turn()
-	}
-}
-
-func (w *wheel) remove(r *relay) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.relays, r)
-}
-
-// turn ends with the last session.
-func (w *wheel) turn() {
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	var late []*relay
-	for range ticker.C {
-		now := w.now()
-		w.mu.Lock()
-		if len(w.relays) == 0 {
-			w.ticking = false
-			w.mu.Unlock()
-			return
-		}
-		late = late[:0]
-		for r := range w.relays {
-			if d := r.deadline.Load(); d != 0 && now >= d {
-				late = append(late, r)
-			}
-		}
-		w.mu.Unlock()
-		for _, r := range late {
-			r.expire(now)
-		}
-		clear(late)
-	}
-}
 
 // enforcement is the proxy's own end of a statement: KILL QUERY until the
 // backend obeys, or the end of the session.
@@ -86,8 +24,20 @@ type enforcement struct {
 	timeout time.Duration // the limit that was passed, where it was the time
 }
 
-// expire ends the command at hand, whose time is up.
-func (r *relay) expire(now int64) {
+func (e *enforcement) isObeyed() bool {
+	select {
+	case <-e.obeyed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Deadline is when the command at hand must end.
+func (r *relay) Deadline() int64 { return r.deadline.Load() }
+
+// Expire ends the command at hand, whose time is up.
+func (r *relay) Expire(now int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if d := r.track.deadline; d == 0 || now < d || !r.track.owed || r.track.stop != running || r.ended {
@@ -129,6 +79,9 @@ func (r *relay) killUntilObeyed(e *enforcement, f *failure) {
 		case <-grace.C:
 			r.abort(f)
 			return
+		}
+		if e.isObeyed() {
+			return // while the KILL was long on its way
 		}
 	}
 }

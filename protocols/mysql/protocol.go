@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/loginguard"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // Directory knows who may log in and where a login leads.
@@ -56,7 +57,7 @@ type Protocol struct {
 	guard    loginguard.Guard
 	sessions sessions
 	pool     *pool
-	wheel    *wheel
+	wheel    *window.Wheel
 	closing  chan struct{}
 	closed   chan struct{}
 
@@ -73,7 +74,7 @@ func New(config Config) *Protocol {
 		config:   config,
 		sessions: newSessions(),
 		pool:     newPool(),
-		wheel:    newWheel(),
+		wheel:    window.NewWheel(),
 		closing:  make(chan struct{}),
 		closed:   make(chan struct{}),
 	}

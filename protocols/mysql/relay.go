@@ -85,7 +85,7 @@ func (r *relay) Traffic() (in, out int64) { return r.in.Load(), r.out.Load() }
 
 // Run relays until either side ends or Stop took effect.
 func (r *relay) Run(ctx context.Context) error {
-	r.protocol.wheel.add(r)
+	r.protocol.wheel.Add(r)
 	backendDone := make(chan struct{})
 	go func() {
 		defer close(backendDone)
@@ -97,7 +97,7 @@ func (r *relay) Run(ctx context.Context) error {
 	r.end(err)
 	r.leave(err)
 	<-backendDone
-	r.protocol.wheel.remove(r)
+	r.protocol.wheel.Remove(r)
 	r.stopClock()
 	r.endEnforcement()
 	cause := r.dispose()
@@ -263,7 +263,7 @@ func (r *relay) forwardFrontend(ctx context.Context) error {
 
 // scanFrontend is track's, under the lock.
 func (r *relay) scanFrontend(b []byte) (step, error) {
-	now, timeout := r.protocol.wheel.now(), r.live.QueryTimeout()
+	now, timeout := r.protocol.wheel.Now(), r.live.QueryTimeout()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s, err := r.track.scanFrontend(b, now, timeout)
@@ -274,7 +274,7 @@ func (r *relay) scanFrontend(b []byte) (step, error) {
 // arm starts the clock for a command that the relay sent itself. The caller
 // holds the lock.
 func (r *relay) arm() {
-	r.track.arm(r.protocol.wheel.now(), r.live.QueryTimeout())
+	r.track.arm(r.protocol.wheel.Now(), r.live.QueryTimeout())
 	r.deadline.Store(r.track.deadline)
 }
 

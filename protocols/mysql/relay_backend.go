@@ -87,7 +87,7 @@ func (r *relay) forwardBackend(ctx context.Context) error {
 
 // scanBackend is track's, under the lock.
 func (r *relay) scanBackend(b []byte, maxRows int64) (step, error) {
-	now, timeout := r.protocol.wheel.now(), r.live.QueryTimeout()
+	now, timeout := r.protocol.wheel.Now(), r.live.QueryTimeout()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s, err := r.track.scanBackend(b, maxRows, now, timeout)

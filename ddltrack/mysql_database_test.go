@@ -1,0 +1,33 @@
+package ddltrack
+
+import "testing"
+
+func TestDropsDatabaseMySQL(t *testing.T) {
+	for sql, want := range map[string]bool{
+		"DROP DATABASE shop":                                   true,
+		"drop schema if exists `shop`":                         true,
+		" # why not\n/* now */ DROP -- really\n DATABASE shop": true,
+		"SELECT 1; DROP DATABASE shop; SELECT 2":               true,
+		"/*!40101 DROP DATABASE shop */":                       true,
+		"/*!40101DROP DATABASE shop*/":                         true,
+		"/*M! DROP DATABASE shop */":                           true,
+		"DROP /*!50000 DATABASE */ shop":                       true,
+		"DROP TABLE shop":                                      false,
+		"DROP TABLE `database`":                                false,
+		"SELECT 'DROP DATABASE shop'":                          false,
+		"INSERT INTO notes VALUES (\"; DROP DATABASE shop\")":  false,
+		"/* DROP DATABASE shop */ SELECT 1":                    false,
+		"DROP VIEW a; SELECT database()":                       false,
+		"ALTER DATABASE shop CHARACTER SET utf8mb4":            false,
+		"CREATE DATABASE shop":                                 false,
+		"":                                                     false,
+	} {
+		if got := DropsDatabaseMySQL([]byte(sql)); got != want {
+			t.Errorf("%q: got %v", sql, got)
+		}
+	}
+	plain := []byte("SELECT a FROM dropped JOIN database_of d USING (id)")
+	if n := testing.AllocsPerRun(100, func() { DropsDatabaseMySQL(plain) }); n != 0 {
+		t.Errorf("%v allocations for a text without the words", n)
+	}
+}

@@ -189,6 +189,7 @@ func TestRedisQueries(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", step.query, got, step.want)
 		}
 	}
+	const refusedInScript = " script: " // in the words of Redis and of Valkey
 	for query, says := range map[string]string{
 		"INCR user:1":       "ERR value is not an integer",
 		"LPUSH user:1 x":    "WRONGTYPE",
@@ -204,12 +205,12 @@ func TestRedisQueries(t *testing.T) {
 		"MONITOR":           "",
 		"SUBSCRIBE news":    "needs a connection that stays",
 		`GET "user`:         "unbalanced quotes",
-		"EVAL \"return redis.call('SELECT', 1)\" 0":               "can't run this command",
-		"EVAL \"return redis.call('PUBSUB', 'CHANNELS')\" 0":      "can't run this command",
-		"EVAL \"return redis.call('COPY', 'l', 'l', 'DB', 1)\" 0": "can't run this command",
-		"EVAL \"return redis.call('INFO')\" 0":                    "can't run this command",
+		"EVAL \"return redis.call('SELECT', 1)\" 0":               refusedInScript,
+		"EVAL \"return redis.call('PUBSUB', 'CHANNELS')\" 0":      refusedInScript,
+		"EVAL \"return redis.call('COPY', 'l', 'l', 'DB', 1)\" 0": refusedInScript,
+		"EVAL \"return redis.call('INFO')\" 0":                    refusedInScript,
 		"EVAL \"return redis.call('PUBLISH', '1:news', 'x')\" 0":  "",
-		"EVAL \"return redis.call('PUBLISH', 'other', 'x')\" 0":   "publish to the channel",
+		"EVAL \"return redis.call('PUBLISH', 'other', 'x')\" 0":   refusedInScript,
 	} {
 		a := in.call(t, "POST", "/workspaces/redis-queries/query", map[string]any{"query": query})
 		text := fmt.Sprint(a.body["error"])

@@ -1,0 +1,25 @@
+-- Statements prepared by SQL.
+CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20));
+PREPARE ins FROM 'INSERT INTO t VALUES (?, ?)';
+SET @id = 1, @v = 'one';
+EXECUTE ins USING @id, @v;
+SET @id = 2, @v = NULL;
+EXECUTE ins USING @id, @v;
+EXECUTE ins USING @id, @v;
+EXECUTE ins USING @id;
+PREPARE sel FROM 'SELECT v, ? + 1 AS n FROM t WHERE id = ?';
+SET @id = 1;
+EXECUTE sel USING @id, @id;
+PREPARE ddl FROM 'CREATE TABLE made (id INT)';
+EXECUTE ddl;
+EXECUTE ddl;
+PREPARE bad FROM 'SELEC 1';
+PREPARE two FROM 'SELECT 1; SELECT 2';
+EXECUTE nothing;
+DEALLOCATE PREPARE sel;
+EXECUTE sel USING @id, @id;
+DEALLOCATE PREPARE sel;
+SET @text = CONCAT('SELECT COUNT(*) FROM ', 't');
+PREPARE dyn FROM @text;
+EXECUTE dyn;
+DROP PREPARE dyn;

@@ -1,0 +1,43 @@
+-- Settings of a session that change what statements mean.
+SELECT @@character_set_client, @@character_set_results, @@collation_connection, @@sql_mode;
+SET SESSION sql_mode = 'ANSI_QUOTES';
+CREATE TABLE "quoted ""name""" ("a b" INT, `c` INT);
+INSERT INTO "quoted ""name""" VALUES (1, 2);
+SELECT "a b", 'text' FROM "quoted ""name""";
+SELECT "text";
+SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES';
+SELECT 'a\', 'b\n';
+SET SESSION sql_mode = 'PIPES_AS_CONCAT,IGNORE_SPACE';
+SELECT 'a' || 'b', COUNT (*) FROM `quoted "name"`;
+SET SESSION sql_mode = '';
+CREATE TABLE loose (a TINYINT, b VARCHAR(2), c DATE, d INT NOT NULL);
+INSERT INTO loose (a, b, c) VALUES (1000, 'too long', '2024-02-30');
+SELECT * FROM loose;
+SET SESSION sql_mode = DEFAULT;
+SET NAMES latin1;
+SELECT @@character_set_client, LENGTH('ü'), CHAR_LENGTH('ü');
+SET NAMES utf8mb4 COLLATE utf8mb4_bin;
+SELECT 'a' = 'A', @@collation_connection;
+SET NAMES utf8mb4;
+SET CHARACTER SET utf8mb4;
+SET @user_variable := 'kept', @other = 1.50;
+SELECT @user_variable, @other, @unset;
+SET SESSION group_concat_max_len = 4;
+SELECT GROUP_CONCAT(x) FROM (SELECT 'abc' AS x UNION ALL SELECT 'def') y;
+SET sql_select_limit = 1;
+SELECT 1 UNION ALL SELECT 2;
+SET sql_select_limit = DEFAULT;
+SET max_join_size = 1;
+SET max_join_size = DEFAULT;
+SET sql_warnings = 1;
+SET lc_time_names = 'de_DE';
+SELECT DATE_FORMAT('2024-03-01', '%W %M');
+SET foreign_key_checks = 0, unique_checks = 0;
+SELECT @@foreign_key_checks, @@unique_checks;
+/*!50000 SET @seen = 'in an executable comment' */;
+SELECT @seen;
+SELECT 1 /* a comment; with a sign */ + 1;
+SELECT 2 # to the end
+;
+SELECT 3 -- to the end
+;

@@ -21,6 +21,8 @@ const (
 	// mysqlAdmin is the user that every server is made with.
 	mysqlAdmin  = "root"
 	mysqlSocket = "mysql.sock"
+	// lowerCaseNames says how a server keeps and compares names of tables.
+	lowerCaseNames = "lower-case-table-names"
 	// mysqlBinlogKept is for how many seconds a schema change that nobody has
 	// read yet waits in the binary log: a month of holidays.
 	mysqlBinlogKept = 31 * 24 * 3600
@@ -84,6 +86,9 @@ func (s *mysqlStore) initialize(ctx context.Context) error {
 		}
 	}
 	cmd := s.account.command(part, s.programs.server, "--no-defaults", "--initialize-insecure", "--datadir="+part)
+	if names, ok := s.settings[lowerCaseNames]; ok { // MySQL can't change it afterwards
+		cmd.Args = append(cmd.Args, "--"+lowerCaseNames+"="+names)
+	}
 	if s.programs.install != "" {
 		cmd = s.account.command(part, s.programs.install, "--no-defaults", "--datadir="+part,
 			"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")

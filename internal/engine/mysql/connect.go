@@ -89,7 +89,8 @@ func (e *Engine) connectAdmin(ctx context.Context) (*conn, error) {
 }
 
 // connectAs is a connection as the workspace's role in its database, with the
-// settings that a client of the proxy would have. The caller closes it. A role
+// settings that a client of the proxy would have, but that every statement counts
+// where the server's default is otherwise. The caller closes it. A role
 // may change its own password; then the one that the catalog knows is put back,
 // since otherwise the workspace would have locked out its owner for good.
 func (e *Engine) connectAs(ctx context.Context, t workspace.Target) (*conn, error) {
@@ -104,7 +105,7 @@ func (e *Engine) connectAs(ctx context.Context, t workspace.Target) (*conn, erro
 	if err != nil {
 		return nil, e.unreachable(err)
 	}
-	if err := c.exec(ctx, "SET NAMES utf8mb4"); err != nil {
+	if err := c.exec(ctx, "SET NAMES utf8mb4, SESSION autocommit = 1"); err != nil {
 		c.close()
 		return nil, fmt.Errorf("mysql %s: prepare connection: %w", e.config.Name, err)
 	}

@@ -1,6 +1,9 @@
 package workspace
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Target is one workspace database on a physical server.
 type Target struct {
@@ -24,6 +27,16 @@ type Limits struct {
 	Workspace string // whose limits they are, for the error that names them
 	TimeoutMS int64
 	MaxRows   int64
+}
+
+// TimedOut tells a client that its query ran longer than TimeoutMS.
+func (l Limits) TimedOut() string {
+	return fmt.Sprintf("query was cancelled: workspace %q allows a query to run for %d ms (query_timeout_ms)", l.Workspace, l.TimeoutMS)
+}
+
+// TooManyRows tells a client that its query gives more than MaxRows.
+func (l Limits) TooManyRows() string {
+	return fmt.Sprintf("workspace %q allows a query to give %d rows (max_rows_per_query)", l.Workspace, l.MaxRows)
 }
 
 // Engine is one physical server. Each method may be called again after a crash

@@ -85,12 +85,12 @@ func refusal(code int32, codeName, format string, arguments ...any) *workspace.E
 	return err
 }
 
-func timeoutError(ms int64) *workspace.Error {
-	return refusal(codeMaxTimeMSExpired, nameMaxTimeMSExpired, "query was cancelled after %d ms, the workspace's query_timeout_ms", ms)
+func timeoutError(l workspace.Limits) *workspace.Error {
+	return refusal(codeMaxTimeMSExpired, nameMaxTimeMSExpired, "%s", l.TimedOut())
 }
 
-func rowLimitError(rows int64) *workspace.Error {
-	return refusal(codeMemoryLimit, nameMemoryLimit, "query gives more than %d rows, the workspace's max_rows_per_query", rows)
+func rowLimitError(l workspace.Limits) *workspace.Error {
+	return refusal(codeMemoryLimit, nameMemoryLimit, "%s", l.TooManyRows())
 }
 
 func tooLarge() *workspace.Error {

@@ -35,8 +35,8 @@ func TestRowsBeyondTheLimitAreAnErrorThatNamesIt(t *testing.T) {
 		`db.c.find().batchSize(7)`, `Array.from({length: 500}, (_, i) => i)`, `try { db.c.find().toArray() } catch (e) { 1 }`,
 		`db.c.find().batchSize(7).forEach(() => {})`,
 	} {
-		_, err := e.Query(t.Context(), target, text, workspace.Limits{MaxRows: 499})
-		wantRefusal(t, text, err, nameMemoryLimit, "more than 499 rows, the workspace's max_rows_per_query")
+		_, err := e.Query(t.Context(), target, text, workspace.Limits{Workspace: "shop", MaxRows: 499})
+		wantRefusal(t, text, err, nameMemoryLimit, `workspace "shop" allows a query to give 499 rows (max_rows_per_query)`)
 		if _, err := e.Query(t.Context(), target, text, workspace.Limits{MaxRows: 500}); err != nil {
 			t.Errorf("%s at the limit: %v", text, err)
 		}
@@ -51,8 +51,8 @@ func TestEndlessScriptsEnd(t *testing.T) {
 		`sleep(60000)`, `while (true) db.c.countDocuments()`, `while (true) { try { db.c.find().toArray() } catch (e) {} }`,
 		`({get x() { while (true) {} }})`, `(async () => { while (true) await 1 })()`,
 	} {
-		_, err := e.Query(t.Context(), target, text, workspace.Limits{TimeoutMS: 400})
-		wantRefusal(t, text, err, nameMaxTimeMSExpired, "400 ms, the workspace's query_timeout_ms")
+		_, err := e.Query(t.Context(), target, text, workspace.Limits{Workspace: "shop", TimeoutMS: 400})
+		wantRefusal(t, text, err, nameMaxTimeMSExpired, `workspace "shop" allows a query to run for 400 ms (query_timeout_ms)`)
 	}
 }
 

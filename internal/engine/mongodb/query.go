@@ -302,7 +302,7 @@ func (r *runner) count(command bson.D, reply bson.Raw) error {
 		r.cursors[id] = &counted{collection: collection, rows: rows}
 	}
 	if r.limits.MaxRows > 0 && rows > r.limits.MaxRows {
-		return rowLimitError(r.limits.MaxRows)
+		return rowLimitError(r.limits)
 	}
 	return nil
 }
@@ -330,7 +330,7 @@ func (r *runner) verdict(ctx context.Context, err error) error {
 	case isRefused:
 		return refused
 	case errors.Is(err, errTimeout) || errors.Is(context.Cause(ctx), errTimeout):
-		return timeoutError(r.limits.TimeoutMS).Because(err)
+		return timeoutError(r.limits).Because(err)
 	case ctx.Err() != nil:
 		return fmt.Errorf("run query: %w", context.Cause(ctx))
 	case isFailure:

@@ -43,7 +43,7 @@ func (r *runner) result(o shell.Outcome) (workspace.Result, error) {
 		values = []bson.RawValue{o.Value}
 	}
 	if r.limits.MaxRows > 0 && int64(len(values)) > r.limits.MaxRows {
-		return workspace.Result{}, rowLimitError(r.limits.MaxRows)
+		return workspace.Result{}, rowLimitError(r.limits)
 	}
 	result, err := rowsOf(values)
 	result.RowsAffected = o.Affected

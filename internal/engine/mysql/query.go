@@ -42,7 +42,7 @@ func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, lim
 	e.announced.add(t.Database, c.id, text, sourceAPI)
 
 	start := time.Now()
-	r := &runner{engine: e, conn: c, limits: limits, last: rawResult{maxRows: limits.MaxRows}}
+	r := &runner{engine: e, conn: c, limits: limits, last: rawResult{limits: limits}}
 	err = r.run(ctx, text)
 	elapsed := time.Since(start)
 	if err != nil {
@@ -148,7 +148,7 @@ func (r *runner) verdict(ctx context.Context, stopped, failure error) error {
 
 // overtime names the limit that the query ran into.
 func (r *runner) overtime(cause error) error {
-	return refusal(queryTimeout, "HY000", "query was cancelled after %d ms, the workspace's query_timeout_ms", r.limits.TimeoutMS).Because(cause)
+	return refusal(queryTimeout, "HY000", "%s", r.limits.TimedOut()).Because(cause)
 }
 
 // statementError is a failure as a client may see it: the server's own words

@@ -74,12 +74,12 @@ func TestQueryKeepsItsLimits(t *testing.T) {
 	if result := query(t, e, target, "SELECT a FROM t", workspace.Limits{MaxRows: 3}); result.RowCount != 3 {
 		t.Errorf("got %d rows at the limit, want 3", result.RowCount)
 	}
-	refusal := refused(t, e, target, "SELECT a FROM t", workspace.Limits{MaxRows: 2})
-	if refusal.Details["errno"] != tooBigSelect || !strings.Contains(refusal.Message, "max_rows_per_query") {
+	refusal := refused(t, e, target, "SELECT a FROM t", workspace.Limits{Workspace: "shop", MaxRows: 2})
+	if refusal.Details["errno"] != tooBigSelect || !strings.Contains(refusal.Message, `workspace "shop" allows a query to give 2 rows (max_rows_per_query)`) {
 		t.Errorf("rows: got %v %v", refusal, refusal.Details)
 	}
-	refusal = refused(t, e, target, "SELECT SLEEP(600) FROM t", workspace.Limits{TimeoutMS: 100})
-	if refusal.Details["errno"] != queryTimeout || !strings.Contains(refusal.Message, "100 ms") {
+	refusal = refused(t, e, target, "SELECT SLEEP(600) FROM t", workspace.Limits{Workspace: "shop", TimeoutMS: 100})
+	if refusal.Details["errno"] != queryTimeout || !strings.Contains(refusal.Message, `workspace "shop" allows a query to run for 100 ms (query_timeout_ms)`) {
 		t.Errorf("time: got %v %v", refusal, refusal.Details)
 	}
 	refusal = refused(t, e, target, "DO SLEEP(600); SELECT 1 FROM t WHERE SLEEP(600)", workspace.Limits{TimeoutMS: 100})

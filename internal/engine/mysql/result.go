@@ -16,7 +16,7 @@ const (
 
 // rawResult is the text form of the last statement's result.
 type rawResult struct {
-	maxRows int64 // 0 means no limit
+	limits  workspace.Limits
 	stop    func(cause error)
 	refusal *workspace.Error // why the rows can't be given; the first reason stays
 
@@ -37,8 +37,8 @@ func (r *rawResult) add(row [][]byte) {
 	if r.refusal != nil {
 		return
 	}
-	if r.maxRows > 0 && int64(len(r.rows)) >= r.maxRows {
-		r.refuse(refusal(tooBigSelect, "42000", "query gives more than %d rows, the workspace's max_rows_per_query", r.maxRows))
+	if r.limits.MaxRows > 0 && int64(len(r.rows)) >= r.limits.MaxRows {
+		r.refuse(refusal(tooBigSelect, "42000", "%s", r.limits.TooManyRows()))
 		return
 	}
 	size := rowOverhead + valueOverhead*len(row)

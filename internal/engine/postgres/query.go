@@ -231,11 +231,11 @@ func statementError(err error) error {
 }
 
 func timeoutError(l workspace.Limits) *workspace.Error {
-	return refusal(queryCanceled, "query was cancelled: workspace %q allows a query to run for %d ms (query_timeout_ms)", l.Workspace, l.TimeoutMS)
+	return refusal(queryCanceled, "%s", l.TimedOut())
 }
 
 func rowLimitError(l workspace.Limits) *workspace.Error {
-	return refusal(programLimitExceeded, "workspace %q allows a query to give %d rows (max_rows_per_query)", l.Workspace, l.MaxRows)
+	return refusal(programLimitExceeded, "%s", l.TooManyRows())
 }
 
 func tooLarge() *workspace.Error {

@@ -43,6 +43,7 @@ for_test() {
 	for_run
 	has git || need git
 	has mariadb-dump || need mariadb-client
+	has sysbench || need sysbench
 	has node || need nodejs
 	has npm || need npm
 }

@@ -4,7 +4,7 @@
 GO ?= go
 ARGS ?=
 FUZZTIME ?= 60s
-TIMEOUT ?= 40m
+TIMEOUT ?= 60m
 
 # A module of its own, for its many requirements are not ours.
 FERRETDB := internal/devstack/ferretdb

@@ -18,7 +18,7 @@ func boundMemory(n int64) error {
 	if err != nil {
 		return err
 	}
-	limit := now + uint64(n) + threadRoom
+	limit := now + (uint64(n)+threadRoom)*shadow
 	return syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: limit, Max: limit})
 }
 

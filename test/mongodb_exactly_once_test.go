@@ -116,10 +116,11 @@ func (c *mongoCrashTest) killed(t *testing.T, d database, entries []entry) [][]s
 	return told
 }
 
-// refusalOf is err where a server that is alive gave it.
+// refusalOf is err where a server that is alive gave it. The driver's own errors,
+// such as that of a pool that lost its server, have no number.
 func refusalOf(err error) error {
 	failed, ok := errors.AsType[mongo.CommandError](err)
-	if !ok || failed.HasErrorLabel("NetworkError") || failed.Code == 6 || failed.Code == 91 || failed.Code == 11600 {
+	if !ok || failed.HasErrorLabel("NetworkError") || failed.Code == 0 || failed.Code == 6 || failed.Code == 91 || failed.Code == 11600 {
 		return nil
 	}
 	return err

@@ -3,6 +3,7 @@ package shell
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -12,12 +13,13 @@ import (
 const threadRoom = 64 << 20
 
 // boundMemory makes the process die rather than take n bytes more than it has
-// now.
+// now, and the collector work harder before that.
 func boundMemory(n int64) error {
 	now, err := dataSize()
 	if err != nil {
 		return err
 	}
+	debug.SetMemoryLimit(n * 3 / 4)
 	limit := now + (uint64(n)+threadRoom)*shadow
 	return syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: limit, Max: limit})
 }

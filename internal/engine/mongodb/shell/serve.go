@@ -44,6 +44,10 @@ func Serve(in io.Reader, out io.Writer) error {
 	if end.Value.Type == 0 {
 		end.Value = bson.RawValue{Type: bson.TypeNull}
 	}
+	if len(end.Value.Value) > maxFrame {
+		// To encode it once more only to measure it may take all memory.
+		return writeFrame(out, report{Failure: &Failure{Message: tooLong("result")}})
+	}
 	err = writeFrame(out, report{Outcome: &end})
 	if errors.Is(err, errTooLong) {
 		return writeFrame(out, report{Failure: &Failure{Message: tooLong("result")}})

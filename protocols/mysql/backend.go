@@ -176,6 +176,24 @@ func (b *backend) exec(text string) error {
 	return b.readOK()
 }
 
+// setUp runs what a client has said in the lobby.
+func (b *backend) setUp(ctx context.Context, statements []string) error {
+	if len(statements) == 0 {
+		return nil
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := b.conn.SetDeadline(deadline); err != nil {
+			return fmt.Errorf("set up session: %w", err)
+		}
+	}
+	for _, statement := range statements {
+		if err := b.exec(statement); err != nil {
+			return fmt.Errorf("set up session: %w", err)
+		}
+	}
+	return b.conn.SetDeadline(time.Time{})
+}
+
 // readOK reads a reply of one packet, OK or ERR.
 func (b *backend) readOK() error {
 	payload, _, err := readPacket(b.conn, maxBackendReply)

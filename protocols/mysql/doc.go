@@ -18,7 +18,8 @@
 // side says means the same to the other, and packets pass as they are.
 //
 // A client that names no database, whose project has several workspaces, waits
-// in the lobby without a backend until it names one by COM_INIT_DB or USE.
+// in the lobby without a backend until it names one by COM_INIT_DB, USE or in a
+// statement.
 //
 // One command is with the backend at a time: a client that sends ahead is read
 // again when the reply at hand has ended. So a reply is always that of the

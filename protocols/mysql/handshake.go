@@ -36,6 +36,8 @@ type startup struct {
 	charset      byte
 	user         string
 	database     string
+	remembered   []string // statements of the lobby for the backend
+	waiting      []byte   // the command, a packet, by which the client left the lobby
 }
 
 // session is an authenticated client that does not know it yet: what says so
@@ -217,7 +219,19 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	if err != nil {
 		return nil, errors.Join(st.refuse(dialFailure(err, s.route.Live)), err)
 	}
+	if err := b.setUp(ctx, st.remembered); err != nil {
+		b.close()
+		f := unreachable(s.route.Live)
+		if e, ok := errors.AsType[*serverError](err); ok {
+			f = (*failure)(e)
+		}
+		return nil, errors.Join(st.refuse(f), err)
+	}
 	r := newRelay(p, s.route, st, b, key)
+	if st.waiting != nil {
+		r.rest = st.waiting // its reply is the first that the client hears
+		return r, nil
+	}
 	var hello []byte
 	if s.last != nil {
 		hello = appendPacket(hello, st.sequence, s.last)

@@ -15,9 +15,19 @@ import (
 // errNoStay ends a login without a workspace where too many of them are open.
 var errNoStay = errors.New("no room for a login without a database")
 
+// What a client may have remembered in the lobby, and how much of a statement
+// is searched for a database's name.
+const (
+	maxRemembered = 32
+	maxLobbyText  = 4 << 10
+	maxLobbyNames = 64
+)
+
 // lobby is where a client waits that has authenticated, but named none of its
 // project's several workspaces. It has no backend there, and leaves by
-// COM_INIT_DB or USE, whose OK is then the backend's own.
+// COM_INIT_DB or USE, whose OK is then the backend's own, or by a statement that
+// names one of its databases, as mysqldump does. What such clients set before is
+// remembered for the backend.
 type lobby struct {
 	*startup
 	protocol *Protocol
@@ -71,18 +81,72 @@ func (l *lobby) answer(ctx context.Context, command []byte) (workspace.Route, er
 	switch command[0] {
 	case mysql.COM_QUIT:
 		return workspace.Route{}, protocols.ErrServed
-	case mysql.COM_PING, mysql.COM_RESET_CONNECTION:
+	case mysql.COM_PING:
+		return workspace.Route{}, l.ok()
+	case mysql.COM_RESET_CONNECTION:
+		l.remembered = nil
 		return workspace.Route{}, l.ok()
 	case mysql.COM_INIT_DB:
 		return l.use(ctx, string(command[1:]))
 	case mysql.COM_QUERY:
-		if name, ok := parseUse(l.capabilities.queryText(command[1:])); ok {
-			return l.use(ctx, name)
-		}
+		return l.query(ctx, command)
 	case mysql.COM_STMT_CLOSE, mysql.COM_STMT_SEND_LONG_DATA:
 		return workspace.Route{}, nil // have no reply
 	}
 	return workspace.Route{}, l.say(noneSelected())
+}
+
+// query looks at a COM_QUERY.
+func (l *lobby) query(ctx context.Context, command []byte) (workspace.Route, error) {
+	text := l.capabilities.queryText(command[1:])
+	if name, ok := parseUse(text); ok {
+		return l.use(ctx, name)
+	}
+	if len(text) > maxLobbyText {
+		return workspace.Route{}, l.say(noneSelected())
+	}
+	if setsUp(string(text)) && len(l.remembered) < maxRemembered {
+		l.remembered = append(l.remembered, string(text))
+		return workspace.Route{}, l.ok()
+	}
+	for _, name := range namesIn(string(text)) {
+		login, err := l.protocol.config.Directory.Login(ctx, workspace.MySQL, l.user, name)
+		if err != nil {
+			return workspace.Route{}, errors.Join(l.refuse(noLogins()), err)
+		}
+		if login.Known {
+			l.database = name
+			l.waiting = appendPacket(nil, 0, command)
+			return login.Route, nil
+		}
+	}
+	return workspace.Route{}, l.say(noneSelected())
+}
+
+// setsUp says whether a statement concerns the session only, so that its backend
+// can be told later.
+func setsUp(text string) bool {
+	text = strings.TrimSpace(strings.TrimRight(text, "; \t\r\n"))
+	if comment, executable := strings.CutPrefix(text, "/*!"); executable {
+		text = strings.TrimLeft(comment, "0123456789 \t")
+	}
+	if strings.Contains(text, ";") {
+		return false
+	}
+	word, _, _ := strings.Cut(text, " ")
+	switch strings.ToUpper(word) {
+	case "SET", "START", "BEGIN", "COMMIT", "ROLLBACK", "UNLOCK":
+		return true
+	}
+	return false
+}
+
+// namesIn is the words of a statement that may name a database, quoted or not.
+func namesIn(text string) []string {
+	names := strings.FieldsFunc(text, func(c rune) bool {
+		return strings.ContainsRune(" \t\r\n,;.()='\"`", c)
+	})
+	return names[:min(len(names), maxLobbyNames)]
 }
 
 // use finds the database of that name; the client has shown the password that

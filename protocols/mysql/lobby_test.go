@@ -51,6 +51,44 @@ func TestALoginWithoutADatabaseChoosesOneLater(t *testing.T) {
 	}
 }
 
+// mysqldump sets up its session and reads the server's catalog before it names
+// its database.
+func TestAStatementThatNamesADatabaseLeavesTheLobby(t *testing.T) {
+	w := newWorld(t)
+	w.directory.several = true
+	c := w.wire(t, withoutDatabase)
+	for _, statement := range []string{"/*!40100 SET @@SQL_MODE='ANSI_QUOTES' */", "set @remembered = 41 + 1", "START TRANSACTION", "UNLOCK TABLES"} {
+		if kinds, _ := c.ask(statement); kinds != "K" {
+			t.Errorf("%s: got %s, want OK", statement, kinds)
+		}
+	}
+	for _, statement := range []string{"set @a = 1; drop table t", "select 'nothing' from other.t"} {
+		if kinds, _ := c.ask(statement); kinds != "E" {
+			t.Errorf("%s: got %s, want an error", statement, kinds)
+		}
+	}
+	_, all := c.ask("select table_schema from information_schema.tables where table_schema in ('" + w.route.Database + "') union select 'read'")
+	if len(all) < 4 || string(all[3].payload[1:]) != "read" {
+		t.Fatalf("got %v", all)
+	}
+	if _, all = c.ask(`select concat(@remembered, @@sql_mode) as "quoted"`); len(all) < 4 || string(all[3].payload[1:]) != "42ANSI_QUOTES" {
+		t.Errorf("what was set before is lost: got %v", all)
+	}
+	c.usable()
+}
+
+func TestWhatTheServerRefusesOfTheLobbyIsToldLater(t *testing.T) {
+	w := newWorld(t)
+	w.directory.several = true
+	c := w.wire(t, withoutDatabase)
+	c.ask("set no_such_variable = 1")
+	c.query("use " + w.route.Database)
+	if p := c.read(); p.number() != mysql.ER_UNKNOWN_SYSTEM_VARIABLE {
+		t.Errorf("got %q, want the server's error", p.payload)
+	}
+	c.closed()
+}
+
 func TestTheLobbyIsForThoseWhoKnowThePassword(t *testing.T) {
 	w := newWorld(t)
 	w.directory.several = true

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -38,6 +39,7 @@ type relay struct {
 	id       uint32 // the connection's number in the greeting
 	user     string
 	front    *tls.Conn
+	rest     []byte // read in the lobby, and for the backend
 	back     *backend
 	poolKey  poolKey
 	log      *slog.Logger
@@ -199,8 +201,13 @@ func (r *relay) writeBackend(b []byte) error {
 
 // pumpFrontend relays what the client sends.
 func (r *relay) pumpFrontend(ctx context.Context) error {
+	src := io.Reader(r.front)
+	if len(r.rest) > 0 {
+		src = io.MultiReader(bytes.NewReader(r.rest), r.front)
+		r.rest = nil
+	}
 	for {
-		if err := r.fromFrontend.Fill(r.front); err != nil {
+		if err := r.fromFrontend.Fill(src); err != nil {
 			return fmt.Errorf("read frontend: %w", err)
 		}
 		if err := r.forwardFrontend(ctx); err != nil {

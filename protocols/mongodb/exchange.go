@@ -19,6 +19,7 @@ type exchange struct {
 	change  *change // of the schema, where that is recorded
 	limit   time.Duration
 	timed   bool // the server knows the limit
+	ours    bool // … which is the workspace's, not the client's own
 	waits   bool // it is a cursor's wait for news, which may last
 	exempt  bool // its cursor never ends, and has no limit of documents
 	cursor  int64
@@ -137,6 +138,7 @@ const maxTimeSize = 1 + len("maxTimeMS") + 1 + 4
 func (r *relay) forward(q *request, x *exchange) error {
 	b := q.frame
 	insert, changed := r.limitTime(q, x)
+	x.ours = changed || insert > 0
 	if x.muted {
 		changed = true
 		q.flags &^= flagMoreToCome
@@ -281,7 +283,7 @@ func (r *relay) fillBackend() error {
 // pass passes one reply on, after it was looked at where a rule needs that.
 func (r *relay) pass(q *request, x *exchange, h header) error {
 	limited := x.command.cursor && !x.exempt && r.live.MaxRows() > 0
-	if limited || x.exempt || x.change != nil || x.muted || q.method != noCompressor {
+	if limited || x.ours && h.length <= maxErrorReply || x.exempt || x.change != nil || x.muted || q.method != noCompressor {
 		return r.passWhole(q, x, h)
 	}
 	w := &r.fromBackend
@@ -320,6 +322,10 @@ func (r *relay) passWhole(q *request, x *exchange, h header) error {
 	if _, err := parseMessage(b, h, &m); err != nil {
 		return &backendError{errReply}
 	}
+	if x.ours && refusedForTime(m.body) && x.change == nil {
+		w.Discard(len(b))
+		return r.fail(q, timedOut(r.live, x.limit))
+	}
 	if f := r.countRows(q, x, &m); f != nil {
 		x.over = true
 		kill := killing(&m)
@@ -338,6 +344,28 @@ func (r *relay) passWhole(q *request, x *exchange, h header) error {
 	err := r.passHeld(q, x, b)
 	w.Discard(len(b))
 	return err
+}
+
+// maxErrorReply is longer than a server's error that has no more to say than
+// that the time is over.
+const maxErrorReply = 4 << 10
+
+// codeMaxTimeMS is MaxTimeMSExpired.
+const codeMaxTimeMS = 50
+
+// refusedForTime says whether a reply is the server's end of an operation that
+// took too long.
+func refusedForTime(body []byte) bool {
+	ok, err := lookup(body, "ok")
+	if err != nil || ok.kind == 0 || ok.truth() {
+		return false
+	}
+	code, err := lookup(body, "code")
+	if err != nil {
+		return false
+	}
+	n, isNumber := code.number()
+	return isNumber && n == codeMaxTimeMS
 }
 
 // passHeld writes a reply as the client takes it.

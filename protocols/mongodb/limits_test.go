@@ -90,6 +90,22 @@ func TestLargeMessagesStreamWithTheLimit(t *testing.T) {
 	}
 }
 
+// The server knows the workspace's limit as a number of the request's only.
+func TestTheServersTimeoutIsToldInOurWords(t *testing.T) {
+	expired := bson.D{{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: "operation exceeded time limit"}, {Key: "code", Value: int32(50)}, {Key: "codeName", Value: "MaxTimeMSExpired"}}
+	_, s := scripted(t, workspace.Control, workspace.Settings{QueryTimeoutMS: 5000}, func(q peerRequest) []peerReply {
+		if q.name != "find" && q.name != "count" {
+			return fine()
+		}
+		return []peerReply{{body: expired}}
+	})
+	c := s.connect(t)
+	for _, name := range []string{"find", "count"} {
+		c.refused(50, "5000 ms (query_timeout_ms", s.cmd(bson.D{{Key: name, Value: "c"}}))
+		c.refused(50, "operation exceeded time limit", s.cmd(bson.D{{Key: name, Value: "c"}, {Key: "maxTimeMS", Value: int32(10)}}))
+	}
+}
+
 func TestAServerThatIgnoresTheLimitIsCutOff(t *testing.T) {
 	hang := make(chan struct{})
 	peer, s := scripted(t, workspace.Control, workspace.Settings{}, func(q peerRequest) []peerReply {

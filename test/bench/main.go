@@ -20,7 +20,7 @@ type options struct {
 	program string        // the tenantsdb binary
 	seconds int           // of one pgbench, sysbench or MongoDB run
 	rounds  int           // of each figure; the median counts
-	scale   int           // pgbench's; sysbench has 10,000 rows and MongoDB 1,000 documents for each
+	scale   int           // pgbench's; sysbench has 10,000 rows for each
 	idle    int           // sessions of the memory measurement
 	settle  time.Duration // between opening the idle sessions and measuring
 	redis   time.Duration // of one redis-benchmark run, about
@@ -32,7 +32,7 @@ func main() {
 	flag.StringVar(&o.program, "program", "bin/tenantsdb", "tenantsdb binary")
 	flag.IntVar(&o.seconds, "seconds", 5, "seconds of one pgbench, sysbench or MongoDB run")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of each figure, of which the median counts")
-	flag.IntVar(&o.scale, "scale", 10, "pgbench scale factor; sysbench has 10,000 rows and MongoDB 1,000 documents for each")
+	flag.IntVar(&o.scale, "scale", 10, "pgbench scale factor; sysbench has 10,000 rows for each")
 	flag.IntVar(&o.idle, "idle", 1000, "idle sessions of the memory measurement")
 	flag.DurationVar(&o.settle, "settle", 3*time.Second, "pause before memory is measured")
 	flag.DurationVar(&o.redis, "redis-time", 3*time.Second, "time of one redis-benchmark run, about")

@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// mongodbDocuments are those that are read, for each of scale.
-const mongodbDocuments = 1000
-
 func runMongoDB(o options, dir, program string) (err error) {
 	servers, err := startMongoDBServers(dir, program)
 	if err != nil {
@@ -19,13 +16,12 @@ func runMongoDB(o options, dir, program string) (err error) {
 	if err != nil {
 		return err
 	}
-	documents := o.scale * mongodbDocuments
-	if err := fillMongoDB(targets[len(targets)-1], database, documents); err != nil {
+	if err := fillMongoDB(targets[len(targets)-1], database); err != nil {
 		return err
 	}
-	loads := []mongodbLoad{mongodbFind(database, documents), mongodbInsert(database)}
+	loads := []mongodbLoad{mongodbFind(database), mongodbInsert(database)}
 	fmt.Printf("\nMongoDB commands to FerretDB on SQLite, %d documents, %d s a run, median of %d rounds; TLS to HAProxy and to us,\n"+
-		"direct is without it, over the unix socket by which both proxies reach the server too: it has no TLS here\n\n", documents, o.seconds, o.rounds)
+		"direct is without it, over the unix socket by which both proxies reach the server too: it has no TLS here\n\n", mongodbDocuments, o.seconds, o.rounds)
 	if err := mongodbThroughput(o, targets, loads); err != nil {
 		return err
 	}

@@ -38,11 +38,13 @@ func (r *relay) exchange(q *request, c *command) error {
 	r.readCursor(q, c, &x)
 	if r.tracked && c.change != changesNothing {
 		x.change = r.prepare(q, c)
+	}
+	if x.change != nil {
 		defer x.change.release()
 		if err := x.change.acquire(r); err != nil {
 			return err
 		}
-		x.muted = x.silent && x.change.record
+		x.muted = x.silent
 	}
 	if err := r.ensureBackend(); err != nil {
 		r.log.Warn("backend not reached", "workspace", r.live.Name, "error", err)

@@ -83,10 +83,10 @@ func (s *space) retireCursors(now time.Time) {
 	}
 }
 
-func (s *space) knows(collection string) bool {
+func (s *space) knows(collection []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, ok := s.known[collection]
+	_, ok := s.known[string(collection)]
 	return ok
 }
 
@@ -119,37 +119,41 @@ func (s *space) inTransaction() bool {
 	return time.Since(s.inTx) < transactionLife
 }
 
-// change is what a request may do to the schema of a tracked workspace.
+// change is what a request may do to the schema of a tracked workspace. The
+// queue must have it before the client hears of it.
 type change struct {
 	statement  string // what is announced; empty: nothing
 	alone      bool   // no other such request may be under way
-	record     bool   // the queue must have it before the client hears
 	collection string // that is there once the request wrote to it
 	space      *space
 	held       bool
 }
 
-// prepare says what becomes of q, which changes or may change the schema. What
-// happens in a transaction happens when it commits.
+// prepare says what becomes of q, which changes or may change the schema; nil
+// where it turns out not to. What happens in a transaction happens when it
+// commits.
 func (r *relay) prepare(q *request, c *command) *change {
-	ch := &change{space: r.space}
 	if q.inTx && c.change != mayCommit {
 		r.space.changedInTransaction()
-		return ch
+		return nil
 	}
 	switch c.change {
 	case changesSchema:
-		ch.record, ch.alone, ch.statement = true, true, statement(q.body)
+		return &change{space: r.space, alone: true, statement: statement(q.body)}
 	case mayCreate:
-		if name := string(q.collection()); !r.space.knows(name) {
-			ch.record, ch.collection = true, name
+		if name := q.collection(); !r.space.knows(name) {
+			return &change{space: r.space, collection: string(name)}
 		}
 	case mayWriteOut:
-		ch.record = writesOut(q)
+		if writesOut(q) {
+			return &change{space: r.space}
+		}
 	case mayCommit:
-		ch.record = r.space.inTransaction()
+		if r.space.inTransaction() {
+			return &change{space: r.space}
+		}
 	}
-	return ch
+	return nil
 }
 
 var errCut = errors.New("session was cut off while it waited for another's schema change")
@@ -181,9 +185,6 @@ func (ch *change) release() {
 // settle makes the change durable in the queue; the client hears of it after
 // that.
 func (ch *change) settle(r *relay, reply []byte) error {
-	if !ch.record {
-		return nil
-	}
 	if ch.alone {
 		ch.space.unlearn()
 	}

@@ -49,15 +49,16 @@ func (l logged) isOf(s ddltrack.MySQLStatement) bool {
 
 // sameObjects compares without regard to the order, which the server changes.
 func sameObjects(a, b []ddltrack.MySQLObject) bool {
-	if len(a) != len(b) {
-		return false
+	return slices.Equal(identities(a), identities(b))
+}
+
+func identities(objects []ddltrack.MySQLObject) []string {
+	all := make([]string, len(objects))
+	for i, o := range objects {
+		all[i] = o.Identity()
 	}
-	for _, o := range a {
-		if !slices.ContainsFunc(b, func(p ddltrack.MySQLObject) bool { return p.Identity() == o.Identity() }) {
-			return false
-		}
-	}
-	return true
+	slices.Sort(all)
+	return all
 }
 
 func commonSuffix(a, b string) int {

@@ -60,3 +60,22 @@ func TestAnnouncementsAreBounded(t *testing.T) {
 		t.Errorf("%d bytes and %d sessions are left", a.bytes, len(a.sessions))
 	}
 }
+
+// A session's own DROP of a table named twice fails, and is not the next one.
+func TestSameObjectsCountsThem(t *testing.T) {
+	a, b := ddltrack.MySQLObject{Kind: "table", Name: "a"}, ddltrack.MySQLObject{Kind: "table", Name: "b"}
+	for _, test := range []struct {
+		left, right []ddltrack.MySQLObject
+		want        bool
+	}{
+		{nil, nil, true},
+		{[]ddltrack.MySQLObject{a, b}, []ddltrack.MySQLObject{b, a}, true},
+		{[]ddltrack.MySQLObject{a, a}, []ddltrack.MySQLObject{a, b}, false},
+		{[]ddltrack.MySQLObject{a, b}, []ddltrack.MySQLObject{a, a}, false},
+		{[]ddltrack.MySQLObject{a}, nil, false},
+	} {
+		if got := sameObjects(test.left, test.right); got != test.want {
+			t.Errorf("%v and %v: got %v", test.left, test.right, got)
+		}
+	}
+}

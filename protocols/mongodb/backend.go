@@ -59,7 +59,7 @@ func (p *Protocol) dial(ctx context.Context, route workspace.Route) (*backend, e
 	release := b.until(ctx)
 	defer release()
 	if err := p.greet(b, route); err != nil {
-		b.close()
+		b.Close()
 		return nil, fmt.Errorf("backend handshake: %w", err)
 	}
 	return b, nil
@@ -177,5 +177,11 @@ func failed(reply []byte) error {
 	return e
 }
 
-// close ends the backend's connection; the server ends what runs on it.
-func (b *backend) close() { b.conn.Close() }
+// Conn is the connection, for the pool.
+func (b *backend) Conn() net.Conn { return b.conn }
+
+// Born is when the backend was dialled.
+func (b *backend) Born() time.Time { return b.born }
+
+// Close ends the backend's connection; the server ends what runs on it.
+func (b *backend) Close() { b.conn.Close() }

@@ -327,7 +327,7 @@ func (s *session) Refuse(r protocols.Reason) {
 // Connect takes a backend. The client was told that it is authenticated; its
 // first command is the relay's.
 func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
-	b, err := s.protocol.pool.take(ctx, s.route, s.protocol.dial)
+	b, err := s.protocol.take(ctx, s.route)
 	if err != nil {
 		s.lastWords(&s.first, workspaceUnreachable(s.route.Live))
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
 
@@ -329,16 +330,12 @@ func TestNoConnectionIsLeftBehind(t *testing.T) {
 		}
 		raw.Close()
 	}
-	wiretest.Await(t, "all sockets are closed", func() bool { return wiretest.OpenFiles(t) <= before+maxIdlePerKey+2 })
+	wiretest.Await(t, "all sockets are closed", func() bool { return wiretest.OpenFiles(t) <= before+window.MaxIdlePerKey+2 })
 }
 
 func TestBackendsAreReusedAndForgotten(t *testing.T) {
 	peer, s := scripted(t, workspace.Control, workspace.Settings{}, func(peerRequest) []peerReply { return fine() })
-	idle := func() int {
-		s.world.protocol.pool.mu.Lock()
-		defer s.world.protocol.pool.mu.Unlock()
-		return s.world.protocol.pool.idle
-	}
+	idle := s.world.protocol.pool.Idle
 	for range 5 {
 		c := s.connect(t)
 		c.conn.Close()

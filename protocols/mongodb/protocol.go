@@ -84,7 +84,7 @@ func New(config Config) *Protocol {
 		commands: newCommands(),
 		codecs:   newCodecs(),
 		topology: newTopology(),
-		pool:     newPool(),
+		pool:     window.NewPool[poolKey, *backend](nil),
 		wheel:    window.NewWheel(),
 		closing:  make(chan struct{}),
 		closed:   make(chan struct{}),
@@ -99,7 +99,7 @@ func New(config Config) *Protocol {
 
 // Forget closes what is kept warm for a workspace.
 func (p *Protocol) Forget(workspaceID int64) {
-	p.pool.forget(workspaceID)
+	p.pool.Forget(workspaceID)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.spaces, workspaceID)
@@ -109,7 +109,7 @@ func (p *Protocol) Forget(workspaceID int64) {
 func (p *Protocol) Close() {
 	close(p.closing)
 	<-p.closed
-	p.pool.close()
+	p.pool.Close()
 }
 
 // space is what the sessions of a workspace share.
@@ -127,8 +127,8 @@ func (p *Protocol) space(workspaceID int64) *space {
 // nextRequest is a request id of the proxy's own.
 func (p *Protocol) nextRequest() int32 { return p.requests.Add(1) & 0x7FFFFFFF }
 
-// lookInterval is how often warm backends, forgotten cursors and the servers
-// are looked after.
+// lookInterval is how often forgotten cursors and the servers are looked
+// after.
 const lookInterval = 15 * time.Second
 
 func (p *Protocol) lookAfter() {
@@ -140,7 +140,6 @@ func (p *Protocol) lookAfter() {
 	for {
 		select {
 		case now := <-ticker.C:
-			p.pool.retire(now)
 			p.retireCursors(now)
 			p.refreshWhileOpen(ctx, done)
 		case <-p.closing:

@@ -269,7 +269,7 @@ func (r *relay) ensureBackend() error {
 	}
 	ctx, done := context.WithTimeout(context.Background(), askTimeout)
 	defer done()
-	b, err := r.protocol.pool.take(ctx, r.route, r.protocol.dial)
+	b, err := r.protocol.take(ctx, r.route)
 	if err != nil {
 		return err
 	}
@@ -287,7 +287,7 @@ func (r *relay) dropBackend() {
 	r.mu.Unlock()
 	r.fromBackend.Release()
 	if b != nil {
-		b.close()
+		b.Close()
 	}
 }
 
@@ -305,10 +305,10 @@ func (r *relay) dispose(err error) {
 	clean := len(r.fromBackend.Bytes()) == 0 && (!busy || errors.Is(err, errAnswered))
 	r.fromBackend.Release()
 	if clean && (stopped == 0 || stopped == protocols.Draining) && b.conn.SetDeadline(time.Time{}) == nil {
-		r.protocol.pool.give(keyOf(r.route), b)
+		r.protocol.give(r.route, b)
 		return
 	}
-	b.close()
+	b.Close()
 }
 
 // errAnswered ends a session whose backend owes nothing.

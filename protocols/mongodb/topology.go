@@ -167,7 +167,7 @@ func (p *Protocol) describe(ctx context.Context, address workspace.Address) (d d
 	if err != nil {
 		return d, nil, err
 	}
-	defer b.close()
+	defer b.Close()
 	release := b.until(ctx)
 	defer release()
 	reply, err := b.run(p.nextRequest(), "admin", bsoncore.BuildDocument(nil, bsoncore.AppendInt32Element(nil, "hello", 1)))

@@ -24,7 +24,6 @@ type backend struct {
 	database     string
 	welcome      []byte // the payload of the OK that ended the login
 	born         time.Time
-	idleSince    time.Time
 
 	// kills are the KILLs on their way to this backend. It is not reused
 	// before they arrived: one that comes late would hit the next session.
@@ -212,8 +211,14 @@ func (b *backend) readOK() error {
 	return fmt.Errorf("unexpected reply of type %d", payload[0])
 }
 
-// close ends the backend's session on the server.
-func (b *backend) close() {
+// Conn is the connection, for the pool.
+func (b *backend) Conn() net.Conn { return b.conn }
+
+// Born is when the backend was dialled.
+func (b *backend) Born() time.Time { return b.born }
+
+// Close ends the backend's session on the server.
+func (b *backend) Close() {
 	// A goodbye that can't be written changes nothing: the socket closes.
 	_ = b.conn.SetDeadline(time.Now().Add(time.Second))
 	_, _ = b.conn.Write(appendPacket(nil, 0, []byte{mysql.COM_QUIT}))

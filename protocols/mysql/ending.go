@@ -45,9 +45,9 @@ func (r *relay) dispose() error {
 	r.fromFrontend.Release()
 	r.fromBackend.Release()
 	if reusable && r.back.conn.SetDeadline(time.Time{}) == nil {
-		r.protocol.pool.give(r.poolKey, r.back)
+		r.protocol.give(r.poolKey, r.back)
 	} else {
-		r.back.close()
+		r.back.Close()
 	}
 	return cause
 }

@@ -207,10 +207,10 @@ func (s *session) Refuse(r protocols.Reason) {
 func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	p, st := s.protocol, s.startup
 	key := poolKey{s.route.Live.ID, s.route.Role, st.capabilities, st.charset}
-	b, err := p.pool.take(ctx, key, s.route)
+	b, err := p.take(ctx, key, s.route)
 	if refusedPassword(err) {
 		if err = p.config.Restorer.RestoreRole(ctx, s.route.Live.ID); err == nil {
-			b, err = p.pool.take(ctx, key, s.route)
+			b, err = p.take(ctx, key, s.route)
 		}
 	}
 	if missing, ok := errors.AsType[*missingError](err); ok {
@@ -220,7 +220,7 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 		return nil, errors.Join(st.refuse(dialFailure(err, s.route.Live)), err)
 	}
 	if err := b.setUp(ctx, st.remembered); err != nil {
-		b.close()
+		b.Close()
 		f := unreachable(s.route.Live)
 		if e, ok := errors.AsType[*serverError](err); ok {
 			f = (*failure)(e)
@@ -240,7 +240,7 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	hello = appendPacket(hello, st.sequence, b.welcome)
 	if _, err := st.conn.Write(hello); err != nil {
 		p.sessions.forget(r.id)
-		p.pool.give(key, b)
+		p.give(key, b)
 		return nil, fmt.Errorf("greet frontend: %w", err)
 	}
 	return r, nil

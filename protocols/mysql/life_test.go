@@ -101,7 +101,7 @@ func TestAFaultyServerEndsItsSessionOnly(t *testing.T) {
 				}
 			}
 			wiretest.Await(t, "the session ended", func() bool { return w.last().gone() })
-			w.protocol.pool.resets.Wait()
+			w.protocol.pool.Settle()
 			w.awaitWarm(t, 0)
 		})
 	}

@@ -133,7 +133,7 @@ func (r *relay) killBackend(statement string) {
 func (p *Protocol) kill(key poolKey, r *relay, statement string) error {
 	ctx, done := context.WithTimeout(context.Background(), killTimeout)
 	defer done()
-	b, err := p.pool.take(ctx, key, r.route)
+	b, err := p.take(ctx, key, r.route)
 	if err != nil {
 		return err
 	}
@@ -144,9 +144,9 @@ func (p *Protocol) kill(key poolKey, r *relay, statement string) error {
 		err = b.exec(statement)
 	}
 	if err != nil && numberOf(err) == 0 {
-		b.close()
+		b.Close()
 		return err
 	}
-	p.pool.give(key, b)
+	p.give(key, b)
 	return err
 }

@@ -18,9 +18,7 @@ func connectionID(t *testing.T, c *wire) string {
 func (w *world) awaitWarm(t *testing.T, n int) {
 	t.Helper()
 	wiretest.Await(t, "the backend is warm", func() bool {
-		w.protocol.pool.mu.Lock()
-		defer w.protocol.pool.mu.Unlock()
-		return w.protocol.pool.idle == n
+		return w.protocol.pool.Idle() == n
 	})
 }
 
@@ -135,7 +133,7 @@ func TestForgottenWorkspacesKeepNoBackend(t *testing.T) {
 	w.awaitWarm(t, 0)
 	other.send(mysql.COM_QUIT)
 	wiretest.Await(t, "the other session ended", func() bool { return w.protocol.sessions.find(other.id) == nil })
-	w.protocol.pool.resets.Wait()
+	w.protocol.pool.Settle()
 	w.awaitWarm(t, 0)
 }
 
@@ -146,7 +144,7 @@ func TestABackendInTheMiddleOfAReplyIsNotKept(t *testing.T) {
 	c.read()
 	c.conn.Close()
 	wiretest.Await(t, "the session ended", func() bool { return w.protocol.sessions.find(c.id) == nil })
-	w.protocol.pool.resets.Wait()
+	w.protocol.pool.Settle()
 	w.wire(t).usable()
 }
 

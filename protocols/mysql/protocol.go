@@ -58,8 +58,6 @@ type Protocol struct {
 	sessions sessions
 	pool     *pool
 	wheel    *window.Wheel
-	closing  chan struct{}
-	closed   chan struct{}
 
 	mu      sync.Mutex
 	lacking capabilities // what some server behind turned out not to have
@@ -73,40 +71,18 @@ func New(config Config) *Protocol {
 	p := &Protocol{
 		config:   config,
 		sessions: newSessions(),
-		pool:     newPool(),
+		pool:     window.NewPool[poolKey, *backend](isFull),
 		wheel:    window.NewWheel(),
-		closing:  make(chan struct{}),
-		closed:   make(chan struct{}),
 	}
-	go p.retireBackends()
 	return p
 }
 
 // Forget closes the warm backends of a workspace.
-func (p *Protocol) Forget(workspaceID int64) { p.pool.forget(workspaceID) }
+func (p *Protocol) Forget(workspaceID int64) { p.pool.Forget(workspaceID) }
 
 // Close closes all warm backends. Sessions must have ended.
 func (p *Protocol) Close() {
-	close(p.closing)
-	<-p.closed
-	p.pool.close()
-}
-
-// retireInterval is how often warm backends are looked over.
-const retireInterval = 15 * time.Second
-
-func (p *Protocol) retireBackends() {
-	defer close(p.closed)
-	ticker := time.NewTicker(retireInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case now := <-ticker.C:
-			p.pool.retire(now)
-		case <-p.closing:
-			return
-		}
-	}
+	p.pool.Close()
 }
 
 // serverVersion is what greetings say, and what they may promise with it.

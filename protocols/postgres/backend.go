@@ -27,7 +27,6 @@ type backend struct {
 	// ParameterStatus messages for the client.
 	parameters []byte
 	born       time.Time // before the server read the role's settings
-	idleSince  time.Time
 
 	// cancels are the cancel requests on their way to this backend. The
 	// backend is not reused before they arrived: one that comes late would hit
@@ -179,8 +178,14 @@ func (b *backend) exec(query []byte) error {
 	}
 }
 
-// close ends the backend's session on the server.
-func (b *backend) close() {
+// Conn is the connection, for the pool.
+func (b *backend) Conn() net.Conn { return b.conn }
+
+// Born is when the backend was dialled.
+func (b *backend) Born() time.Time { return b.born }
+
+// Close ends the backend's session on the server.
+func (b *backend) Close() {
 	// A goodbye that can't be written changes nothing: the socket closes.
 	_ = b.conn.SetDeadline(time.Now().Add(time.Second))
 	_, _ = b.conn.Write(encode(nil, &pgproto3.Terminate{}))

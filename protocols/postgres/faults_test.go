@@ -101,7 +101,7 @@ func TestBackendFaults(t *testing.T) {
 				defer r.mu.Unlock()
 				return r.ended
 			})
-			if got := w.protocol.pool.warm(); got != 0 {
+			if got := w.protocol.pool.Idle(); got != 0 {
 				t.Errorf("warm backends: got %d, want none", got)
 			}
 		})
@@ -189,7 +189,7 @@ func TestOnlyAFullServerEvictsWarmBackends(t *testing.T) {
 	c := w.config(t)
 	c.RuntimeParams["work_mem"] = "much"
 	refusal(t, c)
-	if got := w.protocol.pool.warm(); got != 1 {
+	if got := w.protocol.pool.Idle(); got != 1 {
 		t.Errorf("warm backends: got %d, want 1", got)
 	}
 }
@@ -215,7 +215,7 @@ func TestAnEvictedBackendMakesRoom(t *testing.T) {
 	w.leave(t, w.connect(t))
 	full <- true
 	w.connect(t, "application_name", "another")
-	if got := w.protocol.pool.warm(); got != 0 {
+	if got := w.protocol.pool.Idle(); got != 0 {
 		t.Errorf("warm backends: got %d, want the one evicted", got)
 	}
 	if got := peer.Accepted(); got != 3 {
@@ -245,7 +245,7 @@ func TestABackendThatCannotBeResetIsClosed(t *testing.T) {
 	case <-time.After(patience):
 		t.Error("the backend is still open")
 	}
-	if got := w.protocol.pool.warm(); got != 0 {
+	if got := w.protocol.pool.Idle(); got != 0 {
 		t.Errorf("warm backends: got %d, want none", got)
 	}
 }

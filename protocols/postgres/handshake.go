@@ -175,10 +175,10 @@ func (s *session) Refuse(r protocols.Reason) {
 func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	p := s.protocol
 	key := keyOf(s.route, s.startup.params)
-	b, err := p.pool.take(ctx, key, s.route, s.startup.params)
+	b, err := s.take(ctx, key)
 	if refusedPassword(err) {
 		if err = p.config.Restorer.RestoreRole(ctx, s.route.Live.ID); err == nil {
-			b, err = p.pool.take(ctx, key, s.route, s.startup.params)
+			b, err = s.take(ctx, key)
 		}
 	}
 	if err != nil {
@@ -206,7 +206,7 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	hello = encode(hello, &pgproto3.ReadyForQuery{TxStatus: 'I'})
 	if _, err := s.startup.conn.Write(hello); err != nil {
 		r.forget()
-		p.pool.give(key, b, 'I')
+		p.give(key, b, 'I')
 		return nil, fmt.Errorf("greet frontend: %w", err)
 	}
 	return r, nil

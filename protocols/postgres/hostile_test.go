@@ -147,7 +147,7 @@ func TestAThousandBrokenConnectionsLeaveNothingBehind(t *testing.T) {
 	close(next)
 	all.Wait()
 	w.leaveNothing(t)
-	w.protocol.pool.forget(w.live.ID)
+	w.protocol.pool.Forget(w.live.ID)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("goroutines: %d at the start\n%s", goroutines, stacks())

@@ -125,7 +125,7 @@ func (p *Protocol) terminate(route workspace.Route, pid uint32) error {
 	if err != nil {
 		return err
 	}
-	defer b.close()
+	defer b.Close()
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := b.conn.SetDeadline(deadline); err != nil {
 			return err

@@ -3,19 +3,14 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
-
-// idle is how many warm backends there are.
-func (p *pool) warm() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.idle
-}
 
 // leave closes c and waits until its backend is warm again.
 func (w *world) leave(t *testing.T, c *pgconn.PgConn) {
@@ -25,7 +20,7 @@ func (w *world) leave(t *testing.T, c *pgconn.PgConn) {
 	if err := c.Close(ctx); err != nil {
 		t.Fatal(err)
 	}
-	wiretest.Await(t, "the backend is warm", func() bool { return w.protocol.pool.warm() == 1 })
+	wiretest.Await(t, "the backend is warm", func() bool { return w.protocol.pool.Idle() == 1 })
 }
 
 const backendPID = "select pg_backend_pid()"
@@ -77,7 +72,7 @@ func TestExtendedStateDoesNotLeak(t *testing.T) {
 	wire.send(parse("s", "select 1"), bind("p", "s"), syncFrame())
 	wire.until(1)
 	wire.send(terminateFrame())
-	wiretest.Await(t, "the backend is warm", func() bool { return w.protocol.pool.warm() == 1 })
+	wiretest.Await(t, "the backend is warm", func() bool { return w.protocol.pool.Idle() == 1 })
 	next := rawWire(t, w.connect(t))
 	next.send(parse("s", "select 2"), bind("p", "s"), execute("p", 0), syncFrame())
 	if got := types(next.until(1)); got != "12DCZ" {
@@ -184,7 +179,7 @@ func TestForgottenWorkspacesKeepNoBackend(t *testing.T) {
 	w.leave(t, w.connect(t))
 	inUse := w.connect(t)
 	w.protocol.Forget(w.live.ID)
-	if got := w.protocol.pool.warm(); got != 0 {
+	if got := w.protocol.pool.Idle(); got != 0 {
 		t.Errorf("warm backends: got %d, want 0", got)
 	}
 	if err := inUse.Close(context.Background()); err != nil {
@@ -199,7 +194,7 @@ func TestForgottenWorkspacesKeepNoBackend(t *testing.T) {
 func TestWarmBackendsAreBoundedAndRetired(t *testing.T) {
 	w := newWorld(t)
 	var open []*pgconn.PgConn
-	for range maxIdlePerKey + 8 {
+	for range window.MaxIdlePerKey + 8 {
 		open = append(open, w.connect(t))
 	}
 	for _, c := range open {
@@ -207,36 +202,25 @@ func TestWarmBackendsAreBoundedAndRetired(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	settled := func() bool {
-		w.protocol.pool.mu.Lock()
-		defer w.protocol.pool.mu.Unlock()
-		for _, g := range w.protocol.pool.groups {
-			if g.resetting > 0 {
-				return false
-			}
-		}
-		return w.protocol.pool.idle > 0
-	}
 	wiretest.Await(t, "all sessions ended", func() bool {
 		w.protocol.cancels.mu.Lock()
 		defer w.protocol.cancels.mu.Unlock()
 		return len(w.protocol.cancels.relays) == 0
 	})
-	wiretest.Await(t, "all backends are reset", settled)
-	if got := w.protocol.pool.warm(); got > maxIdlePerKey {
-		t.Errorf("warm backends: got %d, want at most %d", got, maxIdlePerKey)
+	admin := adminConn(t, "postgres")
+	wiretest.Await(t, "all backends are warm or gone", func() bool {
+		left := one(t, admin, "select count(*) from pg_stat_activity where datname = '"+w.route.Database+"'")
+		return w.protocol.pool.Idle() > 0 && left == strconv.Itoa(w.protocol.pool.Idle())
+	})
+	if got := w.protocol.pool.Idle(); got > window.MaxIdlePerKey {
+		t.Errorf("warm backends: got %d, want at most %d", got, window.MaxIdlePerKey)
 	}
-	w.protocol.pool.retire(time.Now().Add(maxIdleTime / 2))
-	if got := w.protocol.pool.warm(); got == 0 {
+	w.protocol.pool.Retire(time.Now().Add(window.MaxIdleTime / 2))
+	if got := w.protocol.pool.Idle(); got == 0 {
 		t.Error("warm backends were retired too early")
 	}
-	w.protocol.pool.retire(time.Now().Add(maxIdleTime + time.Second))
-	if got := w.protocol.pool.warm(); got != 0 {
+	w.protocol.pool.Retire(time.Now().Add(window.MaxIdleTime + time.Second))
+	if got := w.protocol.pool.Idle(); got != 0 {
 		t.Errorf("warm backends after their time: got %d, want 0", got)
-	}
-	w.protocol.pool.mu.Lock()
-	defer w.protocol.pool.mu.Unlock()
-	if len(w.protocol.pool.groups) != 0 {
-		t.Errorf("groups: got %d, want none", len(w.protocol.pool.groups))
 	}
 }

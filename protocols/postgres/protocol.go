@@ -49,8 +49,6 @@ type Protocol struct {
 	cancels cancelKeys
 	pool    *pool
 	wheel   *window.Wheel
-	closing chan struct{}
-	closed  chan struct{}
 }
 
 // New makes the protocol. Close ends its warm backends.
@@ -61,38 +59,16 @@ func New(config Config) *Protocol {
 	p := &Protocol{
 		config:  config,
 		cancels: cancelKeys{relays: make(map[uint32]*relay)},
-		pool:    newPool(),
+		pool:    window.NewPool[poolKey, *backend](isFull),
 		wheel:   window.NewWheel(),
-		closing: make(chan struct{}),
-		closed:  make(chan struct{}),
 	}
-	go p.retireBackends()
 	return p
 }
 
 // Forget closes the warm backends of a workspace.
-func (p *Protocol) Forget(workspaceID int64) { p.pool.forget(workspaceID) }
+func (p *Protocol) Forget(workspaceID int64) { p.pool.Forget(workspaceID) }
 
 // Close closes all warm backends. Sessions must have ended.
 func (p *Protocol) Close() {
-	close(p.closing)
-	<-p.closed
-	p.pool.close()
-}
-
-// retireInterval is how often warm backends are looked over.
-const retireInterval = 15 * time.Second
-
-func (p *Protocol) retireBackends() {
-	defer close(p.closed)
-	ticker := time.NewTicker(retireInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case now := <-ticker.C:
-			p.pool.retire(now)
-		case <-p.closing:
-			return
-		}
-	}
+	p.pool.Close()
 }

@@ -425,7 +425,7 @@ func (r *relay) record(ctx context.Context) {
 // renew lets the next sessions start with what ALTER ROLE or ALTER DATABASE
 // has set, which no reset of a warm backend gives them.
 func (r *relay) renew() {
-	r.protocol.pool.forget(r.live.ID)
+	r.protocol.pool.Forget(r.live.ID)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.track.defaults = false
@@ -468,9 +468,9 @@ func (r *relay) dispose() error {
 	r.fromFrontend.Release()
 	r.fromBackend.Release()
 	if reusable && r.back.conn.SetDeadline(time.Time{}) == nil {
-		r.protocol.pool.give(r.poolKey, r.back, status)
+		r.protocol.give(r.poolKey, r.back, status)
 	} else {
-		r.back.close()
+		r.back.Close()
 	}
 	return cause
 }

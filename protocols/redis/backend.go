@@ -16,9 +16,8 @@ import (
 // backend is a connection to the physical server, in the workspace's database
 // and authenticated as its role, in RESP2 while nobody relays on it.
 type backend struct {
-	conn      net.Conn
-	born      time.Time
-	idleSince time.Time
+	conn net.Conn
+	born time.Time
 }
 
 // serverError is an error that the server answered, without its "-".
@@ -128,5 +127,11 @@ func (b *backend) reset(multi bool) error {
 	return nil
 }
 
-// close ends the backend's session on the server.
-func (b *backend) close() { b.conn.Close() }
+// Conn is the connection, for the pool.
+func (b *backend) Conn() net.Conn { return b.conn }
+
+// Born is when the backend was dialled.
+func (b *backend) Born() time.Time { return b.born }
+
+// Close ends the backend's session on the server.
+func (b *backend) Close() { b.conn.Close() }

@@ -23,11 +23,11 @@ func (r *relay) dispose() error {
 	r.fromBackend.Release()
 	r.replies.heard.leave(r.space)
 	if reusable && !errors.Is(cause, errBackendGone) && r.back.conn.SetDeadline(time.Time{}) == nil {
-		r.protocol.pool.give(keyOf(r.route), r.back, t.multi)
+		r.protocol.give(r.route, r.back, t.multi)
 		return cause
 	}
 	r.settleClaims()
-	r.back.close()
+	r.back.Close()
 	return cause
 }
 

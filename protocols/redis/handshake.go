@@ -297,7 +297,7 @@ func (s *session) Refuse(r protocols.Reason) {
 // the server's own answer to the HELLO.
 func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	p, st := s.protocol, s.startup
-	b, err := p.pool.take(ctx, s.route, p.dial)
+	b, err := p.take(ctx, s.route)
 	if err != nil {
 		return nil, errors.Join(say(st.conn, unreachable(s.route.Live)), err)
 	}
@@ -323,12 +323,12 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 		r.track.resp3 = st.hello.version == 3
 		r.owed.push(reply{kind: greeted, n: 1, text: strconv.Itoa(st.hello.version)})
 	} else if err := st.reply("+OK"); err != nil {
-		p.pool.give(keyOf(s.route), b, false)
+		p.give(s.route, b, false)
 		return nil, fmt.Errorf("greet frontend: %w", err)
 	}
 	if len(first) > 0 {
 		if _, err := b.conn.Write(first); err != nil {
-			b.close()
+			b.Close()
 			return nil, errors.Join(say(st.conn, unreachable(s.route.Live)), err)
 		}
 	}

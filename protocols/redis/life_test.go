@@ -54,18 +54,14 @@ func TestBackendsAreReusedAndForgotten(t *testing.T) {
 	c.must("QUIT")
 	c.ended()
 	wiretest.Await(t, "the backend is warm", func() bool {
-		w.protocol.pool.mu.Lock()
-		defer w.protocol.pool.mu.Unlock()
-		return w.protocol.pool.idle == 1
+		return w.protocol.pool.Idle() == 1
 	})
 	again := s.connect(t)
 	again.want(id, "CLIENT", "ID")
 	again.must("QUIT")
 	again.ended()
 	wiretest.Await(t, "the backend is warm", func() bool {
-		w.protocol.pool.mu.Lock()
-		defer w.protocol.pool.mu.Unlock()
-		return w.protocol.pool.idle == 1
+		return w.protocol.pool.Idle() == 1
 	})
 	w.protocol.Forget(s.live.ID)
 	admin := s.admin(t)

@@ -7,10 +7,10 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/loginguard"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // Directory knows who may log in and where a login leads.
@@ -39,8 +39,6 @@ type Protocol struct {
 	guard    loginguard.Guard
 	commands commands
 	pool     *pool
-	closing  chan struct{}
-	closed   chan struct{}
 	// note is the name under which hidden commands note keys for the time of
 	// a transaction; random, so that no client's key has it.
 	note string
@@ -57,20 +55,17 @@ func New(config Config) *Protocol {
 	p := &Protocol{
 		config:   config,
 		commands: newCommands(),
-		pool:     newPool(),
-		closing:  make(chan struct{}),
-		closed:   make(chan struct{}),
+		pool:     window.NewPool[poolKey, *backend](nil),
 		note:     "tenantsdb:" + hex.EncodeToString(random[:]),
 		spaces:   make(map[int64]*space),
 		unknown:  make(map[judgedName]*command),
 	}
-	go p.retireBackends()
 	return p
 }
 
 // Forget closes what is kept warm for a workspace.
 func (p *Protocol) Forget(workspaceID int64) {
-	p.pool.forget(workspaceID)
+	p.pool.Forget(workspaceID)
 	p.mu.Lock()
 	s := p.spaces[workspaceID]
 	delete(p.spaces, workspaceID)
@@ -82,9 +77,7 @@ func (p *Protocol) Forget(workspaceID int64) {
 
 // Close closes all warm backends. Sessions must have ended.
 func (p *Protocol) Close() {
-	close(p.closing)
-	<-p.closed
-	p.pool.close()
+	p.pool.Close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.spaces {
@@ -102,23 +95,6 @@ func (p *Protocol) space(workspaceID int64) *space {
 		p.spaces[workspaceID] = s
 	}
 	return s
-}
-
-// retireInterval is how often warm backends are looked over.
-const retireInterval = 15 * time.Second
-
-func (p *Protocol) retireBackends() {
-	defer close(p.closed)
-	ticker := time.NewTicker(retireInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case now := <-ticker.C:
-			p.pool.retire(now)
-		case <-p.closing:
-			return
-		}
-	}
 }
 
 // judgedName is a command on a server.

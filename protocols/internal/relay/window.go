@@ -1,6 +1,7 @@
 // Package relay holds what every protocol's relay is built from: a read window
-// that pins no memory while its connection is idle, and a look at whether a
-// connection at rest is still there. It knows no protocol.
+// that pins no memory while its connection is idle, sockets without the
+// scheduler's detour, deadlines, and the pool that keeps backends warm between
+// sessions. It knows no protocol.
 package relay
 
 import (

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // backend is a connection to the physical server, authenticated as a
@@ -48,6 +49,7 @@ func dial(ctx context.Context, key poolKey, route workspace.Route) (*backend, er
 	if err != nil {
 		return nil, fmt.Errorf("backend: %w", err)
 	}
+	conn = window.NewSocket(conn)
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })
 	l := &backendLogin{raw: conn, key: key, route: route}
 	b, err := l.run(ctx)

@@ -12,6 +12,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 const (
@@ -51,7 +52,7 @@ type session struct {
 
 // Handshake greets, upgrades to TLS and authenticates.
 func (p *Protocol) Handshake(ctx context.Context, conn net.Conn) (protocols.Session, error) {
-	st, err := p.readStartup(ctx, conn)
+	st, err := p.readStartup(ctx, window.NewSocket(conn))
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ type Socket struct {
 type transfer struct {
 	mu    sync.Mutex
 	step  func(fd uintptr) bool // made once, so that no call allocates
+	now   func(fd uintptr) bool // of the reads, as step
 	p     []byte
 	n     int
 	errno syscall.Errno
@@ -39,7 +40,7 @@ func NewSocket(conn net.Conn) net.Conn {
 		return conn
 	}
 	s := &Socket{Conn: conn, raw: raw}
-	s.reads.step, s.writes.step = s.reads.read, s.writes.write
+	s.reads.step, s.reads.now, s.writes.step = s.reads.read, s.reads.readNow, s.writes.write
 	return s
 }
 

@@ -32,6 +32,22 @@ func (s *Socket) Read(p []byte) (int, error) {
 	return t.n, nil
 }
 
+// ReadNow reads what is there already. It gives 0 where there is nothing; why,
+// the next Read says.
+func (s *Socket) ReadNow(p []byte) int {
+	t := &s.reads
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(p) == 0 {
+		return 0
+	}
+	t.p, t.n, t.errno = p, 0, 0
+	// Its error is that of the next Read too.
+	_ = s.raw.Read(t.now)
+	t.p = nil
+	return t.n
+}
+
 // Write writes all of p, waiting for room as often as it takes.
 func (s *Socket) Write(p []byte) (int, error) {
 	t := &s.writes
@@ -75,6 +91,12 @@ func (t *transfer) read(fd uintptr) bool {
 		t.errno = errno
 		return true
 	}
+}
+
+// readNow reads once, if there is something.
+func (t *transfer) readNow(fd uintptr) bool {
+	t.read(fd)
+	return true
 }
 
 // write is false where there is no room for the rest yet.

@@ -168,3 +168,48 @@ func TestSocketIsForSocketsOnly(t *testing.T) {
 		t.Error("a pipe within the program was wrapped")
 	}
 }
+
+func TestWhatLiesReadyOnASocketComesInOnePiece(t *testing.T) {
+	near, far := pair(t, "unix", filepath.Join(t.TempDir(), "s"))
+	var w Window
+	defer w.Release()
+	for _, size := range []int{smallSize / 2, smallSize, smallSize + 1, largeSize / 2} {
+		sent := pattern(size)
+		if _, err := far.Write(sent); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Fill(near); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(w.Bytes(), sent) {
+			t.Errorf("of %d bytes at once: got %d", size, len(w.Bytes()))
+		}
+		w.Discard(len(w.Bytes()))
+	}
+	if err := far.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Fill(near); !errors.Is(err, io.EOF) {
+		t.Errorf("at the end: got %v, want EOF", err)
+	}
+}
+
+func TestTheEndBehindAFullWindowIsSeenByTheNextRead(t *testing.T) {
+	near, far := pair(t, "unix", filepath.Join(t.TempDir(), "s"))
+	sent := pattern(smallSize)
+	if _, err := far.Write(sent); err != nil {
+		t.Fatal(err)
+	}
+	if err := far.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var w Window
+	defer w.Release()
+	if err := w.Fill(near); err != nil || !bytes.Equal(w.Bytes(), sent) {
+		t.Fatalf("got %d bytes, %v, want all %d", len(w.Bytes()), err, len(sent))
+	}
+	w.Discard(len(sent))
+	if err := w.Fill(near); !errors.Is(err, io.EOF) {
+		t.Errorf("at the end: got %v, want EOF", err)
+	}
+}

@@ -43,12 +43,19 @@ func (w *Window) Bytes() []byte { return w.buf[w.r:w.w] }
 // Discard drops the first n bytes of Bytes.
 func (w *Window) Discard(n int) { w.r += n }
 
-// Fill reads once from src and adds what came.
+// Fill reads from src, waiting once, and adds what came.
 func (w *Window) Fill(src io.Reader) error {
 	w.makeRoom()
 	n, err := src.Read(w.buf[w.w:])
 	w.w += n
 	w.filled = w.w == len(w.buf)
+	if s, ok := src.(*Socket); ok && w.filled && w.borrowed == nil && w.w < largeSize {
+		// The start of something long: with its rest it is relayed, and
+		// encrypted, in one piece.
+		w.borrow()
+		w.w += s.ReadNow(w.buf[w.w:])
+		w.filled = w.w == len(w.buf)
+	}
 	if n > 0 {
 		// The error, if it lasts, comes again with the next read: what was
 		// read before it must be relayed first.

@@ -1,10 +1,12 @@
 package mysql
 
 import (
+	"net"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/tenantsdb/tenantsdb/internal/devstack/devstacktest"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
@@ -79,6 +81,28 @@ func TestAnonymousUsersNeverWinTheLogin(t *testing.T) {
 	s := newSession(t, e, target)
 	if got := s.value("SELECT CURRENT_USER()"); got != target.Role+"@localhost" {
 		t.Errorf("logged in as %s, want %s@localhost", got, target.Role)
+	}
+}
+
+// An address is more exact to MySQL than the name that it stands for.
+func TestAnonymousUsersOfAnAddressNeverWinTheLogin(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	address := listener.Addr().String()
+	must(t, listener.Close())
+	_, port, err := net.SplitHostPort(address)
+	must(t, err)
+	m := devstacktest.MySQL(t, map[string]string{"skip-networking": "OFF", "bind-address": "127.0.0.1", "port": port, "skip-name-resolve": "OFF"})
+	administrator(t, prepared(t, configOf(m.Socket(), m.User(), m.Password()))).run("CREATE USER ''@'127.0.0.1'", "CREATE USER ''@'127.0.0.%'",
+		"CREATE USER boss@'%' IDENTIFIED BY 'planted-secret'", "CREATE USER boss@localhost IDENTIFIED BY 'planted-secret'", "CREATE USER boss@'127.0.0.1' IDENTIFIED BY 'planted-secret'",
+		"GRANT ALL ON *.* TO boss@'%' WITH GRANT OPTION", "GRANT ALL ON *.* TO boss@localhost WITH GRANT OPTION", "GRANT ALL ON *.* TO boss@'127.0.0.1' WITH GRANT OPTION")
+	c := configOf("", "boss", "planted-secret")
+	c.Address = workspace.Address{Network: "tcp", Addr: address}
+	e := prepared(t, c)
+	target := newWorkspace(t, e)
+	s := newSession(t, e, target)
+	if got, _, _ := strings.Cut(s.value("SELECT CURRENT_USER()"), "@"); got != target.Role {
+		t.Errorf("logged in as %q, want %q", got, target.Role)
 	}
 }
 

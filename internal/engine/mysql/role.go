@@ -5,6 +5,7 @@ import (
 	"crypto/sha1" //nolint:gosec // the server's mysql_native_password is made of it
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
@@ -42,20 +43,26 @@ func (e *Engine) setRole(ctx context.Context, t workspace.Target) error {
 	return nil
 }
 
-// hosts are those that a session of the proxy can appear as. The server takes
-// the account with the most exact host, whatever its name: an account without a
-// name at this very host would win over one at "%".
+// hosts are those that the role has accounts at. The server takes the account
+// with the most exact host, whatever its name, and an address is more exact to
+// MySQL than the name that it stands for: so the role is at every host that an
+// account without a name is at, and at the one that we appear as.
 func (e *Engine) hosts(ctx context.Context, c *conn) ([]string, error) {
 	row, err := c.row(ctx, "SELECT USER()")
 	if err != nil {
 		return nil, fmt.Errorf("find own host: %w", err)
 	}
 	user := string(row[0])
-	hosts := []string{"%", "localhost"}
-	if own := user[strings.LastIndexByte(user, '@')+1:]; own != "" && own != "localhost" {
-		hosts = append(hosts, own)
+	hosts := []string{"%", "localhost", user[strings.LastIndexByte(user, '@')+1:]}
+	anonymous, err := c.rows(ctx, "SELECT Host FROM mysql.user WHERE User = ''")
+	if err != nil {
+		return nil, fmt.Errorf("find accounts without a name: %w", err)
 	}
-	return hosts, nil
+	for _, row := range anonymous {
+		hosts = append(hosts, string(row[0]))
+	}
+	slices.Sort(hosts)
+	return slices.DeleteFunc(slices.Compact(hosts), func(host string) bool { return host == "" }), nil
 }
 
 // identified is how the server knows the password: by a plugin that works on a

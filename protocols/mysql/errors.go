@@ -113,10 +113,6 @@ func noDatabase(which string) *failure {
 	return failf(mysql.ER_DBACCESS_DENIED_ERROR, stateSyntaxOrRight, "Access denied to database %s: a workspace has one database", which)
 }
 
-func unrecorded(live *workspace.Live) *failure {
-	return failf(mysql.ER_UNKNOWN_ERROR, stateGeneral, "The schema of workspace %q may have changed, but the change could not be recorded; see what it did before you repeat it", live.Name)
-}
-
 // noLogins is for a directory that can't be asked.
 func noLogins() *failure {
 	return failf(mysql.ER_CON_COUNT_ERROR, "08004", "Logins are not possible now; try again")

@@ -62,9 +62,7 @@ func (r *relay) forwardBackend(ctx context.Context) error {
 			}
 			return r.atBoundary()
 		case record:
-			if err := r.record(ctx); err != nil {
-				return err
-			}
+			r.record(ctx)
 		case awaitQuiet:
 			r.endEnforcement()
 		case limitRows:
@@ -138,16 +136,13 @@ func (r *relay) timeoutTold() *failure {
 }
 
 // record moves the schema change into the deploy queue before the end of its
-// reply passes. Where that fails the client must not take it for done.
-func (r *relay) record(ctx context.Context) error {
+// reply passes. Where that fails the change is durable in the server's binary
+// log, from which the next Record takes it.
+func (r *relay) record(ctx context.Context) {
 	if err := r.protocol.config.Recorder.Record(ctx, r.live.ID); err != nil {
-		r.mu.Lock()
-		r.track.lost = true
-		r.mu.Unlock()
-		return errors.Join(unrecorded(r.live), fmt.Errorf("record schema change: %w", err))
+		r.log.Warn("schema change not yet in the deploy queue", "workspace", r.live.Name, "error", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.track.recorded = true
-	return nil
 }

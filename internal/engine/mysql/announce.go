@@ -21,6 +21,7 @@ type announcements struct {
 	sessions map[sessionKey]*announcedSession
 	order    []sessionKey // by when each was first heard of
 	bytes    int
+	last     uint64 // number of the newest text
 }
 
 type sessionKey struct {
@@ -36,8 +37,18 @@ type announcedSession struct {
 // announcedText is one message of a client, and how many of its statements have
 // been found in the log.
 type announcedText struct {
-	text string
-	done int
+	number uint64
+	text   string
+	done   int
+}
+
+// marks are how far a look at the log has come in what sessions announced: the
+// text, and how many of its statements.
+type marks map[sessionKey]mark
+
+type mark struct {
+	number uint64
+	done   int
 }
 
 func newAnnouncements() *announcements {
@@ -59,7 +70,8 @@ func (a *announcements) add(database string, thread uint32, text, source string)
 		a.order = append(a.order, key)
 	}
 	s.source = source
-	s.texts = append(s.texts, announcedText{text: text})
+	a.last++
+	s.texts = append(s.texts, announcedText{number: a.last, text: text})
 	a.bytes += len(text)
 	for len(s.texts) > maxAnnouncedTexts {
 		a.bytes -= len(s.texts[0].text)
@@ -93,29 +105,53 @@ func (a *announcements) forget(database string) {
 }
 
 // words are the client's own for a logged statement, and the way it was sent;
-// found is false where it was not announced. The newest message that has the
-// statement is the one, since a session waits for each; what it announced before
-// is over and forgotten.
-func (a *announcements) words(l logged, mode ddltrack.MySQLMode) (text, source string, found bool) {
+// the text is empty where it was not announced. The newest message that has the
+// statement is the one, since a session waits for each. Statements up to past are
+// over, and past moves behind what is found. Nothing is forgotten yet: who could
+// not note what the log says looks again.
+func (a *announcements) words(l logged, mode ddltrack.MySQLMode, past marks) (text, source string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := a.sessions[sessionKey{l.database, l.thread}]
+	key := sessionKey{l.database, l.thread}
+	s := a.sessions[key]
 	if s == nil {
-		return "", "", false
+		return "", ""
 	}
-	for i, announced := range slices.Backward(s.texts) {
+	over := past[key]
+	for _, announced := range slices.Backward(s.texts) {
+		first := announced.done
+		switch {
+		case announced.number < over.number:
+			return "", s.source
+		case announced.number == over.number:
+			first = max(first, over.done)
+		}
 		statements := ddltrack.SplitMySQL(announced.text, mode)
-		for n := announced.done; n < len(statements); n++ {
-			if !l.isOf(statements[n]) {
-				continue
+		for n := first; n < len(statements); n++ {
+			if l.isOf(statements[n]) {
+				past[key] = mark{announced.number, n + 1}
+				return statements[n].Text, s.source
 			}
-			for _, over := range s.texts[:i] {
-				a.bytes -= len(over.text)
-			}
-			s.texts = s.texts[i:]
-			s.texts[0].done = n + 1
-			return statements[n].Text, s.source, true
 		}
 	}
-	return "", s.source, false
+	return "", s.source
+}
+
+// settle forgets what is over, once what the log says of it is noted.
+func (a *announcements) settle(past marks) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for key, over := range past {
+		s := a.sessions[key]
+		if s == nil {
+			continue
+		}
+		for len(s.texts) > 0 && s.texts[0].number < over.number {
+			a.bytes -= len(s.texts[0].text)
+			s.texts = slices.Delete(s.texts, 0, 1)
+		}
+		if len(s.texts) > 0 && s.texts[0].number == over.number {
+			s.texts[0].done = max(s.texts[0].done, over.done)
+		}
+	}
 }

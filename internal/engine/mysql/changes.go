@@ -37,9 +37,9 @@ func (e *Engine) Changes(ctx context.Context, t workspace.Target) ([]workspace.C
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", t.Database, err)
 	}
-	changes := make([]workspace.Change, len(rows))
+	changes, past := make([]workspace.Change, len(rows)), marks{}
 	for i, row := range rows {
-		if changes[i], err = r.change(ctx, t, row, laterUse(rows[i+1:])); err != nil {
+		if changes[i], err = r.change(ctx, t, row, laterUse(rows[i+1:]), past); err != nil {
 			return nil, fmt.Errorf("database %s: %w", t.Database, err)
 		}
 	}
@@ -129,8 +129,9 @@ func journalRowOf(row [][]byte) (j journalRow, err error) {
 }
 
 // change is the row as a change. later says of a table whether later rows name
-// it, so that what it is now is not what the row made of it.
-func (r *reader) change(ctx context.Context, t workspace.Target, row journalRow, later func(table string) bool) (workspace.Change, error) {
+// it, so that what it is now is not what the row made of it. What sessions
+// announced of the rows before is past.
+func (r *reader) change(ctx context.Context, t workspace.Target, row journalRow, later func(table string) bool, past marks) (workspace.Change, error) {
 	f := r.engine.known()
 	c := workspace.Change{
 		JournalID: row.id,
@@ -150,7 +151,7 @@ func (r *reader) change(ctx context.Context, t workspace.Target, row journalRow,
 	logged := logged{t.Database, row.thread, row.statement, ddltrack.DescribeMySQL(statement, command)}
 	if row.sent == "" {
 		// Another node may have moved it into the journal.
-		row.sent, _, _ = r.engine.announced.words(logged, mode)
+		row.sent, _ = r.engine.announced.words(logged, mode, past)
 	}
 	if row.sent != "" {
 		statement = oneStatement(row.sent, mode)

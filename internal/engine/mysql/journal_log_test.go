@@ -170,3 +170,26 @@ func TestLostLogIsSaidAndTheDifferenceRecorded(t *testing.T) {
 	got = append(got, taken(t, again, target)...)
 	wantReplay(t, again, target, append(list, got...))
 }
+
+// A reader that could not write what it read reads it again, and still knows the
+// clients' own words.
+func TestWhatCouldNotBeNotedIsFoundAgain(t *testing.T) {
+	e := newEngine(t)
+	admin := administrator(t, e)
+	target := newTracked(t, e)
+	s := newSession(t, e, target)
+	s.run("create table a (x int)")
+	taken(t, e, target)
+	text := "drop  table a; create  table a (y int); drop  table a"
+	e.Announce(target, s.id, text)
+	admin.run("RENAME TABLE tenantsdb.journal TO tenantsdb.away")
+	s.run(text)
+	for range 2 {
+		if _, err := e.Changes(t.Context(), target); err == nil {
+			t.Error("changes are read without a journal")
+		}
+	}
+	admin.run("RENAME TABLE tenantsdb.away TO tenantsdb.journal")
+	wantStatements(t, taken(t, e, target), "drop  table a", "create  table a (y int)", "drop  table a")
+	wantStatements(t, changes(t, e, target))
+}

@@ -57,9 +57,9 @@ func (r *reader) endStream() {
 // advance brings the journal up to where the log ends now.
 func (r *reader) advance(ctx context.Context) error {
 	for {
-		more := false
+		more, past := false, marks{}
 		err := r.transaction(ctx, func(c *conn) (err error) {
-			more, err = r.step(ctx, c)
+			more, err = r.step(ctx, c, past)
 			return err
 		})
 		if err != nil {
@@ -67,14 +67,16 @@ func (r *reader) advance(ctx context.Context) error {
 			r.endStream()
 			return fmt.Errorf("mysql %s: read schema changes: %w", r.engine.config.Name, err)
 		}
+		r.engine.announced.settle(past)
 		if !more {
 			return nil
 		}
 	}
 }
 
-// step reads one batch and writes it, together with the position behind it.
-func (r *reader) step(ctx context.Context, c *conn) (more bool, err error) {
+// step reads one batch and writes it, together with the position behind it. What
+// sessions announced of it is past.
+func (r *reader) step(ctx context.Context, c *conn, past marks) (more bool, err error) {
 	noted, tracked, err := r.progress(ctx, c)
 	if err != nil || len(tracked) == 0 {
 		return false, err
@@ -90,7 +92,7 @@ func (r *reader) step(ctx context.Context, c *conn) (more bool, err error) {
 	if from == status.end {
 		return false, nil
 	}
-	b := &batch{reader: r, conn: c, facts: r.engine.known(), tracked: tracked, names: map[string]*names{}}
+	b := &batch{reader: r, conn: c, facts: r.engine.known(), tracked: tracked, names: map[string]*names{}, past: past}
 	to, err := r.fill(ctx, b, from, status.end)
 	if errors.Is(err, errLogLost) {
 		r.endStream()
@@ -161,6 +163,7 @@ type batch struct {
 	facts   *facts
 	tracked map[string]position
 	names   map[string]*names
+	past    marks
 	rows    int
 	touched bool // names have changed
 }
@@ -283,7 +286,7 @@ func (b *batch) write(ctx context.Context, database string, en entry, created bo
 	}
 	row := journalRow{at: en.end, committed: q.at, thread: q.thread, statement: q.text, created: created}
 	l := logged{database, q.thread, q.text, en.description}
-	row.sent, row.source, _ = b.reader.engine.announced.words(l, b.facts.mode(en.mode))
+	row.sent, row.source = b.reader.engine.announced.words(l, b.facts.mode(en.mode), b.past)
 	if row.source == "" {
 		row.source = sourceProxy
 	}

@@ -117,6 +117,9 @@ func (e *Engine) Databases(ctx context.Context) (int, error) {
 // info is a section of INFO.
 func (e *Engine) info(ctx context.Context, section string) (map[string]string, error) {
 	text, err := e.admin.Info(ctx, section).Result()
+	if isBusy(err) {
+		return nil, e.endScript(ctx, err)
+	}
 	if err != nil {
 		return nil, e.failed("read info", err)
 	}

@@ -22,6 +22,7 @@ type pendingChange struct {
 	ID            int64                  `json:"id"`
 	Version       int64                  `json:"version"`
 	DDL           string                 `json:"ddl"`
+	Command       string                 `json:"command,omitempty"` // as it is kept, where that is not how it is shown
 	Database      workspace.DatabaseType `json:"database"`
 	Operation     string                 `json:"operation"`
 	ObjectType    string                 `json:"object_type"`
@@ -71,6 +72,7 @@ func pendingOf(database workspace.DatabaseType, e workspace.Entry) pendingChange
 		ID:         e.ID,
 		Version:    e.Version,
 		DDL:        e.Statement,
+		Command:    e.Kept,
 		Database:   database,
 		Operation:  e.Operation,
 		ObjectType: e.ObjectType,

@@ -1,17 +1,23 @@
 package ddltrack
 
 import (
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"math"
-	"strconv"
+	"slices"
 	"strings"
-	"unicode"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
+
+// MongoShown is a recorded statement as people read and type it: a line of
+// mongosh, which sends the same command to whichever database it is on. What
+// JavaScript has no words for stays in Extended JSON.
+func MongoShown(statement string) string {
+	command, err := ParseMongoCommand(statement)
+	if err != nil {
+		return statement
+	}
+	return MongoShell(command)
+}
 
 // MongoShells is a command as it is typed into mongosh, in several statements
 // where it makes several indexes.
@@ -27,49 +33,168 @@ func MongoShells(command bson.D) []string {
 	return all
 }
 
-// MongoShell is a command as it is typed into mongosh.
+// MongoShell is a command as it is typed into mongosh, in one line. The methods
+// of https://www.mongodb.com/docs/mongodb-shell/reference/methods/ are used
+// where they send all that the command has, and db.runCommand where they don't.
 func MongoShell(command bson.D) string {
+	command = MongoCommand(command)
+	if !speakable(command) {
+		return mongoText(command)
+	}
 	name, collection := MongoNameAndTarget(command)
-	rest := MongoCommand(command)[min(1, len(command)):]
-	on := "db.getCollection(" + quoteJS(collection) + ")"
+	if len(command) == 0 || collection == "" && name != "dropDatabase" {
+		return call("db.runCommand", command)
+	}
+	rest := command[1:]
+	said := ""
 	switch name {
 	case "create":
-		if viewOn, is := fieldOf(rest, "viewOn"); is {
-			options := without(rest, "viewOn", "pipeline")
-			return call("db.createView", collection, viewOn, arrayOf(rest, "pipeline"), options)
-		}
-		return call("db.createCollection", collection, rest)
+		said = createShell(collection, rest)
 	case "createIndexes":
-		specs := arrayOf(rest, "indexes")
-		if spec, ok := firstDocument(specs); ok && len(specs) == 1 {
-			return call(on+".createIndex", documentOf(spec, "key"), without(spec, "key"))
-		}
+		said = createIndexesShell(collection, rest)
 	case "dropIndexes", "deleteIndexes":
-		if index, ok := fieldOf(rest, "index"); ok && len(rest) == 1 {
-			return call(on+".dropIndexes", index)
-		}
+		said = dropIndexesShell(collection, rest)
 	case "drop":
 		if len(rest) == 0 {
-			return call(on + ".drop")
+			said = call(onCollection(collection) + ".drop")
+		}
+	case "convertToCapped":
+		if size, ok := fieldOf(rest, "size"); ok && len(rest) == 1 {
+			said = call(onCollection(collection)+".convertToCapped", size)
 		}
 	case "dropDatabase":
-		return call("db.dropDatabase")
-	case "renameCollection":
-		_, to, _ := strings.Cut(textOf(rest, "to"), ".")
-		if truthOf(rest, "dropTarget") {
-			return call(on+".renameCollection", to, true)
+		if len(rest) == 0 {
+			said = call("db.dropDatabase")
 		}
-		return call(on+".renameCollection", to)
+	case "renameCollection":
+		return renameShell(command, collection)
 	}
-	return call("db.runCommand", command)
+	if said == "" {
+		return call("db.runCommand", command)
+	}
+	return said
 }
 
-func firstDocument(list bson.A) (bson.D, bool) {
-	if len(list) == 0 {
-		return nil, false
+// onCollection is a collection in mongosh. Names that mean something else there
+// are named in full.
+func onCollection(name string) string {
+	if !plainWord(name) || name[0] == '_' || slices.Contains(databaseWords(), name) {
+		return "db.getCollection(" + quoteJS(name) + ")"
 	}
-	d, ok := list[0].(bson.D)
-	return d, ok
+	return "db." + name
+}
+
+// databaseWords are the names that mongosh's db, or that of a workspace's
+// queries, has for something other than a collection.
+func databaseWords() []string {
+	return strings.Fields(`adminCommand aggregate auth changeUserPassword checkMetadataConsistency cloneCollection
+		cloneDatabase collection commandHelp constructor copyDatabase createCollection createEncryptedCollection
+		createRole createUser createView currentOp dropAllRoles dropAllUsers dropDatabase dropRole dropUser fsyncLock
+		fsyncUnlock getCollection getCollectionInfos getCollectionNames getLastError getLastErrorObj getLogComponents
+		getMongo getName getProfilingStatus getReplicationInfo getRole getRoles getSiblingDB getUser getUsers
+		grantPrivilegesToRole grantRolesToRole grantRolesToUser hasOwnProperty hello help hostInfo isMaster
+		isPrototypeOf killOp listCommands logout printCollectionStats printReplicationInfo
+		printSecondaryReplicationInfo printShardingStatus printSlaveReplicationInfo propertyIsEnumerable
+		revokePrivilegesFromRole revokeRolesFromRole revokeRolesFromUser rotateCertificates runCommand serverBits
+		serverBuildInfo serverCmdLineOpts serverStatus setLogLevel setProfilingLevel setSecondaryOk shutdownServer sql
+		stats then toJSON toLocaleString toString updateRole updateUser valueOf version watch`)
+}
+
+// createShell is a create. mongosh gives a view no option but its collation, and
+// takes some options of collections for its own.
+func createShell(collection string, options bson.D) string {
+	if viewOn, is := fieldOf(options, "viewOn"); is {
+		pipeline, has := fieldOf(options, "pipeline")
+		rest := without(options, "viewOn", "pipeline")
+		if !has || !onlyFields(rest, "collation") {
+			return ""
+		}
+		return call("db.createView", collection, viewOn, pipeline, rest)
+	}
+	if !onlyFields(options, strings.Fields(`capped size max storageEngine validator validationLevel validationAction
+		indexOptionDefaults collation changeStreamPreAndPostImages timeseries expireAfterSeconds clusteredIndex`)...) {
+		return ""
+	}
+	return call("db.createCollection", collection, options)
+}
+
+// createIndexesShell is a createIndexes of one index, or of several that mongosh
+// would name itself. Of an index's options it sends those that it knows.
+func createIndexesShell(collection string, options bson.D) string {
+	specs := arrayOf(options, "indexes")
+	if len(options) != 1 || len(specs) == 0 {
+		return ""
+	}
+	var keys bson.A
+	for _, s := range specs {
+		spec, _ := s.(bson.D)
+		key := documentOf(spec, "key")
+		rest := without(spec, "key")
+		if name, ok := givenIndexName(key); ok && textOf(spec, "name") == name {
+			rest = without(rest, "name")
+		}
+		if len(key) == 0 || len(specs) > 1 && len(rest) > 0 || !onlyFields(rest, strings.Fields(`background unique name
+			partialFilterExpression sparse hidden expireAfterSeconds storageEngine collation weights default_language
+			language_override textIndexVersion 2dsphereIndexVersion bits min max bucketSize wildcardProjection`)...) {
+			return ""
+		}
+		if len(specs) == 1 {
+			if _, named := fieldOf(spec, "name"); !named {
+				return "" // the shell would name it
+			}
+			return call(onCollection(collection)+".createIndex", key, rest)
+		}
+		keys = append(keys, key)
+	}
+	return call(onCollection(collection)+".createIndexes", keys)
+}
+
+// givenIndexName is the name that clients give to an index that has none: its
+// fields with their directions or kinds.
+func givenIndexName(key bson.D) (string, bool) {
+	var parts []string
+	for _, e := range key {
+		switch v := e.Value.(type) {
+		case int32, string:
+			parts = append(parts, fmt.Sprintf("%s_%v", e.Key, v))
+		default:
+			return "", false
+		}
+	}
+	return strings.Join(parts, "_"), true
+}
+
+func dropIndexesShell(collection string, options bson.D) string {
+	index, ok := fieldOf(options, "index")
+	if !ok || len(options) != 1 {
+		return ""
+	}
+	on := onCollection(collection)
+	switch v := index.(type) {
+	case string:
+		if v == "*" {
+			return call(on + ".dropIndexes")
+		}
+		return call(on+".dropIndex", v)
+	case bson.D:
+		return call(on+".dropIndex", v)
+	case bson.A:
+		return call(on+".dropIndexes", v)
+	}
+	return ""
+}
+
+// renameShell is a rename, which keeps to the database that the shell is on.
+func renameShell(command bson.D, collection string) string {
+	_, to, within := strings.Cut(textOf(command, "to"), ".")
+	on := onCollection(collection) + ".renameCollection"
+	switch rest := without(command, "renameCollection", "to", "dropTarget"); {
+	case len(rest) > 0 || !within:
+		return call("db.adminCommand", command)
+	case truthOf(command, "dropTarget"):
+		return call(on, to, true)
+	}
+	return call(on, to)
 }
 
 // call writes a call; an empty document at its end is left out.
@@ -94,127 +219,13 @@ func call(function string, arguments ...any) string {
 // without is a document without some of its fields.
 func without(d bson.D, keys ...string) bson.D {
 	rest := bson.D{}
-next:
 	for _, e := range d {
-		for _, key := range keys {
-			if e.Key == key {
-				continue next
-			}
+		if !slices.Contains(keys, e.Key) {
+			rest = append(rest, e)
 		}
-		rest = append(rest, e)
 	}
 	return rest
 }
 
-// writeJS writes a BSON value as an expression of mongosh that gives the same
-// value.
-func writeJS(b *strings.Builder, v any) {
-	switch v := v.(type) {
-	case bson.D:
-		b.WriteString("{")
-		for i, e := range v {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString(keyJS(e.Key) + ": ")
-			writeJS(b, e.Value)
-		}
-		b.WriteString("}")
-	case bson.A:
-		b.WriteString("[")
-		for i, e := range v {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			writeJS(b, e)
-		}
-		b.WriteString("]")
-	default:
-		b.WriteString(scalarJS(v))
-	}
-}
-
-func scalarJS(v any) string {
-	switch v := v.(type) {
-	case nil, bson.Null:
-		return "null"
-	case string:
-		return quoteJS(v)
-	case bool:
-		return strconv.FormatBool(v)
-	case int32:
-		return strconv.FormatInt(int64(v), 10)
-	case int64:
-		return fmt.Sprintf("NumberLong(%q)", strconv.FormatInt(v, 10))
-	case float64:
-		return doubleJS(v)
-	case bson.Decimal128:
-		return fmt.Sprintf("NumberDecimal(%q)", v.String())
-	case bson.ObjectID:
-		return fmt.Sprintf("ObjectId(%q)", v.Hex())
-	case bson.DateTime:
-		if t := v.Time().UTC(); t.Year() >= 0 && t.Year() <= 9999 {
-			return fmt.Sprintf("ISODate(%q)", t.Format("2006-01-02T15:04:05.000Z"))
-		}
-		return fmt.Sprintf("new Date(%d)", int64(v))
-	case bson.Binary:
-		if v.Subtype == 4 && len(v.Data) == 16 {
-			h := hex.EncodeToString(v.Data)
-			return fmt.Sprintf("UUID(%q)", h[:8]+"-"+h[8:12]+"-"+h[12:16]+"-"+h[16:20]+"-"+h[20:])
-		}
-		return fmt.Sprintf("BinData(%d, %q)", v.Subtype, base64.StdEncoding.EncodeToString(v.Data))
-	case bson.Regex:
-		return fmt.Sprintf("BSONRegExp(%s, %s)", quoteJS(v.Pattern), quoteJS(v.Options))
-	case bson.Timestamp:
-		return fmt.Sprintf("Timestamp({t: %d, i: %d})", v.T, v.I)
-	case bson.MinKey:
-		return "MinKey()"
-	case bson.MaxKey:
-		return "MaxKey()"
-	case bson.JavaScript:
-		return fmt.Sprintf("Code(%s)", quoteJS(string(v)))
-	case bson.Symbol:
-		return fmt.Sprintf("BSONSymbol(%s)", quoteJS(string(v)))
-	}
-	return "undefined"
-}
-
-// doubleJS keeps a whole number a double.
-func doubleJS(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return "NaN"
-	case math.IsInf(f, 1):
-		return "Infinity"
-	case math.IsInf(f, -1):
-		return "-Infinity"
-	case f == math.Trunc(f) && math.Abs(f) <= math.MaxInt32:
-		return fmt.Sprintf("Double(%s)", strconv.FormatFloat(f, 'g', -1, 64))
-	}
-	return strconv.FormatFloat(f, 'g', -1, 64)
-}
-
-// quoteJS is a string literal; JSON's are JavaScript's.
-func quoteJS(s string) string {
-	quoted, err := json.Marshal(s)
-	if err != nil {
-		return `""`
-	}
-	return string(quoted)
-}
-
-// keyJS is a field's name, quoted where it has to be. In brackets, __proto__ is a
-// name like any other.
-func keyJS(key string) string {
-	plain := key != "" && !unicode.IsDigit(rune(key[0]))
-	for _, r := range key {
-		plain = plain && (r == '$' || r == '_' || r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)))
-	}
-	switch {
-	case key == "__proto__":
-		return `["__proto__"]`
-	case plain:
-		return key
-	}
-	return quoteJS(key)
-}
+// onlyFields says whether a document has no field but those.
+func onlyFields(d bson.D, keys ...string) bool { return len(without(d, keys...)) == 0 }

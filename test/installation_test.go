@@ -263,6 +263,7 @@ type entry struct {
 	ID        int64             `json:"id"`
 	Version   int64             `json:"version"`
 	DDL       string            `json:"ddl"`
+	Command   string            `json:"command"` // MongoDB: the document that DDL shows
 	Session   map[string]string `json:"session"`
 	Reverse   string            `json:"reverse"`
 	Object    string            `json:"object"`

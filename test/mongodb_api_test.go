@@ -245,19 +245,25 @@ func TestMongoDBDeployQueue(t *testing.T) {
 	queue := in.must(t, http.StatusOK, "GET", "/workspaces/mongo-diff/diff", nil)
 	holds(t, queue, `{"version": 4, "count": 4}`)
 	pending := queue["pending"].([]any)
-	for i, want := range []struct{ object, command string }{
-		{"orders", "create"}, {"orders", "createIndexes"}, {"users", "create"}, {"users", "drop"},
+	for i, want := range []struct{ object, command, ddl string }{
+		{"orders", "create", `db.createCollection("orders")`},
+		{"orders", "createIndexes", "db.orders.createIndex({state: 1, at: -1})"},
+		{"users", "create", `db.createCollection("users")`},
+		{"users", "drop", "db.users.drop()"},
 	} {
 		e := pending[i].(map[string]any)
 		holds(t, e, fmt.Sprintf(`{"database": "mongodb", "source": "proxy", "status": "pending", "version": %d, "reversible": %t, "session": {}}`, i+1, want.command != "drop"))
 		mustBeUTC(t, e["created_at"])
 		var command bson.D
-		if err := bson.UnmarshalExtJSON([]byte(e["ddl"].(string)), true, &command); err != nil {
-			t.Errorf("the statement %v is no command document: %v", e["ddl"], err)
+		if err := bson.UnmarshalExtJSON([]byte(e["command"].(string)), true, &command); err != nil {
+			t.Errorf("the statement %v is no command document: %v", e["command"], err)
 			continue
 		}
 		if command[0].Key != want.command || command[0].Value != want.object {
 			t.Errorf("got the command %v, want %s of %s", command, want.command, want.object)
+		}
+		if e["ddl"] != want.ddl {
+			t.Errorf("it is shown as %v, want %s", e["ddl"], want.ddl)
 		}
 		if text := fmt.Sprint(e["object"]); !strings.HasPrefix(text, want.object) {
 			t.Errorf("%s: the object is %s", want.command, text)
@@ -277,15 +283,15 @@ func TestMongoDBRevert(t *testing.T) {
 	run(t, "mongo-revert", `db.createCollection("base")`)
 	d := database{installation: in, id: "mongo-revert"}
 	source := in.must(t, http.StatusOK, "GET", "/workspaces/mongo-revert", nil)
-	for _, query := range []string{
-		`db.createCollection("users")`,
-		`db.base.createIndex({name: 1}, {unique: true})`,
-		`db.implicit.insertOne({a: 1})`,
+	for query, reverse := range map[string]string{
+		`db.createCollection("users")`:                   `db.users.drop()`,
+		`db.base.createIndex({name: 1}, {unique: true})`: `db.base.dropIndex("name_1")`,
+		`db.implicit.insertOne({a: 1})`:                  `db.implicit.drop()`,
 	} {
 		run(t, "mongo-revert", query)
 		queue := d.queue(t)
 		last := queue[len(queue)-1]
-		if len(queue) != 2 || last.Reverse == "" || !json.Valid([]byte(last.DDL)) {
+		if len(queue) != 2 || last.Reverse != reverse || !json.Valid([]byte(last.Command)) {
 			t.Fatalf("%s: the queue has %+v", query, queue)
 		}
 		holds(t, in.must(t, http.StatusOK, "POST", fmt.Sprintf("/workspaces/mongo-revert/diff/%d/revert", last.ID), nil),

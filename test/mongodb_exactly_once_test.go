@@ -175,7 +175,7 @@ func wordsOf(t *testing.T, e entry) []string {
 		Create, Drop, CreateIndexes string
 		Indexes                     []struct{ Name string }
 	}
-	if err := bson.UnmarshalExtJSON([]byte(strings.Replace(e.DDL, "createIndexes", "createindexes", 1)), true, &command); err != nil {
+	if err := bson.UnmarshalExtJSON([]byte(strings.Replace(e.Command, "createIndexes", "createindexes", 1)), true, &command); err != nil {
 		t.Fatalf("entry %d: %v: %s", e.ID, err, e.DDL)
 	}
 	switch {

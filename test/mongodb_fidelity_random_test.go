@@ -51,7 +51,7 @@ func TestReplayOfTheQueueRebuildsWhatRandomMongoDBSessionsDid(t *testing.T) {
 	}
 	replayed := mongoClient(t, shared.mongoAddress(t, "mongo-random-r", "control", nil))
 	for _, e := range queue {
-		statement, err := ddltrack.MongoStatementFor(e.DDL, replayed.Name())
+		statement, err := ddltrack.MongoStatementFor(e.Command, replayed.Name())
 		if err != nil {
 			t.Fatalf("entry %d: %v", e.ID, err)
 		}

@@ -114,6 +114,13 @@ type Announced interface {
 	Announce(t Target, session uint32, statement string)
 }
 
+// Shown is an Engine that keeps statements in a form in which nobody types them.
+type Shown interface {
+	// Show is a recorded statement, or its reverse, in the form in which people
+	// read and type it. To run it does the same.
+	Show(statement string) string
+}
+
 // Sessions are the open sessions of the proxy.
 type Sessions interface {
 	// CloseWorkspace ends every session of that workspace, telling each client

@@ -27,8 +27,23 @@ func (s *Service) Pending(ctx context.Context, p Principal, id string) (Queue, e
 	if err != nil {
 		return Queue{}, storeFailed(err)
 	}
+	for i := range pending {
+		h.show(&pending[i])
+	}
 	w := s.directory.current(h)
 	return Queue{Workspace: w.Name, Version: w.Version, Pending: pending}, nil
+}
+
+// show puts an entry's statements in the form in which people read them.
+func (h *held) show(e *Entry) {
+	engine, ok := h.server.engine.(Shown)
+	if !ok {
+		return
+	}
+	e.Kept, e.Statement = e.Statement, engine.Show(e.Statement)
+	if e.Reverse != "" {
+		e.Reverse = engine.Show(e.Reverse)
+	}
 }
 
 // Skip removes an entry from the queue; the database keeps the change.
@@ -82,6 +97,7 @@ func (s *Service) Revert(ctx context.Context, p Principal, id string, ddlID int6
 	if err := s.Record(context.WithoutCancel(ctx), h.live.ID); err != nil {
 		s.log.Warn("queue can't be brought up to date", "workspace", h.live.ID, "error", err)
 	}
+	h.show(&e)
 	return e.Reverse, nil
 }
 

@@ -142,6 +142,9 @@ type Entry struct {
 	ID      int64 // unique in the installation, never reused
 	Version int64
 	Status  string // pending or deployed
+	// Kept is the statement as it is kept, where Statement was made for people
+	// to read; see Shown.
+	Kept string
 	Change
 }
 

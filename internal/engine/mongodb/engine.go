@@ -66,6 +66,7 @@ const (
 var (
 	_ workspace.Engine    = (*Engine)(nil)
 	_ workspace.Announced = (*Engine)(nil)
+	_ workspace.Shown     = (*Engine)(nil)
 )
 
 // New makes an Engine, which connects when it is used. An error is about the

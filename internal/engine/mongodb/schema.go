@@ -129,6 +129,9 @@ func validator(c ddltrack.MongoCollection) json.RawMessage {
 	return nil
 }
 
+// Show is a command document as a line of mongosh.
+func (e *Engine) Show(statement string) string { return ddltrack.MongoShown(statement) }
+
 // Definitions are mongosh statements that rebuild the schema on an empty
 // database, runnable in order.
 func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string, error) {

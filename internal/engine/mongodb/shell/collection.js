@@ -6,7 +6,7 @@
   const state = new WeakMap();
   const nameOf = (c) => state.get(c);
   const list = (v) => (Array.isArray(v) ? v : [v]);
-  const indexName = (key) => Object.entries(key).map(([k, v]) => k + "_" + v).join("_");
+  const indexName = (key) => (key instanceof Map ? [...key] : Object.entries(key)).map(([k, v]) => k + "_" + v).join("_");
 
   // write runs a write command and throws what the server refused of it.
   function write(command) {

@@ -71,7 +71,10 @@
   }, { toString() { return this.t + ":" + this.i; } });
   define("MinKey", () => {}, { toString() { return "MinKey"; } });
   define("MaxKey", () => {}, { toString() { return "MaxKey"; } });
-  define("Code", (self, code) => keep(self, String(code)), { toString() { return this.value; } });
+  define("Code", (self, code, scope) => {
+    keep(self, String(code));
+    if (scope !== undefined && scope !== null) Object.defineProperty(self, "scope", { value: scope, enumerable: true });
+  }, { toString() { return this.value; } });
   define("BSONSymbol", (self, s) => keep(self, String(s)), { toString() { return this.value; }, valueOf() { return this.value; } });
   define("BSONRegExp", (self, pattern, options) => {
     Object.defineProperty(self, "pattern", { value: String(pattern), enumerable: true });

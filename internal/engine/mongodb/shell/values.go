@@ -56,18 +56,35 @@ func (s *script) value(v goja.Value, depth int) any {
 		return bson.Binary{Data: buffer.Bytes()}
 	}
 	if kind := o.Get("_bsontype"); kind != nil && !goja.IsUndefined(kind) && o.Prototype() != nil {
-		return s.special(kind.String(), o)
+		return s.special(kind.String(), o, depth)
 	}
+	return s.fields(o, depth)
+}
+
+// fields are those of an object, or the entries of a map, whose names may be in
+// any order.
+func (s *script) fields(o *goja.Object, depth int) bson.D {
 	d := bson.D{}
-	for _, key := range o.Keys() {
+	add := func(key string, v goja.Value) {
 		if strings.ContainsRune(key, 0) {
 			s.refuse("a field's name can't hold a zero byte")
 		}
-		field := s.value(o.Get(key), depth+1)
+		field := s.value(v, depth+1)
 		if _, is := field.(bson.Undefined); is && depth > 0 {
 			field = nil
 		}
 		d = append(d, bson.E{Key: key, Value: field})
+	}
+	if o.ExportType() == reflect.TypeFor[[][2]any]() { // a Map, whatever its prototype is
+		s.vm.ForOf(o, func(entry goja.Value) bool {
+			pair := entry.ToObject(s.vm)
+			add(pair.Get("0").String(), pair.Get("1"))
+			return true
+		})
+		return d
+	}
+	for _, key := range o.Keys() {
+		add(key, o.Get(key))
 	}
 	return d
 }
@@ -125,7 +142,7 @@ func options(flags string) string {
 }
 
 // special is one of the types of types.js.
-func (s *script) special(kind string, o *goja.Object) any {
+func (s *script) special(kind string, o *goja.Object, depth int) any {
 	text := ""
 	if v := o.Get("value"); v != nil {
 		text = v.String()
@@ -165,6 +182,9 @@ func (s *script) special(kind string, o *goja.Object) any {
 		v = bson.MaxKey{}
 	case "Code":
 		v = bson.JavaScript(text)
+		if scope, is := part("scope").(*goja.Object); is {
+			v = bson.CodeWithScope{Code: bson.JavaScript(text), Scope: s.fields(scope, depth)}
+		}
 	case "BSONSymbol":
 		v = bson.Symbol(text)
 	case "BSONRegExp":
@@ -266,6 +286,9 @@ func (s *script) fromSpecial(v bson.RawValue) goja.Value {
 		return s.make("MaxKey")
 	case bson.TypeJavaScript:
 		return s.make("Code", text(v.JavaScript()))
+	case bson.TypeCodeWithScope:
+		code, scope := v.CodeWithScope()
+		return s.make("Code", text(code), s.document(scope))
 	case bson.TypeSymbol:
 		return s.make("BSONSymbol", text(v.Symbol()))
 	}

@@ -71,29 +71,3 @@ func run(o options) error {
 	}
 	return fmt.Errorf("-only %s: it is postgresql, redis, mysql or mongodb", o.only)
 }
-
-func runPostgres(o options, dir, program string) error {
-	servers, err := startServers(dir, program)
-	if err != nil {
-		return err
-	}
-	defer servers.stop()
-	targets, err := servers.targets()
-	if err != nil {
-		return err
-	}
-	if err := initialise(targets, o.scale); err != nil {
-		return err
-	}
-	fmt.Printf("pgbench -S, scale %d, %d s a run, median of %d rounds; TLS to every target\n\n", o.scale, o.seconds, o.rounds)
-	if err := throughput(o, targets); err != nil {
-		return err
-	}
-	if err := connectRate(o, targets); err != nil {
-		return err
-	}
-	if err := allocations(o, targets, servers); err != nil {
-		return err
-	}
-	return idleMemory(o, targets, servers)
-}

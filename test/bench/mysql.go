@@ -43,54 +43,23 @@ func runMySQL(o options, dir, program string) (err error) {
 		return fmt.Errorf("sysbench prepare: %w\n%s", err, out)
 	}
 	fmt.Printf("\nsysbench, %d rows, %d s a run, median of %d rounds; TLS to every target, by HAProxy passed through\n\n", rows, o.seconds, o.rounds)
-	if err := mysqlThroughput(o, targets, rows); err != nil {
-		return err
-	}
-	if err := mysqlConnectRate(o, targets); err != nil {
-		return err
-	}
-	return mysqlAllocations(o, targets, servers, rows)
-}
-
-// mysqlThroughput prints one line for each script and number of threads. The
-// targets take turns within a round.
-func mysqlThroughput(o options, targets []mysqlTarget, rows int) error {
-	fmt.Printf("%-17s %7s | %9s %9s %9s | %8s %10s | %s\n", "queries", "threads",
-		"direct/s", "haproxy/s", "ours/s", "/direct", "/haproxy", "p99/p50 direct, haproxy, ours")
+	comparison := table{"haproxy"}
+	comparison.head(fmt.Sprintf("%-17s %7s", "queries", "threads"))
 	for _, load := range mysqlLoads {
 		for _, threads := range []int{1, 16, 64} {
-			m, err := mysqlInTurns(o, targets, func(t mysqlTarget) (measure, error) {
-				return t.run(rows, threads, o.seconds, load)
-			})
+			m, err := inTurns(o.rounds, targets, func(t mysqlTarget) (measure, error) { return t.run(rows, threads, o.seconds, load) })
 			if err != nil {
 				return err
 			}
-			direct, haproxy, ours := m[0], m[1], m[2]
-			fmt.Printf("%-17s %7d | %9.0f %9.0f %9.0f | %8.2f %10.2f | %14.2f %8.2f %5.2f\n",
-				load, threads, direct.tps, haproxy.tps, ours.tps, ours.tps/direct.tps, ours.tps/haproxy.tps,
-				direct.p99/direct.p50, haproxy.p99/haproxy.p50, ours.p99/ours.p50)
+			comparison.line(fmt.Sprintf("%-17s %7d", load, threads), m)
 		}
 	}
-	return nil
-}
-
-// mysqlInTurns measures every target in each round and gives their medians.
-func mysqlInTurns(o options, targets []mysqlTarget, one func(mysqlTarget) (measure, error)) ([]measure, error) {
-	rounds := make([][]measure, len(targets))
-	for range o.rounds {
-		for i, t := range targets {
-			m, err := one(t)
-			if err != nil {
-				return nil, err
-			}
-			rounds[i] = append(rounds[i], m)
-		}
+	m, err := inTurns(o.rounds, targets, func(t mysqlTarget) (measure, error) { return t.connects(o.seconds) })
+	if err != nil {
+		return err
 	}
-	medians := make([]measure, len(targets))
-	for i := range rounds {
-		medians[i] = median(rounds[i])
-	}
-	return medians, nil
+	comparison.connects(m)
+	return mysqlAllocations(o, targets[len(targets)-1], servers, rows)
 }
 
 func (t mysqlTarget) sysbench(rows, threads int, args ...string) *exec.Cmd {
@@ -102,8 +71,9 @@ func (t mysqlTarget) sysbench(rows, threads int, args ...string) *exec.Cmd {
 }
 
 // run runs one of sysbench's scripts against t; the measure's tps are queries.
-func (t mysqlTarget) run(rows, threads, seconds int, load string) (measure, error) {
-	out, err := t.sysbench(rows, threads, "--time="+strconv.Itoa(seconds), "--histogram=on", load, "run").CombinedOutput()
+func (t mysqlTarget) run(rows, threads, seconds int, load string, options ...string) (measure, error) {
+	options = append(options, "--time="+strconv.Itoa(seconds), "--histogram=on", load, "run")
+	out, err := t.sysbench(rows, threads, options...).CombinedOutput()
 	if err != nil {
 		return measure{}, fmt.Errorf("sysbench against %s: %w\n%s", t.name, err, out)
 	}
@@ -154,18 +124,6 @@ func parseSysbench(text string) (m measure, err error) {
 	return m, nil
 }
 
-// mysqlConnectRate prints how many connections, each with one select, a second.
-func mysqlConnectRate(o options, targets []mysqlTarget) error {
-	m, err := mysqlInTurns(o, targets, func(t mysqlTarget) (measure, error) { return t.connects(o.seconds) })
-	if err != nil {
-		return err
-	}
-	direct, haproxy, ours := m[0], m[1], m[2]
-	fmt.Printf("\nconnect each time (%d clients): direct %.0f/s, haproxy %.0f/s, ours %.0f/s: %.2f x direct, %.2f x haproxy\n",
-		connectClients, direct.tps, haproxy.tps, ours.tps, ours.tps/direct.tps, ours.tps/haproxy.tps)
-	return nil
-}
-
 // connects counts how often connectClients connect, select and leave.
 func (t mysqlTarget) connects(seconds int) (measure, error) {
 	connector, err := mysql.NewConnector(t.config())
@@ -208,53 +166,20 @@ func selectOnce(connector driver.Connector) error {
 	return db.QueryRowContext(context.Background(), "SELECT 1").Scan(&one)
 }
 
-// mysqlAllocations prints the proxy's heap allocations a query, counted while
-// all clients are connected, less what the counting itself allocates.
-func mysqlAllocations(o options, targets []mysqlTarget, s *mysqlServers, rows int) error {
+// mysqlAllocations prints the proxy's heap allocations a query.
+func mysqlAllocations(o options, proxy mysqlTarget, s *mysqlServers, rows int) error {
 	const threads = 16
-	t := targets[len(targets)-1]
+	seconds := max(o.seconds, 5)
 	for _, load := range mysqlLoads {
-		for _, mode := range []string{"disable", "auto"} {
-			perQuery, err := t.allocations(max(o.seconds, 5), threads, rows, load, mode, s)
+		for _, mode := range []struct{ protocol, option string }{{"text", "disable"}, {"prepared", "auto"}} {
+			each, err := s.allocations(time.Duration(seconds)*time.Second, func() (measure, error) {
+				return proxy.run(rows, threads, seconds, load, "--db-ps-mode="+mode.option)
+			})
 			if err != nil {
 				return err
 			}
-			protocol := map[string]string{"disable": "text", "auto": "prepared"}[mode]
-			fmt.Printf("allocations: %.4f a query, %s, %s, %d threads\n", perQuery, strings.TrimPrefix(load, "oltp_"), protocol, threads)
+			fmt.Printf("allocations: %.4f a query, %s, %s, %d threads\n", each, strings.TrimPrefix(load, "oltp_"), mode.protocol, threads)
 		}
 	}
 	return nil
-}
-
-func (t mysqlTarget) allocations(seconds, threads, rows int, load, mode string, s *mysqlServers) (float64, error) {
-	type result struct {
-		m   measure
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		out, err := t.sysbench(rows, threads, "--time="+strconv.Itoa(seconds), "--histogram=on", "--db-ps-mode="+mode, load, "run").CombinedOutput()
-		if err != nil {
-			done <- result{err: fmt.Errorf("sysbench: %w\n%s", err, out)}
-			return
-		}
-		m, err := parseSysbench(string(out))
-		done <- result{m, err}
-	}()
-	window := time.Duration(seconds) * time.Second / 2
-	time.Sleep(window / 2)
-	var counts [3]float64
-	var err error
-	for i, pause := range []time.Duration{0, window, 0} {
-		time.Sleep(pause)
-		if counts[i], err = s.mallocs(); err != nil {
-			return 0, err
-		}
-	}
-	r := <-done
-	if r.err != nil {
-		return 0, r.err
-	}
-	counting := counts[2] - counts[1]
-	return max(0, counts[1]-counts[0]-counting) / (r.m.tps * window.Seconds()), nil
 }

@@ -7,11 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -22,37 +20,30 @@ import (
 // mysqlServers are the processes of the MySQL part: MariaDB (or MySQL), which
 // serves TLS and, for tenantsdb, a unix socket, then HAProxy and tenantsdb.
 type mysqlServers struct {
-	*servers // tenantsdb, its folder and its certificate
-	mysql    *devstack.MySQL
-	haproxy  *exec.Cmd
-	at       struct{ mysql, haproxy int }
+	*servers
+	mysql *devstack.MySQL
 }
 
 func startMySQLServers(dir, program string) (m *mysqlServers, err error) {
-	m = &mysqlServers{servers: &servers{dir: filepath.Join(dir, "mysql")}}
+	common, err := newServers(filepath.Join(dir, "mysql"), nil)
+	if err != nil {
+		return nil, err
+	}
+	m = &mysqlServers{servers: common}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, m.stop())
 		}
 	}()
-	if err := os.Mkdir(m.dir, 0o755); err != nil {
-		return nil, err
-	}
-	for _, port := range []*int{&m.at.mysql, &m.at.haproxy, &m.ports.proxy, &m.ports.admin} {
-		if *port, err = freePort(); err != nil {
-			return nil, err
-		}
-	}
-	if err := m.writeCertificate(); err != nil {
-		return nil, err
-	}
 	if err := m.startMySQL(); err != nil {
 		return nil, fmt.Errorf("mysql: %w", err)
 	}
-	if err := m.startHAProxy(); err != nil {
+	// HAProxy passes connections on as they are: it can't end the TLS of this
+	// protocol, which begins after a greeting.
+	if err := m.startHAProxy(false, "127.0.0.1:"+strconv.Itoa(m.ports.server)); err != nil {
 		return nil, fmt.Errorf("haproxy: %w", err)
 	}
-	if err := m.startTenantsDB(program); err != nil {
+	if err := m.serve(program, "mysql", "socket: "+m.mysql.Socket(), "user: "+m.mysql.User(), "password: "+m.mysql.Password()); err != nil {
 		return nil, fmt.Errorf("tenantsdb: %w", err)
 	}
 	return m, nil
@@ -77,7 +68,7 @@ func (m *mysqlServers) startMySQL() error {
 	defer done()
 	var err error
 	m.mysql, err = devstack.StartMySQL(ctx, devstack.MySQLConfig{Dir: m.path("data"), Settings: map[string]string{
-		"skip-networking": "OFF", "bind-address": "127.0.0.1", "port": strconv.Itoa(m.at.mysql),
+		"skip-networking": "OFF", "bind-address": "127.0.0.1", "port": strconv.Itoa(m.ports.server),
 		"ssl-cert": m.path("server.crt"), "ssl-key": key, "ssl-ca": m.path("server.crt"),
 		"innodb-buffer-pool-size": "512M", "max-connections": "1400",
 	}})
@@ -116,71 +107,18 @@ func give(path, name string) error {
 	return os.Chown(path, uid, gid)
 }
 
-// startHAProxy passes connections on as they are: it can't end the TLS of this
-// protocol, which begins after a greeting.
-func (m *mysqlServers) startHAProxy() error {
-	config := fmt.Sprintf(`global
-    maxconn 2000
-defaults
-    mode tcp
-    timeout connect 5s
-    timeout client 1h
-    timeout server 1h
-listen mysql
-    bind 127.0.0.1:%d
-    server mysql 127.0.0.1:%d
-`, m.at.haproxy, m.at.mysql)
-	if err := m.write("haproxy.cfg", config, 0o600); err != nil {
-		return err
-	}
-	program, err := exec.LookPath("haproxy")
-	if err != nil {
-		program = "/usr/sbin/haproxy"
-	}
-	m.haproxy = m.command(program, "-db", "-f", m.path("haproxy.cfg"))
-	m.haproxy.Stderr = nil
-	if err := m.haproxy.Start(); err != nil {
-		return fmt.Errorf("install the Debian package haproxy: %w", err)
-	}
-	return listening(m.at.haproxy)
-}
-
-func (m *mysqlServers) startTenantsDB(program string) error {
-	return m.serve(program, fmt.Sprintf(`data_dir: %s
-tls:
-  cert: %s
-  key: %s
-mysql:
-  listen: 127.0.0.1:%d
-admin:
-  listen: 127.0.0.1:%d
-servers:
-  - name: bench
-    type: mysql
-    socket: %s
-    user: %s
-    password: %s
-`, m.path("tenantsdb"), m.path("server.crt"), m.path("server.key"), m.ports.proxy, m.ports.admin, m.mysql.Socket(), m.mysql.User(), m.mysql.Password()))
-}
-
 // targets are what is measured: one database, three ways to it.
 func (m *mysqlServers) targets() ([]mysqlTarget, error) {
-	var created struct {
-		Connection struct{ User, Password, Database string }
-	}
-	if err := m.call("POST", "/workspaces", `{"name": "bench", "database": "MySQL", "mode": "tenant"}`, &created); err != nil {
+	c, err := m.createWorkspace("MySQL")
+	if err != nil {
 		return nil, err
 	}
-	if err := m.call("PATCH", "/workspaces/bench/settings", `{"max_connections": 0}`, nil); err != nil {
-		return nil, err
-	}
-	c := created.Connection
 	if err := m.makeUser(c.Database); err != nil {
 		return nil, err
 	}
 	return []mysqlTarget{
-		{"direct", m.at.mysql, "bench", password, c.Database, m.dir},
-		{"haproxy", m.at.haproxy, "bench", password, c.Database, m.dir},
+		{"direct", m.ports.server, "bench", password, c.Database, m.dir},
+		{"haproxy", m.ports.peer, "bench", password, c.Database, m.dir},
 		{"tenantsdb", m.ports.proxy, c.User, c.Password, c.Database, m.dir},
 	}, nil
 }
@@ -225,12 +163,6 @@ func (t mysqlTarget) config() *mysql.Config {
 // stop ends what was started, the proxies first.
 func (m *mysqlServers) stop() error {
 	m.servers.stop()
-	if m.haproxy != nil && m.haproxy.Process != nil {
-		if err := m.haproxy.Process.Signal(syscall.SIGTERM); err == nil {
-			// How a server that was told to end does so is no finding.
-			_ = m.haproxy.Wait()
-		}
-	}
 	if m.mysql == nil {
 		return nil
 	}

@@ -21,12 +21,6 @@ type target struct {
 	database string
 }
 
-// measure is what one pgbench run gave.
-type measure struct {
-	tps      float64
-	p50, p99 float64 // milliseconds
-}
-
 // initialise fills the database and lets the superuser's targets read it.
 func initialise(targets []target, scale int) error {
 	proxy := targets[len(targets)-1]
@@ -108,18 +102,4 @@ func percentiles(dir string) (p50, p99 float64, err error) {
 	}
 	slices.Sort(latencies)
 	return latencies[len(latencies)/2], latencies[len(latencies)*99/100], nil
-}
-
-// median orders the rounds by throughput and gives the middle one.
-func median(rounds []measure) measure {
-	slices.SortFunc(rounds, func(a, b measure) int {
-		switch {
-		case a.tps < b.tps:
-			return -1
-		case a.tps > b.tps:
-			return 1
-		}
-		return 0
-	})
-	return rounds[len(rounds)/2]
 }

@@ -35,57 +35,30 @@ func runRedis(o options, dir, program string) error {
 		return err
 	}
 	fmt.Printf("\nredis-benchmark, about %v a run, median of %d rounds; TLS to every target\n\n", o.redis, o.rounds)
-	if err := redisThroughput(o, targets); err != nil {
-		return err
-	}
-	return redisAllocations(o, targets, servers)
-}
-
-// redisThroughput prints one line for each command, depth of pipeline and
-// number of clients. The targets take turns within a round.
-func redisThroughput(o options, targets []redisTarget) error {
-	fmt.Printf("%-7s %4s %7s | %9s %9s %9s | %8s %10s | %s\n", "command", "-P", "clients",
-		"direct/s", "haproxy/s", "ours/s", "/direct", "/haproxy", "p99/p50 direct, haproxy, ours")
+	comparison := table{"haproxy"}
+	comparison.head(fmt.Sprintf("%-7s %4s %7s", "command", "-P", "clients"))
 	for _, command := range []string{"get", "set"} {
 		for _, pipeline := range []int{1, 16} {
 			for _, clients := range []int{1, 50} {
 				load := redisLoad{command, pipeline, clients}
-				m, err := redisInTurns(o, targets, load)
+				m, err := inTurns(o.rounds, targets, func(t redisTarget) (measure, error) { return t.run(o.redis, load) })
 				if err != nil {
 					return err
 				}
-				direct, haproxy, ours := m[0], m[1], m[2]
-				fmt.Printf("%-7s %4d %7d | %9.0f %9.0f %9.0f | %8.2f %10.2f | %14.2f %8.2f %5.2f\n",
-					strings.ToUpper(command), pipeline, clients, direct.tps, haproxy.tps, ours.tps,
-					ours.tps/direct.tps, ours.tps/haproxy.tps,
-					direct.p99/direct.p50, haproxy.p99/haproxy.p50, ours.p99/ours.p50)
+				comparison.line(fmt.Sprintf("%-7s %4d %7d", strings.ToUpper(command), pipeline, clients), m)
 			}
 		}
 	}
-	return nil
+	return redisAllocations(o, targets[len(targets)-1], servers)
 }
 
-// redisInTurns measures every target in each round and gives their medians.
-func redisInTurns(o options, targets []redisTarget, load redisLoad) ([]measure, error) {
-	rounds := make([][]measure, len(targets))
-	for range o.rounds {
-		for i, t := range targets {
-			requests, err := t.requestsFor(o.redis, load)
-			if err != nil {
-				return nil, err
-			}
-			m, err := t.benchmark(requests, load)
-			if err != nil {
-				return nil, err
-			}
-			rounds[i] = append(rounds[i], m)
-		}
+// run measures t for about as long as said.
+func (t redisTarget) run(long time.Duration, load redisLoad) (measure, error) {
+	requests, err := t.requestsFor(long, load)
+	if err != nil {
+		return measure{}, err
 	}
-	medians := make([]measure, len(targets))
-	for i := range rounds {
-		medians[i] = median(rounds[i])
-	}
-	return medians, nil
+	return t.benchmark(requests, load)
 }
 
 // probeRequests are enough to see how fast a target is, for each command that
@@ -151,42 +124,20 @@ func parseRedisBenchmark(text string) (m measure, err error) {
 	return m, nil
 }
 
-// redisAllocations prints the proxy's heap allocations a command, counted while
-// all clients are connected, less what the counting itself allocates.
-func redisAllocations(o options, targets []redisTarget, r *redisServers) error {
-	t := targets[len(targets)-1]
+// redisAllocations prints the proxy's heap allocations a command.
+func redisAllocations(o options, proxy redisTarget, s *redisServers) error {
 	for _, command := range []string{"get", "set"} {
 		load := redisLoad{command, 16, 50}
 		long := max(o.redis, time.Second)
-		requests, err := t.requestsFor(long, load)
+		requests, err := proxy.requestsFor(long, load)
 		if err != nil {
 			return err
 		}
-		type result struct {
-			m   measure
-			err error
+		each, err := s.allocations(long, func() (measure, error) { return proxy.benchmark(requests, load) })
+		if err != nil {
+			return err
 		}
-		done := make(chan result, 1)
-		go func() {
-			m, err := t.benchmark(requests, load)
-			done <- result{m, err}
-		}()
-		window := long / 2
-		time.Sleep(window / 2)
-		var counts [3]float64
-		for i, pause := range []time.Duration{0, window, 0} {
-			time.Sleep(pause)
-			if counts[i], err = r.mallocs(); err != nil {
-				return err
-			}
-		}
-		got := <-done
-		if got.err != nil {
-			return got.err
-		}
-		counting := counts[2] - counts[1]
-		fmt.Printf("allocations: %.4f a command, %s, -P %d, %d clients\n",
-			max(0, counts[1]-counts[0]-counting)/(got.m.tps*window.Seconds()), strings.ToUpper(command), load.pipeline, load.clients)
+		fmt.Printf("allocations: %.4f a command, %s, -P %d, %d clients\n", each, strings.ToUpper(command), load.pipeline, load.clients)
 	}
 	return nil
 }

@@ -8,9 +8,8 @@ import (
 
 // A dump of a workspace, with its data, and what becomes of it elsewhere.
 
-// aloneMySQL makes a workspace in a project of its own. A dump program names its
-// database only after it has asked the server some things, so that where there
-// are several it would have none to ask.
+// aloneMySQL makes a workspace in a project of its own, so that a dump program's
+// session is in it before it names its database.
 func (in *installation) aloneMySQL(t testing.TB, name, mode string) mysqlDatabase {
 	t.Helper()
 	return in.project(t, name).mysqlDatabase(t, name, mode)
@@ -99,6 +98,27 @@ func TestMySQLDumpAndRestore(t *testing.T) {
 			t.Errorf("--master-data: got %v %s", s.err, s.stderr)
 		}
 	})
+}
+
+// TestMySQLDumpOfOneAmongSeveral: the dump program asks the server some things
+// before it names its database, when it is in none of the project's.
+func TestMySQLDumpOfOneAmongSeveral(t *testing.T) {
+	d := shared.mysqlDatabase(t, "my-dump-one", "control")
+	shared.mysqlDatabase(t, "my-dump-other", "control")
+	l := d.login()
+	l.client(t, "CREATE TABLE goods (id INT); INSERT INTO goods VALUES (1), (2)")
+	cmd := l.command(t, "mysqldump")
+	if !dumpsMariaDB(t) {
+		cmd.Args = append([]string{"mysqldump"}, l.mysqlArguments()...)
+	}
+	cmd.Args = append(cmd.Args, "--single-transaction", "--routines", l.database)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("mysqldump: %v\n%s", err, stderr.String())
+	}
+	contains(t, "the dump", string(out), "CREATE TABLE `goods`", "INSERT INTO `goods` VALUES (1),(2)", "Dump completed on")
 }
 
 // TestMySQLDumpBeyondTheRowLimit must fail loudly: half a dump is worse than

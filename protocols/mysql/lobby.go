@@ -105,6 +105,9 @@ func (l *lobby) query(ctx context.Context, command []byte) (workspace.Route, err
 	if len(text) > maxLobbyText {
 		return workspace.Route{}, l.say(noneSelected())
 	}
+	if gtidQuestion.Match(text) {
+		return workspace.Route{}, l.noRows("Variable_name", "Value")
+	}
 	if setsUp(string(text)) && len(l.remembered) < maxRemembered {
 		l.remembered = append(l.remembered, string(text))
 		return workspace.Route{}, l.ok()

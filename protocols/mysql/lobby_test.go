@@ -2,10 +2,13 @@ package mysql
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+	driver "github.com/go-sql-driver/mysql"
 )
 
 func withoutDatabase(i *identity) { i.capabilities &^= mysql.CLIENT_CONNECT_WITH_DB }
@@ -75,6 +78,46 @@ func TestAStatementThatNamesADatabaseLeavesTheLobby(t *testing.T) {
 		t.Errorf("what was set before is lost: got %v", all)
 	}
 	c.usable()
+}
+
+// MySQL's mysqldump asks for them before it names its database. Every library must
+// be able to read the answer.
+func TestTheLobbyHasNoTransactionNumbers(t *testing.T) {
+	w := newWorld(t, withVersion(serverVersion(t)))
+	w.directory.several = true
+	const question = "SHOW VARIABLES LIKE 'gtid_mode'"
+	for _, without := range []uint32{0, mysql.CLIENT_DEPRECATE_EOF, mysql.CLIENT_OPTIONAL_RESULTSET_METADATA} {
+		c := w.wire(t, withoutDatabase, func(i *identity) { i.capabilities &^= without })
+		if kinds, _ := c.ask(question + ";"); kinds != "CDDZ" && kinds != "CDDFZ" {
+			t.Errorf("without %#x: got %s, want two columns and no rows", without, kinds)
+		}
+		if kinds, _ := c.ask(question + "; drop table t"); kinds != "E" {
+			t.Errorf("got %s, want an error", kinds)
+		}
+		c.query("use " + w.route.Database)
+		c.read()
+		c.usable()
+	}
+	t.Run("go-sql-driver", func(t *testing.T) {
+		db := w.open(t, func(c *driver.Config) { c.DBName = "" })
+		rows, err := db.QueryContext(t.Context(), question)
+		if err != nil {
+			t.Fatal(err)
+		}
+		columns, err := rows.Columns()
+		if err != nil || !slices.Equal(columns, []string{"Variable_name", "Value"}) || rows.Next() {
+			t.Errorf("got columns %q %v, want two and no rows", columns, err)
+		}
+		if err := errors.Join(rows.Close(), db.PingContext(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("mysql", func(t *testing.T) {
+		out, err := w.client(t, "mysql", "--column-type-info", "--execute="+question+"; use "+w.route.Database+"; select 'alive'").CombinedOutput()
+		if err != nil || string(out) != "Variable_name\tValue\nalive\nalive\n" {
+			t.Errorf("got %q, %v", out, err)
+		}
+	})
 }
 
 func TestWhatTheServerRefusesOfTheLobbyIsToldLater(t *testing.T) {

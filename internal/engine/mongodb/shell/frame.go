@@ -13,8 +13,15 @@ import (
 // bounds a command, a reply and a result.
 const maxFrame = 64 << 20
 
+// maxNested bounds how deep the documents of a frame are nested. Servers take
+// 100 levels; ours are around what a server sent.
+const maxNested = 200
+
 // errTooLong is a document beyond maxFrame.
 var errTooLong = errors.New("document is too long")
+
+// errTooDeep is a document beyond maxNested.
+var errTooDeep = errors.New("document is nested too deep")
 
 // order is the first frame: what the child is to do.
 type order struct {
@@ -69,11 +76,46 @@ func readFrame(r io.Reader, v any) error {
 	if _, err := io.ReadFull(r, data[len(head):]); err != nil {
 		return fmt.Errorf("read frame: %w", err)
 	}
-	if err := bson.Raw(data).Validate(); err != nil {
+	if err := validate(data, maxNested); err != nil {
 		return fmt.Errorf("read frame: %w", err)
 	}
 	if err := bson.Unmarshal(data, v); err != nil {
 		return fmt.Errorf("decode frame: %w", err)
+	}
+	return nil
+}
+
+// validate checks a document with all that is nested in it. The driver's own
+// check stops at the first level, and its decoder never ends where a value that
+// it skips has a negative length.
+func validate(document bson.Raw, depth int) error {
+	if depth == 0 {
+		return errTooDeep
+	}
+	if err := document.Validate(); err != nil {
+		return err
+	}
+	elements, err := document.Elements()
+	if err != nil {
+		return err
+	}
+	for _, e := range elements {
+		var nested bson.Raw
+		switch v := e.Value(); v.Type {
+		case bson.TypeEmbeddedDocument, bson.TypeArray:
+			nested = v.Value
+		case bson.TypeCodeWithScope:
+			_, scope, ok := v.CodeWithScopeOK()
+			if !ok {
+				return errors.New("code with scope is malformed")
+			}
+			nested = scope
+		default:
+			continue
+		}
+		if err := validate(nested, depth-1); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -31,11 +31,15 @@ type request struct {
 	first    element // the command itself
 	database []byte  // its $db
 	maxTime  element
-	query    query // of a legacy OP_QUERY, where it is one
+	lsid     element // the session that it is sent in
+	query    query   // of a legacy OP_QUERY, where it is one
 	legacy   bool
 	method   compressor // it came in OP_COMPRESSED
 	packed   bool       // and so frame is not in the window
 	inTx     bool       // it is part of a transaction
+	// retryable and transient say which labels an error of the proxy's has:
+	// drivers run such a command again, or its whole transaction.
+	retryable, transient bool
 }
 
 // past is a deadline that makes a blocked read return.
@@ -128,6 +132,7 @@ func (q *request) read() error {
 	if err != nil {
 		return protocolError(err.Error())
 	}
+	numbered := false // as a driver numbers what it may send twice
 	for w.more() {
 		e, err := w.next()
 		if err != nil {
@@ -155,12 +160,21 @@ func (q *request) read() error {
 			if string(e.key) == "maxTimeMS" {
 				q.maxTime = e
 			}
+		case 'l':
+			if string(e.key) == "lsid" {
+				q.lsid = e
+			}
 		case 'a':
 			if string(e.key) == "autocommit" {
 				q.inTx = !e.truth()
 			}
+		case 't':
+			numbered = numbered || string(e.key) == "txnNumber"
 		}
 	}
+	commits := string(q.name) == "commitTransaction"
+	q.retryable = numbered && (!q.inTx || commits || string(q.name) == "abortTransaction")
+	q.transient = q.inTx && !commits
 	return nil
 }
 
@@ -193,7 +207,7 @@ func (c *client) reply(q *request, doc []byte) error {
 }
 
 // fail answers q with an error.
-func (c *client) fail(q *request, f *failure) error { return c.reply(q, f.document()) }
+func (c *client) fail(q *request, f *failure) error { return c.reply(q, f.document(f.labels(q)...)) }
 
 // answerWith answers q with what the proxy itself says to it.
 func (c *client) answerWith(q *request, answer answerFunc) error {

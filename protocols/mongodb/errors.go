@@ -21,14 +21,43 @@ type failure struct {
 func (f *failure) Error() string { return f.text }
 
 // document is the reply that says f.
-func (f *failure) document() []byte {
+func (f *failure) document(labels ...string) []byte {
 	b := bsoncore.NewDocumentBuilder().
 		AppendDouble("ok", 0).
 		AppendString("errmsg", f.text).
 		AppendInt32("code", f.code).
 		AppendString("codeName", f.name)
+	if len(labels) > 0 {
+		list := bsoncore.NewArrayBuilder()
+		for _, label := range labels {
+			list.AppendString(label)
+		}
+		b.AppendArray("errorLabels", list.Build())
+	}
 	return b.Build()
 }
+
+// labels are those with which a server, or a mongos, marks f as the answer to q.
+// Drivers heed them and not the code
+// (https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md).
+func (f *failure) labels(q *request) (labels []string) {
+	if f.code != codeHostUnreachable && f.code != codeShutdownInProgress {
+		return nil
+	}
+	if q.retryable {
+		labels = append(labels, "RetryableWriteError")
+	}
+	if q.transient {
+		labels = append(labels, "TransientTransactionError")
+	}
+	return labels
+}
+
+// Codes of what may be over in a moment.
+const (
+	codeHostUnreachable    = 6
+	codeShutdownInProgress = 91
+)
 
 func unauthorized(format string, args ...any) *failure {
 	return &failure{13, "Unauthorized", fmt.Sprintf(format, args...)}
@@ -72,11 +101,11 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
 }
 
 func shuttingDown() *failure {
-	return &failure{91, "ShutdownInProgress", "the proxy is shutting down"}
+	return &failure{codeShutdownInProgress, "ShutdownInProgress", "the proxy is shutting down"}
 }
 
 func unreachable(what string) *failure {
-	return &failure{6, "HostUnreachable", what + " can't be reached, try again; the proxy's log has the cause"}
+	return &failure{codeHostUnreachable, "HostUnreachable", what + " can't be reached, try again; the proxy's log has the cause"}
 }
 
 func workspaceUnreachable(live *workspace.Live) *failure {
@@ -85,7 +114,7 @@ func workspaceUnreachable(live *workspace.Live) *failure {
 
 // lost is a server that went before it answered.
 func lost(live *workspace.Live) *failure {
-	return &failure{6, "HostUnreachable",
+	return &failure{codeHostUnreachable, "HostUnreachable",
 		fmt.Sprintf("the database of workspace '%s' closed the connection before it answered; what became of the command is not known", live.Name)}
 }
 
@@ -101,5 +130,5 @@ func tooManyRows(live *workspace.Live, limit int64) *failure {
 
 func notRecorded(live *workspace.Live) *failure {
 	return &failure{1, "InternalError",
-		fmt.Sprintf("the schema change took effect, and can't be recorded in the deploy queue of workspace '%s' now; it will be when its store can be reached", live.Name)}
+		fmt.Sprintf("earlier schema changes can't be recorded in the deploy queue of workspace '%s' now; this one was not made, try again", live.Name)}
 }

@@ -3,7 +3,6 @@ package mongodb
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 	"time"
 
@@ -18,13 +17,16 @@ type exchange struct {
 	command *command
 	change  *change // of the schema, where that is recorded
 	limit   time.Duration
-	timed   bool // the server knows the limit
-	ours    bool // … which is the workspace's, not the client's own
-	waits   bool // it is a cursor's wait for news, which may last
-	exempt  bool // its cursor never ends, and has no limit of documents
-	cursor  int64
-	silent  bool // the client takes no reply
-	muted   bool // and the proxy does
+	session sessionID
+	// inSession: the command came in that session.
+	inSession bool
+	timed     bool // the server knows the limit
+	ours      bool // … which is the workspace's, not the client's own
+	waits     bool // it is a cursor's wait for news, which may last
+	exempt    bool // its cursor never ends, and has no limit of documents
+	cursor    int64
+	silent    bool // the client takes no reply
+	muted     bool // and the proxy does
 	// unread: a part of the request was not read from the client.
 	unread bool
 	over   bool // a stream of replies was ended
@@ -35,6 +37,7 @@ type exchange struct {
 // exchange sends q to the server and its replies to the client.
 func (r *relay) exchange(q *request, c *command) error {
 	x := exchange{command: c, limit: r.live.QueryTimeout(), silent: q.silent()}
+	x.session, x.inSession = q.session()
 	r.readCursor(q, c, &x)
 	if r.tracked && c.change != changesNothing {
 		x.change = r.prepare(q, c)
@@ -42,7 +45,7 @@ func (r *relay) exchange(q *request, c *command) error {
 	if x.change != nil {
 		defer x.change.release()
 		if err := x.change.acquire(r); err != nil {
-			return err
+			return r.notAcquired(q, err)
 		}
 		x.muted = x.silent
 	}
@@ -63,6 +66,19 @@ func (r *relay) exchange(q *request, c *command) error {
 	return r.failed(q, &x, err, late, gone)
 }
 
+// notAcquired answers a request that is not sent, where err is its answer.
+func (r *relay) notAcquired(q *request, err error) error {
+	f, ok := errors.AsType[*failure](err)
+	if !ok {
+		return err
+	}
+	r.traffic.in.Add(int64(q.length))
+	if err := r.skip(q); err != nil {
+		return err
+	}
+	return r.fail(q, f)
+}
+
 // failed says what becomes of the session where a request had no reply.
 func (r *relay) failed(q *request, x *exchange, err error, late, gone bool) error {
 	if !backendFailed(err) || x.replying {
@@ -81,6 +97,7 @@ func (r *relay) failed(q *request, x *exchange, err error, late, gone bool) erro
 	case gone:
 		return errGone
 	case late:
+		r.killSession(x)
 		return r.fail(q, timedOut(r.live, x.limit))
 	}
 	return r.fail(q, lost(r.live))
@@ -231,156 +248,4 @@ func (r *relay) limitTime(q *request, x *exchange) (insert int, changed bool) {
 
 func appendMaxTime(dst []byte, limit time.Duration) []byte {
 	return bsoncore.AppendInt32Element(dst, "maxTimeMS", int32(min(limit.Milliseconds(), math.MaxInt32)))
-}
-
-// await passes on the server's replies: one, or as many as it says will come.
-func (r *relay) await(q *request, x *exchange) error {
-	responseTo := q.requestID
-	r.slow.Store(r.protocol.wheel.Now() + int64(slowAfter))
-	for {
-		h, flags, err := r.replyHead()
-		if err != nil {
-			return err
-		}
-		if h.opcode != opMsg || h.responseTo != responseTo {
-			return &backendError{errReply}
-		}
-		r.deadline.Store(0) // the server has answered
-		if err := r.pass(q, x, h); err != nil {
-			return err
-		}
-		if flags&flagMoreToCome == 0 || x.over {
-			return nil
-		}
-		responseTo = h.requestID
-	}
-}
-
-// replyHead reads a reply up to its flags.
-func (r *relay) replyHead() (h header, flags uint32, err error) {
-	for {
-		b := r.fromBackend.Bytes()
-		if h, err = readHeader(b, maxReply); err == nil && len(b) >= headerSize+4 {
-			return h, binary.LittleEndian.Uint32(b[headerSize:]), nil
-		}
-		if err != nil && !errors.Is(err, errShort) {
-			return h, 0, &backendError{errReply}
-		}
-		if err := r.fillBackend(); err != nil {
-			return h, 0, err
-		}
-	}
-}
-
-func (r *relay) fillBackend() error {
-	if err := r.fromBackend.Fill(r.back.conn); err != nil {
-		if interrupted(err) {
-			return &backendError{err}
-		}
-		return &backendError{fmt.Errorf("%w: %w", errBackendGone, err)}
-	}
-	return nil
-}
-
-// pass passes one reply on, after it was looked at where a rule needs that.
-func (r *relay) pass(q *request, x *exchange, h header) error {
-	limited := x.command.cursor && !x.exempt && r.live.MaxRows() > 0
-	if limited || x.ours && h.length <= maxErrorReply || x.exempt || x.change != nil || x.muted || q.method != noCompressor {
-		return r.passWhole(q, x, h)
-	}
-	w := &r.fromBackend
-	for left := int(h.length); left > 0; {
-		if len(w.Bytes()) == 0 {
-			if err := r.fillBackend(); err != nil {
-				return err
-			}
-		}
-		b := w.Bytes()
-		b = b[:min(len(b), left)]
-		x.replying = true
-		if err := r.toFront(b); err != nil {
-			return err
-		}
-		left -= len(b)
-		w.Discard(len(b))
-	}
-	x.replying = false
-	return nil
-}
-
-// passWhole holds the reply.
-func (r *relay) passWhole(q *request, x *exchange, h header) error {
-	w := &r.fromBackend
-	if err := w.Hold(int(h.length), maxReply); err != nil {
-		return &backendError{err}
-	}
-	for len(w.Bytes()) < int(h.length) {
-		if err := r.fillBackend(); err != nil {
-			return err
-		}
-	}
-	b := w.Bytes()[:h.length]
-	var m message
-	if _, err := parseMessage(b, h, &m); err != nil {
-		return &backendError{errReply}
-	}
-	if x.ours && refusedForTime(m.body) && x.change == nil {
-		w.Discard(len(b))
-		return r.fail(q, timedOut(r.live, x.limit))
-	}
-	if f := r.countRows(q, x, &m); f != nil {
-		x.over = true
-		kill := killing(&m)
-		w.Discard(len(b))
-		r.endCursor(kill, m.flags&flagMoreToCome != 0)
-		return r.fail(q, f)
-	}
-	if x.change != nil {
-		if err := x.change.settle(r, m.body); err != nil {
-			w.Discard(len(b))
-			r.log.Error("schema change not recorded", "workspace", r.live.Name, "error", err)
-			r.lastWords(q, notRecorded(r.live))
-			return fmt.Errorf("%w: record schema change: %w", errAnswered, err)
-		}
-	}
-	err := r.passHeld(q, x, b)
-	w.Discard(len(b))
-	return err
-}
-
-// maxErrorReply is longer than a server's error that has no more to say than
-// that the time is over.
-const maxErrorReply = 4 << 10
-
-// codeMaxTimeMS is MaxTimeMSExpired.
-const codeMaxTimeMS = 50
-
-// refusedForTime says whether a reply is the server's end of an operation that
-// took too long.
-func refusedForTime(body []byte) bool {
-	ok, err := lookup(body, "ok")
-	if err != nil || ok.kind == 0 || ok.truth() {
-		return false
-	}
-	code, err := lookup(body, "code")
-	if err != nil {
-		return false
-	}
-	n, isNumber := code.number()
-	return isNumber && n == codeMaxTimeMS
-}
-
-// passHeld writes a reply as the client takes it.
-func (r *relay) passHeld(q *request, x *exchange, b []byte) error {
-	if x.muted {
-		return nil
-	}
-	if q.method != noCompressor {
-		packed, err := r.protocol.codecs.appendPacked(nil, q.method, b)
-		if err != nil {
-			return err
-		}
-		b = packed
-	}
-	return r.toFront(b)
 }

@@ -34,12 +34,13 @@ type startup struct {
 	login   bool // a login has begun: it has stepTimeout
 }
 
-// session is an authenticated client, whose first command has named its
-// workspace and waits for its answer.
+// session is an authenticated client, whose workspace was named by its login or
+// by its first command, which waits for its answer.
 type session struct {
 	*client
-	first request
-	route workspace.Route
+	first   request
+	route   workspace.Route
+	welcome []byte // the answer to first, where that ended the login
 }
 
 // Handshake upgrades to TLS, authenticates, and answers the client itself
@@ -155,14 +156,14 @@ func (st *startup) answer(s *session) (bound bool, err error) {
 	}
 	switch string(q.name) {
 	case "hello", "isMaster", "ismaster":
-		return false, st.hello(q)
+		return st.hello(s)
 	case "saslStart":
 		if st.authenticated {
 			return false, st.fail(q, unauthorized("this connection is authenticated already"))
 		}
-		return false, st.step(q, st.saslStart)
+		return st.step(s, st.saslStart)
 	case "saslContinue":
-		return false, st.step(q, st.saslContinue)
+		return st.step(s, st.saslContinue)
 	}
 	c := st.protocol.commands[string(q.name)]
 	switch {
@@ -209,32 +210,43 @@ func (st *startup) bind(s *session, database string) (bound bool, err error) {
 }
 
 // hello answers a hello. From there on the client may be a monitor.
-func (st *startup) hello(q *request) error {
+func (st *startup) hello(s *session) (bound bool, err error) {
+	q := &s.first
 	g, err := parseGreeting(q.name, q.body)
 	if err != nil {
-		return protocolError(err.Error())
+		return false, protocolError(err.Error())
 	}
 	v, err := st.protocol.seeServers(st.context())
 	if err != nil {
-		return errors.Join(st.fail(q, unreachable("the database server")), err)
+		return false, errors.Join(st.fail(q, unreachable("the database server")), err)
 	}
 	if err := st.stay(); err != nil {
-		return errors.Join(st.fail(q, unreachable("the proxy, which has too many connections,")), err)
+		return false, errors.Join(st.fail(q, unreachable("the proxy, which has too many connections,")), err)
 	}
 	if g.wait > 0 {
-		return st.monitor(q, &g, v)
+		return false, st.monitor(q, &g, v)
 	}
 	var extras [][]byte
 	if g.speculative != nil && !st.authenticated {
 		answer, err := st.speculate(g.speculative)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if answer != nil {
 			extras = append(extras, bsoncore.AppendDocumentElement(nil, "speculativeAuthenticate", answer))
 		}
 	}
-	return st.reply(q, g.answer(st.client, v, extras...))
+	return st.welcome(s, g.answer(st.client, v, extras...))
+}
+
+// welcome answers what may have ended the login. Where that named a workspace
+// the answer waits until there is room in it.
+func (st *startup) welcome(s *session, answer []byte) (bound bool, err error) {
+	if st.sasl.route == nil {
+		return false, st.reply(&s.first, answer)
+	}
+	s.route, s.welcome = *st.sasl.route, answer
+	return true, nil
 }
 
 // speculate does a saslStart that came with hello; nil where it failed, of
@@ -244,7 +256,12 @@ func (st *startup) speculate(command []byte) ([]byte, error) {
 		return nil, err
 	}
 	st.beginLogin()
-	doc, f, err := st.saslStart(st.context(), command)
+	source, err := lookup(command, "db")
+	if err != nil {
+		return nil, err
+	}
+	database, _ := source.text()
+	doc, f, err := st.saslStart(st.context(), command, database)
 	if f != nil {
 		return nil, err
 	}
@@ -261,19 +278,20 @@ func (st *startup) beginLogin() {
 }
 
 // step does one step of a login.
-func (st *startup) step(q *request, do func(context.Context, []byte) ([]byte, *failure, error)) error {
+func (st *startup) step(s *session, do saslStep) (bound bool, err error) {
+	q := &s.first
 	st.beginLogin()
-	doc, f, err := do(st.context(), q.body)
+	doc, f, err := do(st.context(), q.body, q.database)
 	if f != nil {
-		return errors.Join(st.fail(q, f), err)
+		return false, errors.Join(st.fail(q, f), err)
 	}
-	if st.authenticated {
+	if st.authenticated && st.sasl.route == nil {
 		st.login = false
 		if err := st.stay(); err != nil {
-			return errors.Join(st.fail(q, unreachable("the proxy, which has too many connections,")), err)
+			return false, errors.Join(st.fail(q, unreachable("the proxy, which has too many connections,")), err)
 		}
 	}
-	return errors.Join(st.reply(q, doc), err)
+	return st.welcome(s, doc)
 }
 
 // context is what the startup's waits end with.
@@ -324,13 +342,22 @@ func (s *session) Refuse(r protocols.Reason) {
 	s.lastWords(&s.first, reasonFailure(r, s.route.Live))
 }
 
-// Connect takes a backend. The client was told that it is authenticated; its
-// first command is the relay's.
+// Connect takes a backend, and tells the client that it is authenticated where
+// that waited. A first command is the relay's.
 func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	b, err := s.protocol.take(ctx, s.route)
 	if err != nil {
 		s.lastWords(&s.first, workspaceUnreachable(s.route.Live))
 		return nil, err
+	}
+	if s.welcome != nil {
+		if err := s.reply(&s.first, s.welcome); err != nil {
+			s.protocol.give(s.route, b)
+			return nil, err
+		}
+		if !s.first.packed {
+			s.in.Discard(int(s.first.length))
+		}
 	}
 	return newRelay(s, b), nil
 }

@@ -129,9 +129,9 @@ func (g *greeting) answer(c *client, v topologyView, extras ...[]byte) []byte {
 		doc.AppendBoolean("helloOk", true)
 	}
 	if g.modern {
-		doc.AppendBoolean("isWritablePrimary", true)
+		doc.AppendBoolean("isWritablePrimary", v.writable())
 	} else {
-		doc.AppendBoolean("ismaster", true)
+		doc.AppendBoolean("ismaster", v.writable())
 	}
 	doc.AppendDocument("topologyVersion", bsoncore.NewDocumentBuilder().
 		AppendObjectID("processId", p.topology.process).AppendInt64("counter", v.counter).Build())
@@ -139,9 +139,12 @@ func (g *greeting) answer(c *client, v topologyView, extras ...[]byte) []byte {
 	case v.SetName != "":
 		host := p.config.PublicHost()
 		doc.AppendString("setName", v.SetName).AppendInt64("setVersion", v.SetVersion).
-			AppendBoolean("secondary", false).
+			AppendBoolean("secondary", !v.writable()).
 			AppendArray("hosts", bsoncore.NewArrayBuilder().AppendString(host).Build()).
-			AppendString("primary", host).AppendString("me", host)
+			AppendString("me", host)
+		if v.writable() {
+			doc.AppendString("primary", host)
+		}
 	case v.Msg != "":
 		doc.AppendString("msg", v.Msg)
 	}

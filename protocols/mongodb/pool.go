@@ -11,6 +11,7 @@ import (
 type poolKey struct {
 	workspaceID int64
 	role        string
+	addr        string // another one is another server: a primary may change
 }
 
 // Workspace is whose backends they are.
@@ -18,7 +19,9 @@ func (k poolKey) Workspace() int64 { return k.workspaceID }
 
 type pool = window.Pool[poolKey, *backend]
 
-func keyOf(route workspace.Route) poolKey { return poolKey{route.Live.ID, route.Role} }
+func keyOf(route workspace.Route) poolKey {
+	return poolKey{route.Live.ID, route.Role, route.Address.Addr}
+}
 
 // take gives a warm backend, or dials.
 func (p *Protocol) take(ctx context.Context, route workspace.Route) (*backend, error) {

@@ -65,8 +65,9 @@ type Protocol struct {
 	topology *topology
 	pool     *pool
 	wheel    *window.Wheel
-	requests atomic.Int32 // the proxy's own request ids
-	numbers  atomic.Int32 // of connections
+	requests atomic.Int32  // the proxy's own request ids
+	numbers  atomic.Int32  // of connections
+	doubts   chan struct{} // holds an element while the servers are to be asked anew
 	closing  chan struct{}
 	closed   chan struct{}
 
@@ -86,6 +87,7 @@ func New(config Config) *Protocol {
 		topology: newTopology(),
 		pool:     window.NewPool[poolKey, *backend](nil),
 		wheel:    window.NewWheel(),
+		doubts:   make(chan struct{}, 1),
 		closing:  make(chan struct{}),
 		closed:   make(chan struct{}),
 		spaces:   make(map[int64]*space),
@@ -137,14 +139,18 @@ func (p *Protocol) lookAfter() {
 	defer ticker.Stop()
 	ctx, done := context.WithCancel(context.Background())
 	defer done()
+	var again <-chan time.Time
 	for {
 		select {
 		case now := <-ticker.C:
 			p.retireCursors(now)
-			p.refreshWhileOpen(ctx, done)
+		case <-p.doubts:
+		case <-again:
 		case <-p.closing:
 			return
 		}
+		p.refreshWhileOpen(ctx, done)
+		again = p.again()
 	}
 }
 

@@ -32,7 +32,9 @@ type relay struct {
 	live    *workspace.Live
 	space   *space
 	tracked bool // schema changes are recorded
+	inSet   bool // the server is a member of a replica set
 	back    *backend
+	stale   bool // back's server is the primary no more
 	log     *slog.Logger
 
 	request     request // at hand
@@ -63,9 +65,12 @@ func newRelay(s *session, b *backend) *relay {
 		log:     s.protocol.config.Log,
 		request: s.first,
 		cut:     make(chan struct{}),
-		busy:    true,
+		busy:    s.welcome == nil,
 	}
 	r.database = s.route.Database
+	if v, seen := s.protocol.topology.view(); seen {
+		r.inSet = v.SetName != ""
+	}
 	return r
 }
 
@@ -107,12 +112,14 @@ func (r *relay) contained(serve func() error) (err error) {
 	return serve()
 }
 
-// serve answers one request after another. The first is at hand.
+// serve answers one request after another. The first may be at hand.
 func (r *relay) serve() error {
 	q := &r.request
 	for {
-		if err := r.handle(q); err != nil {
-			return err
+		if r.busy {
+			if err := r.handle(q); err != nil {
+				return err
+			}
 		}
 		if err := r.next(q); err != nil {
 			return err
@@ -261,7 +268,7 @@ func (r *relay) rush(q *request, to int, sink func([]byte) error) error {
 // ensureBackend makes sure that there is one to send to. One that rested may
 // have been closed by its server.
 func (r *relay) ensureBackend() error {
-	if r.back != nil && time.Since(r.back.idleSince) > time.Second && !window.Alive(r.back.conn) {
+	if r.back != nil && (r.stale || time.Since(r.back.idleSince) > time.Second && !window.Alive(r.back.conn)) {
 		r.dropBackend()
 	}
 	if r.back != nil {
@@ -269,6 +276,8 @@ func (r *relay) ensureBackend() error {
 	}
 	ctx, done := context.WithTimeout(context.Background(), askTimeout)
 	defer done()
+	r.stale = false
+	r.relocate(ctx)
 	b, err := r.protocol.take(ctx, r.route)
 	if err != nil {
 		return err
@@ -302,7 +311,7 @@ func (r *relay) dispose(err error) {
 	busy, stopped := r.busy, r.stopped
 	r.back = nil
 	r.mu.Unlock()
-	clean := len(r.fromBackend.Bytes()) == 0 && (!busy || errors.Is(err, errAnswered))
+	clean := !r.stale && len(r.fromBackend.Bytes()) == 0 && (!busy || errors.Is(err, errAnswered))
 	r.fromBackend.Release()
 	if clean && (stopped == 0 || stopped == protocols.Draining) && b.conn.SetDeadline(time.Time{}) == nil {
 		r.protocol.give(r.route, b)

@@ -31,15 +31,20 @@ type sasl struct {
 	talk     *scram.ServerConversation
 	user     string
 	login    workspace.Login
+	database string           // that was named by saslStart
+	route    *workspace.Route // where that leads, once the login is done
 	id       int32
 	skip     bool // the client wants no empty exchange at the end
 	proved   bool // only that exchange is left
 	failures int
 }
 
-// saslStart begins a login with the command that body is. A failure of the
-// login is a failure; ended says that the client is authenticated.
-func (st *startup) saslStart(ctx context.Context, body []byte) (doc []byte, f *failure, err error) {
+// saslStep does a step of a login with the command that body is, for the
+// database. A failure of the login is a failure; an error ends the connection.
+type saslStep func(ctx context.Context, body, database []byte) (doc []byte, f *failure, err error)
+
+// saslStart begins a login.
+func (st *startup) saslStart(ctx context.Context, body, database []byte) (doc []byte, f *failure, err error) {
 	command := bsoncore.Document(body)
 	if command.Validate() != nil {
 		return nil, badRequest("saslStart is not well-formed"), nil
@@ -54,6 +59,7 @@ func (st *startup) saslStart(ctx context.Context, body []byte) (doc []byte, f *f
 		payload = []byte(text)
 	}
 	st.sasl.talk, st.sasl.login, st.sasl.proved = nil, workspace.Login{}, false
+	st.sasl.database = string(database)
 	st.sasl.id++
 	st.sasl.skip, _ = command.Lookup("options", "skipEmptyExchange").BooleanOK()
 	switch mechanism {
@@ -85,7 +91,9 @@ func (st *startup) plain(ctx context.Context, payload []byte) ([]byte, *failure,
 		f, err := st.failed(ctx)
 		return nil, f, err
 	}
-	st.succeed(user, login)
+	if f, err := st.enter(ctx, user, login); f != nil {
+		return nil, f, err
+	}
 	return saslReply(st.sasl.id, true, nil), nil, nil
 }
 
@@ -122,7 +130,7 @@ func (st *startup) scram(ctx context.Context, payload []byte) ([]byte, *failure,
 }
 
 // saslContinue goes on with the login under way.
-func (st *startup) saslContinue(ctx context.Context, body []byte) ([]byte, *failure, error) {
+func (st *startup) saslContinue(ctx context.Context, body, _ []byte) ([]byte, *failure, error) {
 	command := bsoncore.Document(body)
 	if command.Validate() != nil {
 		return nil, badRequest("saslContinue is not well-formed"), nil
@@ -135,8 +143,8 @@ func (st *startup) saslContinue(ctx context.Context, body []byte) ([]byte, *fail
 	}
 	if s.proved {
 		s.talk = nil
-		st.succeed(s.user, s.login)
-		return saslReply(s.id, true, nil), nil, nil
+		f, err := st.enter(ctx, s.user, s.login)
+		return saslReply(s.id, true, nil), f, err
 	}
 	answer, err := s.talk.Step(string(payload))
 	if err != nil || !s.talk.Valid() || !s.login.Known {
@@ -149,8 +157,8 @@ func (st *startup) saslContinue(ctx context.Context, body []byte) ([]byte, *fail
 		return saslReply(s.id, false, []byte(answer)), nil, nil
 	}
 	s.talk = nil
-	st.succeed(s.user, s.login)
-	return saslReply(s.id, true, []byte(answer)), nil, nil
+	f, err := st.enter(ctx, s.user, s.login)
+	return saslReply(s.id, true, []byte(answer)), f, err
 }
 
 // failed delays the answer to a failed login. The last one ends the connection.
@@ -160,6 +168,24 @@ func (st *startup) failed(ctx context.Context) (*failure, error) {
 		return authenticationFailed(), errTooManyFailures
 	}
 	return authenticationFailed(), nil
+}
+
+// enter ends a login that is right. One for a database, and not for all, is bound
+// to the workspace there; where there is none it fails like any other, as it
+// does on a server that has no such user there.
+func (st *startup) enter(ctx context.Context, user string, login workspace.Login) (*failure, error) {
+	if d := st.sasl.database; d != "" && d != "admin" && d != "$external" {
+		found, err := st.protocol.config.Directory.Login(ctx, workspace.MongoDB, user, d)
+		if err != nil {
+			return unreachable("the store of workspaces"), err
+		}
+		if !found.Known {
+			return st.failed(ctx)
+		}
+		st.sasl.route = &found.Route
+	}
+	st.succeed(user, login)
+	return nil, nil
 }
 
 func (st *startup) succeed(user string, login workspace.Login) {

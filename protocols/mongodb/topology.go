@@ -17,6 +17,7 @@ import (
 
 // description is what hello says of the servers: what all of them can do.
 type description struct {
+	Primary        bool   `bson:"isWritablePrimary"`
 	SetName        string `bson:"setName"`
 	SetVersion     int64  `bson:"setVersion"`
 	Msg            string `bson:"msg"` // "isdbgrid" of a mongos
@@ -28,6 +29,9 @@ type description struct {
 	SessionMinutes int32  `bson:"logicalSessionTimeoutMinutes"` // 0: no sessions
 }
 
+// writable says whether there is a server that takes writes; those in no set do.
+func (d description) writable() bool { return d.Primary || d.SetName == "" }
+
 // meet is what a server of each description can do.
 func (d description) meet(o description) description {
 	if d.SetName == "" || o.SetName == "" {
@@ -36,6 +40,7 @@ func (d description) meet(o description) description {
 	if d.Msg != o.Msg {
 		d.Msg = ""
 	}
+	d.Primary = d.Primary || o.Primary // one that has none is not to stop the others
 	d.MinWire = max(d.MinWire, o.MinWire)
 	d.MaxWire = min(d.MaxWire, o.MaxWire)
 	d.MaxDocument = min(d.MaxDocument, o.MaxDocument)

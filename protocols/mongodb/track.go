@@ -29,6 +29,8 @@ type space struct {
 	known   map[string]struct{} // collections that are there
 	cursors map[int64]cursor
 	inTx    time.Time // when a transaction last may have changed the schema
+	missed  int       // records that failed
+	behind  bool      // one has failed, and none that began later came through
 }
 
 // cursor is what its replies so far had.
@@ -119,6 +121,30 @@ func (s *space) inTransaction() bool {
 	return time.Since(s.inTx) < transactionLife
 }
 
+// record brings the queue up to date. Where that fails the journal's next look
+// finds what was changed, as long as nothing undoes it.
+func (s *space) record(recorder Recorder, workspaceID int64) error {
+	s.mu.Lock()
+	missed := s.missed
+	s.mu.Unlock()
+	err := recorder.Record(context.Background(), workspaceID)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.missed++
+		s.behind = true
+		return err
+	}
+	s.behind = s.behind && s.missed != missed
+	return nil
+}
+
+func (s *space) isBehind() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.behind
+}
+
 // change is what a request may do to the schema of a tracked workspace. The
 // queue must have it before the client hears of it.
 type change struct {
@@ -158,7 +184,9 @@ func (r *relay) prepare(q *request, c *command) *change {
 
 var errCut = errors.New("session was cut off while it waited for another's schema change")
 
-// acquire waits for its turn, and announces.
+// acquire waits for its turn, and announces. While changes before it are not
+// recorded there is no turn, which is a failure: it might undo one of them, and
+// a comparison would find neither.
 func (ch *change) acquire(r *relay) error {
 	if ch.alone {
 		select {
@@ -166,6 +194,12 @@ func (ch *change) acquire(r *relay) error {
 			ch.held = true
 		case <-r.cut:
 			return errCut
+		}
+		if ch.space.isBehind() {
+			if err := ch.space.record(r.protocol.config.Recorder, r.live.ID); err != nil {
+				r.log.Error("schema changes not recorded", "workspace", r.live.Name, "error", err)
+				return notRecorded(r.live)
+			}
 		}
 	}
 	if ch.statement != "" && r.back != nil {
@@ -183,18 +217,19 @@ func (ch *change) release() {
 }
 
 // settle makes the change durable in the queue; the client hears of it after
-// that.
-func (ch *change) settle(r *relay, reply []byte) error {
+// that. What can't be recorded now has happened all the same: the client hears
+// that too, and the next look records it.
+func (ch *change) settle(r *relay, reply []byte) {
 	if ch.alone {
 		ch.space.unlearn()
 	}
-	if err := r.protocol.config.Recorder.Record(context.Background(), r.live.ID); err != nil {
-		return err
+	if err := ch.space.record(r.protocol.config.Recorder, r.live.ID); err != nil {
+		r.log.Warn("schema change not yet in the deploy queue", "workspace", r.live.Name, "error", err)
+		return
 	}
 	if ch.collection != "" && wrote(reply) {
 		ch.space.learn(ch.collection)
 	}
-	return nil
 }
 
 // wrote says whether the reply to a write shows that it met or made a document,

@@ -105,19 +105,38 @@ func TestTheRecordComesBeforeTheAnswer(t *testing.T) {
 	}
 }
 
-func TestAFailedRecordIsNoSuccess(t *testing.T) {
+// TestAFailedRecordHidesNoAnswer has the store go away: what happened is answered
+// as it was, and no change may follow that could undo it unseen.
+func TestAFailedRecordHidesNoAnswer(t *testing.T) {
 	w := newWorld(t)
 	s := w.workspace(t, workspace.Tenant, workspace.DefaultSettings())
 	c := s.connect(t)
-	w.recorder.mu.Lock()
-	w.recorder.fail = errors.New("the store is gone")
-	w.recorder.mu.Unlock()
-	c.refused(1, "can't be recorded", s.cmd(bson.D{{Key: "create", Value: "users"}}))
-	c.ended()
-	w.recorder.mu.Lock()
-	w.recorder.fail = nil
-	w.recorder.mu.Unlock()
-	s.connect(t).want(bson.D{{Key: "ok", Value: 1.0}}, s.cmd(bson.D{{Key: "create", Value: "others"}}))
+	fails := func(err error) {
+		w.recorder.mu.Lock()
+		defer w.recorder.mu.Unlock()
+		w.recorder.fail = err
+	}
+	done, create := bson.D{{Key: "ok", Value: 1.0}}, func(name string) bson.D { return s.cmd(bson.D{{Key: "create", Value: name}}) }
+	fails(errors.New("the store is gone"))
+	c.want(done, create("users"))
+	if log := w.log.String(); !strings.Contains(log, "the store is gone") {
+		t.Errorf("the log has %s", log)
+	}
+	c.want(bson.D{{Key: "n", Value: 1}}, s.cmd(insert("implicit", bson.D{})))
+	for _, c := range []*wire{c, s.connect(t)} {
+		c.refused(1, "this one was not made", s.cmd(bson.D{{Key: "drop", Value: "users"}}))
+		c.want(done, s.cmd(bson.D{{Key: "count", Value: "users"}}))
+	}
+	fails(nil)
+	w.recorder.taken()
+	c.want(done, create("others"))
+	if records, announced := w.recorder.taken(); records != 2 || len(announced) != 1 {
+		t.Errorf("got %d records and %v, want one before the change and one after", records, announced)
+	}
+	got := c.do(s.cmd(bson.D{{Key: "listCollections", Value: 1}}))
+	if batch := got["cursor"].(bson.D)[2].Value.(bson.A); len(batch) != 3 {
+		t.Errorf("collections: got %v, want users, implicit and others", got)
+	}
 }
 
 // TestUnacknowledgedWritesAreRecordedToo sends writes that want no reply.

@@ -16,6 +16,9 @@ const (
 	mostBody  = 1 << 20  // bytes of a request body
 	mostQuery = 16 << 20 // the same, of a query
 	mostDepth = 32       // levels of a JSON value
+
+	// mostUnwanted is what is read of a body that is refused for its size.
+	mostUnwanted = 64 << 20
 )
 
 // field binds one key of a request's object to where its value goes.
@@ -56,16 +59,28 @@ func (x *exchange) body(most int64) ([]byte, error) {
 		text:   fmt.Sprintf("the request body is larger than %d bytes", most),
 	}
 	if x.r.ContentLength > most {
+		x.readOut()
 		return nil, tooLarge
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, most))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		x.readOut()
 		return nil, tooLarge
 	}
 	if err != nil {
 		return nil, badRequest("the request body broke off or came too slowly")
 	}
 	return body, nil
+}
+
+// readOut reads what nobody wants of a body, within bounds: most clients read an
+// answer only when they have sent all, and one that ends a connection with bytes
+// unread resets it, by which the answer is lost. A client that waits to be told
+// to continue has sent nothing.
+func (x *exchange) readOut() {
+	if x.r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, x.r.Body, mostUnwanted) // it is refused in any case
+	}
 }
 
 // acceptable refuses a body that is said not to be plain UTF-8 JSON. A client

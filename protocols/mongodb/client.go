@@ -37,9 +37,9 @@ type request struct {
 	method   compressor // it came in OP_COMPRESSED
 	packed   bool       // and so frame is not in the window
 	inTx     bool       // it is part of a transaction
-	// retryable and transient say which labels an error of the proxy's has:
-	// drivers run such a command again, or its whole transaction.
-	retryable, transient bool
+	// What drivers do again after an error of the proxy's with such a label: the
+	// command, its transaction, or its change stream from where it was.
+	retryable, transient, resumable bool
 }
 
 // past is a deadline that makes a blocked read return.
@@ -175,6 +175,7 @@ func (q *request) read() error {
 	commits := string(q.name) == "commitTransaction"
 	q.retryable = numbered && (!q.inTx || commits || string(q.name) == "abortTransaction")
 	q.transient = q.inTx && !commits
+	q.resumable = string(q.name) == "getMore"
 	return nil
 }
 

@@ -39,7 +39,8 @@ func (f *failure) document(labels ...string) []byte {
 
 // labels are those with which a server, or a mongos, marks f as the answer to q.
 // Drivers heed them and not the code
-// (https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md).
+// (https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md,
+// and change-streams beside it).
 func (f *failure) labels(q *request) (labels []string) {
 	if f.code != codeHostUnreachable && f.code != codeShutdownInProgress {
 		return nil
@@ -49,6 +50,9 @@ func (f *failure) labels(q *request) (labels []string) {
 	}
 	if q.transient {
 		labels = append(labels, "TransientTransactionError")
+	}
+	if q.resumable {
+		labels = append(labels, "ResumableChangeStreamError")
 	}
 	return labels
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,8 +116,13 @@ func TestWrongLoginsLookAlike(t *testing.T) {
 	w.stranger(t).refused(334, "PLAIN or SCRAM-SHA-256", bson.D{{Key: "authenticate", Value: 1}, {Key: "mechanism", Value: "MONGODB-X509"}, {Key: "$db", Value: "$external"}})
 }
 
-// logInSCRAM runs the client's side; begin sends the first message.
-func logInSCRAM(t *testing.T, c *wire, user, password string, skip, speculate bool) bson.M {
+// on is a command for a database.
+func on(database string, d bson.D) bson.D {
+	return append(slices.Clone(d), bson.E{Key: "$db", Value: database})
+}
+
+// logInSCRAM runs the client's side, with the user of that database.
+func logInSCRAM(t *testing.T, c *wire, database, user, password string, skip, speculate bool) bson.M {
 	t.Helper()
 	client, err := scram.SHA256.NewClient(user, password, "")
 	if err != nil {
@@ -131,7 +137,7 @@ func logInSCRAM(t *testing.T, c *wire, user, password string, skip, speculate bo
 		{Key: "options", Value: bson.D{{Key: "skipEmptyExchange", Value: skip}}}}
 	var got bson.M
 	if speculate {
-		said := c.do(hello(bson.E{Key: "speculativeAuthenticate", Value: append(start, bson.E{Key: "db", Value: "admin"})}))
+		said := c.do(hello(bson.E{Key: "speculativeAuthenticate", Value: append(start, bson.E{Key: "db", Value: database})}))
 		raw, ok := said["speculativeAuthenticate"].(bson.D)
 		if !ok {
 			t.Fatalf("hello: got %v", said)
@@ -141,7 +147,7 @@ func logInSCRAM(t *testing.T, c *wire, user, password string, skip, speculate bo
 			got[e.Key] = e.Value
 		}
 	} else {
-		got = c.do(admin(start))
+		got = c.do(on(database, start))
 	}
 	for got["done"] == false {
 		payload := got["payload"].(bson.Binary)
@@ -151,7 +157,7 @@ func logInSCRAM(t *testing.T, c *wire, user, password string, skip, speculate bo
 				t.Fatal(err)
 			}
 		}
-		got = c.do(admin(bson.D{{Key: "saslContinue", Value: 1}, {Key: "conversationId", Value: got["conversationId"]}, {Key: "payload", Value: []byte(text)}}))
+		got = c.do(on(database, bson.D{{Key: "saslContinue", Value: 1}, {Key: "conversationId", Value: got["conversationId"]}, {Key: "payload", Value: []byte(text)}}))
 	}
 	return got
 }
@@ -161,13 +167,13 @@ func TestSCRAM(t *testing.T) {
 	s := w.workspace(t, workspace.Control, workspace.Settings{})
 	for name, how := range map[string]struct{ skip, speculate bool }{"short": {true, false}, "with an empty exchange": {false, false}, "speculative": {true, true}} {
 		c := w.stranger(t)
-		if got := logInSCRAM(t, c, testUser, testPassword, how.skip, how.speculate); got["done"] != true {
+		if got := logInSCRAM(t, c, "admin", testUser, testPassword, how.skip, how.speculate); got["done"] != true {
 			t.Errorf("%s: got %v", name, got)
 		}
 		c.want(bson.D{{Key: "ok", Value: 1.0}}, s.cmd(bson.D{{Key: "find", Value: "users"}}))
 	}
 	for name, login := range map[string][2]string{"wrong password": {testUser, "wrong"}, "unknown user": {"nobody", testPassword}} {
-		if got := logInSCRAM(t, w.stranger(t), login[0], login[1], true, false); got["code"] != int32(18) {
+		if got := logInSCRAM(t, w.stranger(t), "admin", login[0], login[1], true, false); got["code"] != int32(18) {
 			t.Errorf("%s: got %v", name, got)
 		}
 	}

@@ -129,6 +129,7 @@ func (w *world) workspaceAt(t testing.TB, at workspace.Address, mode workspace.M
 // directory knows the workspaces by database.
 type directory struct {
 	scram  workspace.SCRAM
+	where  func() workspace.Address // all workspaces are; nil: each where it was made
 	mu     sync.Mutex
 	spaces map[string]*testSpace
 }
@@ -144,7 +145,11 @@ func (d *directory) Login(_ context.Context, _ workspace.DatabaseType, user, dat
 	if s == nil || user != testUser {
 		return workspace.Login{}, nil
 	}
-	return workspace.Login{Known: true, Route: s.route}, nil
+	route := s.route
+	if d.where != nil {
+		route.Address = d.where()
+	}
+	return workspace.Login{Known: true, Route: route}, nil
 }
 
 func (d *directory) Databases(workspace.DatabaseType, string) []string {

@@ -20,6 +20,7 @@ type script struct {
 	// reply at all.
 	answer func(q peerRequest) []peerReply
 	hello  bson.D
+	greet  func() bson.D // gives hello, where it changes
 
 	mu   sync.Mutex
 	seen []peerRequest
@@ -98,6 +99,9 @@ func (s *script) serve(conn net.Conn) {
 func (s *script) replies(q peerRequest) []peerReply {
 	switch q.name {
 	case "hello":
+		if s.greet != nil {
+			return []peerReply{{0, s.greet()}}
+		}
 		return []peerReply{{0, s.hello}}
 	case "buildInfo":
 		return []peerReply{{0, bson.D{{Key: "version", Value: "7.0.5"}, {Key: "ok", Value: 1.0}}}}

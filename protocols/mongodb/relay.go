@@ -32,7 +32,7 @@ type relay struct {
 	live    *workspace.Live
 	space   *space
 	tracked bool // schema changes are recorded
-	inSet   bool // the server is a member of a replica set
+	inSet   bool // the server may be a member of a replica set
 	back    *backend
 	stale   bool // back's server is the primary no more
 	log     *slog.Logger
@@ -68,9 +68,8 @@ func newRelay(s *session, b *backend) *relay {
 		busy:    s.welcome == nil,
 	}
 	r.database = s.route.Database
-	if v, seen := s.protocol.topology.view(); seen {
-		r.inSet = v.SetName != ""
-	}
+	v, seen := s.protocol.topology.view()
+	r.inSet = !seen || v.SetName != ""
 	return r
 }
 

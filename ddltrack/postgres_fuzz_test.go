@@ -26,13 +26,12 @@ func FuzzSplit(f *testing.F) {
 			return // the server refuses it before it is read
 		}
 		for _, standardStrings := range []bool{true, false} {
-			rest := sql
+			from := 0
 			for _, s := range Split(sql, standardStrings) {
-				i := strings.Index(rest, s.Text)
-				if s.Text == "" || i < 0 {
-					t.Fatalf("%q is no part of what is left, %q", s.Text, rest)
+				if s.Text == "" || s.at < from || !strings.HasPrefix(sql[s.at:], s.Text) {
+					t.Fatalf("%q is not at %d, behind %d, of %q", s.Text, s.at, from, sql)
 				}
-				rest = rest[i+len(s.Text):]
+				from = s.at + len(s.Text)
 			}
 		}
 	})
@@ -70,15 +69,24 @@ func FuzzUnjournaled(f *testing.F) {
 		if !utf8.ValidString(sql) || strings.ContainsRune(sql, 0) {
 			return
 		}
-		reason, found := Unjournaled(sql)
-		if found == (reason == "") {
-			t.Fatalf("found %v, reason %q", found, reason)
+		u, found := Unjournaled(sql)
+		if found != (u.Refusal != "" || u.Instead != "") || u.Refusal != "" && u.Instead != "" {
+			t.Fatalf("found %v, %+v", found, u)
 		}
 		// The cheap look must never miss what the parser finds.
 		for _, s := range Split(sql, true) {
-			if s.unjournaled() != "" && !found {
+			if reason, _ := s.unjournaled(); reason != "" && !found {
 				t.Fatalf("%q passed", s.Text)
 			}
+		}
+		if u.Instead == "" {
+			return
+		}
+		if _, again := Unjournaled(u.Instead); again {
+			t.Fatalf("%q is put in the place of %q", u.Instead, sql)
+		}
+		if was, is := len(Split(sql, true)), len(Split(u.Instead, true)); was != is {
+			t.Fatalf("%q has %d statements, %q in its place has %d", sql, was, u.Instead, is)
 		}
 	})
 }

@@ -150,8 +150,8 @@ func isWordStart(c byte) bool {
 func isWordPart(c byte) bool { return isWordStart(c) || isDigit(c) || c == '$' }
 
 // significant is the part of sql between its first and its last token that is
-// not white space or a comment.
-func significant(sql string, escapes bool) string {
+// not white space or a comment, and where it begins.
+func significant(sql string, escapes bool) (part string, at int) {
 	l := lexer{sql: sql, escapes: escapes}
 	first, last := -1, 0
 	for {
@@ -168,7 +168,7 @@ func significant(sql string, escapes bool) string {
 		last = l.pos
 	}
 	if first < 0 {
-		return ""
+		return "", 0
 	}
-	return sql[first:last]
+	return sql[first:last], first
 }

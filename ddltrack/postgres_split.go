@@ -21,6 +21,7 @@ type Statement struct {
 	// Text is the statement as it was sent, without the semicolon and without
 	// the white space and comments around it.
 	Text string
+	at   int // where Text begins in the client's text
 	// node is nil where the grammar, PostgreSQL 16's, does not know the text.
 	node *pg_query.Node
 }
@@ -42,14 +43,13 @@ func Split(sql string, standardStrings bool) []Statement {
 }
 
 // single is a piece that the lexer cut out, parsed on its own.
-func single(piece string, escapes bool) Statement {
-	s := Statement{Text: piece}
-	if rowsOnly(piece) {
+func single(s Statement, escapes bool) Statement {
+	if rowsOnly(s.Text) {
 		return s
 	}
-	source := piece
+	source := s.Text
 	if escapes {
-		source = markEscapes(piece)
+		source = markEscapes(s.Text)
 	}
 	if parsed, ok := parse(source); ok && len(parsed) == 1 {
 		s.node = parsed[0].node
@@ -82,7 +82,8 @@ func parse(sql string) ([]Statement, bool) {
 		if from < 0 || to > len(sql) || from > to {
 			return nil, false
 		}
-		list = append(list, Statement{Text: significant(sql[from:to], false), node: raw.Stmt})
+		text, at := significant(sql[from:to], false)
+		list = append(list, Statement{Text: text, at: from + at, node: raw.Stmt})
 	}
 	return list, true
 }
@@ -90,14 +91,14 @@ func parse(sql string) ([]Statement, bool) {
 // cut finds the ends of statements by tokens alone, as psql does: a semicolon
 // ends one unless it is inside of parentheses (a rule's actions) or of a
 // routine's BEGIN ATOMIC … END.
-func cut(sql string, escapes bool) []string {
-	var pieces []string
+func cut(sql string, escapes bool) []Statement {
+	var pieces []Statement
 	l := lexer{sql: sql, escapes: escapes}
 	from, parens, blocks, words := 0, 0, 0, 0
 	routine, atomic := false, false
 	add := func(to int) {
-		if piece := significant(sql[from:to], escapes); piece != "" {
-			pieces = append(pieces, piece)
+		if text, at := significant(sql[from:to], escapes); text != "" {
+			pieces = append(pieces, Statement{Text: text, at: from + at})
 		}
 	}
 	for {

@@ -38,7 +38,7 @@ func persistentDrop(s Statement, c Command) (Statement, bool) {
 	if s.node.GetDropStmt().GetBehavior() == pg_query.DropBehavior_DROP_CASCADE {
 		sql += " CASCADE"
 	}
-	return single(sql, false), true
+	return single(Statement{Text: sql}, false), true
 }
 
 // persistentGrant drops the temporary relations from a GRANT. An unqualified

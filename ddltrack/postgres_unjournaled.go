@@ -1,33 +1,64 @@
 package ddltrack
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	pg_query "github.com/pganalyze/pg_query_go/v5"
 )
 
-// Unjournaled finds a statement that changes the schema, or what the workspace
-// stands on, in a way that the server does not report, and says what to do
-// instead. Text without such a statement's first words costs no parsing and no
-// allocation.
-func Unjournaled(sql string) (reason string, found bool) {
+// Unseen is what to do about a text with a statement that changes the schema, or
+// what the workspace stands on, in a way that the server does not report.
+type Unseen struct {
+	// Instead is a text that does the same and has it reported, through
+	// routines that the journal brings; empty where there is none.
+	Instead string
+	// Refusal is why the text must not run, and what to run in its place, where
+	// there is no Instead.
+	Refusal string
+}
+
+// Unjournaled finds such a statement. Text without such a statement's first
+// words costs no parsing and no allocation.
+func Unjournaled(sql string) (u Unseen, found bool) {
 	if !suspicious(sql) {
-		return "", false
+		return Unseen{}, false
 	}
-	// What a backslash means depends on the session: both readings are tried.
-	modes := []bool{true, false}
+	u, found = unseenIn(sql, true)
 	if !strings.Contains(sql, `\`) {
-		modes = modes[:1]
+		return u, found
 	}
-	for _, standardStrings := range modes {
-		for _, s := range Split(sql, standardStrings) {
-			if reason := s.unjournaled(); reason != "" {
-				return reason, true
-			}
+	// What a backslash means depends on the session: both readings are tried,
+	// and only where they agree the text can be replaced.
+	other, _ := unseenIn(sql, false)
+	if u == other {
+		return u, found
+	}
+	return Unseen{Refusal: cmp.Or(u.Refusal, other.Refusal, noReading)}, true
+}
+
+// unseenIn is Unjournaled for one reading of backslashes.
+func unseenIn(sql string, standardStrings bool) (Unseen, bool) {
+	var instead strings.Builder
+	done := 0 // of sql is in instead
+	for _, s := range Split(sql, standardStrings) {
+		reason, replacement := s.unjournaled()
+		switch {
+		case reason == "":
+		case replacement == "":
+			return Unseen{Refusal: reason}, true
+		default:
+			instead.WriteString(sql[done:s.at])
+			instead.WriteString(replacement)
+			done = s.at + len(s.Text)
 		}
 	}
-	return "", false
+	if done == 0 {
+		return Unseen{}, false
+	}
+	instead.WriteString(sql[done:])
+	return Unseen{Instead: instead.String()}, true
 }
 
 // suspicious says whether a statement of sql may begin with a word that
@@ -72,27 +103,36 @@ func firstWord(sql string) string {
 }
 
 const (
-	noExplain  = "EXPLAIN ANALYZE of a statement that creates a table would create it without a record; create it with a plain CREATE TABLE AS and explain the query alone"
-	noCluster  = "CLUSTER … USING changes the table without a record; run ALTER TABLE … CLUSTER ON … and then CLUSTER with the table's name alone"
+	noReading  = "the text can be read in two ways, and at least in one it changes the schema without a record; send it without backslashes"
+	noExplain  = "this EXPLAIN ANALYZE would create a table without a record; create it with a plain CREATE TABLE AS and explain the query alone"
+	noCluster  = "this CLUSTER … USING changes the table without a record; run ALTER TABLE … CLUSTER ON … and then CLUSTER with the table's name alone"
 	noRole     = "the workspace's role is managed by TenantsDB and can't be altered"
 	noDatabase = "the workspace's database is managed by TenantsDB and can't be altered; settings can be set per session"
 	noGrant    = "privileges on the workspace's database are managed by TenantsDB"
 )
 
-// unjournaled is why s must not run; empty where it may.
-func (s Statement) unjournaled() string {
+// unjournaled is why s must not run as it is, and what may run instead; both are
+// empty where it may.
+func (s Statement) unjournaled() (reason, instead string) {
 	if s.node == nil {
-		return s.unjournaledWords()
+		return s.unjournaledWords(), ""
 	}
 	switch n := s.node.Node.(type) {
 	case *pg_query.Node_ExplainStmt:
-		if explainCreates(n.ExplainStmt) {
-			return noExplain
+		if into := explainCreates(n.ExplainStmt); into != nil {
+			return noExplain, explainInstead(s.Text, n.ExplainStmt, into)
 		}
 	case *pg_query.Node_ClusterStmt:
 		if n.ClusterStmt.Indexname != "" {
-			return noCluster
+			return noCluster, clusterInstead(n.ClusterStmt)
 		}
+	}
+	return s.reserved(), ""
+}
+
+// reserved is why s must not run where it is about what the proxy manages.
+func (s Statement) reserved() string {
+	switch n := s.node.Node.(type) {
 	case *pg_query.Node_AlterRoleStmt, *pg_query.Node_AlterRoleSetStmt:
 		return noRole
 	case *pg_query.Node_AlterDatabaseStmt, *pg_query.Node_AlterDatabaseSetStmt, *pg_query.Node_AlterDatabaseRefreshCollStmt:
@@ -116,9 +156,9 @@ func (s Statement) unjournaled() string {
 	return ""
 }
 
-// explainCreates says whether running the explained statement makes a table.
-// Without ANALYZE it is not run.
-func explainCreates(e *pg_query.ExplainStmt) bool {
+// explainCreates is the table that running the explained statement makes; nil
+// where it makes none, or a temporary one. Without ANALYZE it is not run.
+func explainCreates(e *pg_query.ExplainStmt) *pg_query.IntoClause {
 	analyze := false
 	for _, option := range e.Options {
 		if d := option.GetDefElem(); d.GetDefname() == "analyze" {
@@ -126,9 +166,16 @@ func explainCreates(e *pg_query.ExplainStmt) bool {
 		}
 	}
 	if !analyze || e.Query == nil {
-		return false
+		return nil
 	}
-	return e.Query.GetCreateTableAsStmt() != nil || selectInto(e.Query.GetSelectStmt()) != nil
+	into := e.Query.GetCreateTableAsStmt().GetInto()
+	if into == nil {
+		into = selectInto(e.Query.GetSelectStmt())
+	}
+	if rel := into.GetRel(); rel == nil || rel.Relpersistence == "t" || rel.Schemaname == "pg_temp" {
+		return nil
+	}
+	return into
 }
 
 // isFalse reads an option's value as the server's defGetBoolean does; a value

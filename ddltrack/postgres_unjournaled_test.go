@@ -2,16 +2,11 @@ package ddltrack
 
 import "testing"
 
-func TestUnjournaledStatementsAreFound(t *testing.T) {
+func TestUnjournaledStatementsAreRefused(t *testing.T) {
 	for _, test := range []struct{ sql, reason string }{
-		{"EXPLAIN ANALYZE CREATE TABLE a AS SELECT 1", noExplain},
-		{"/* x */ explain (costs off, Analyze) SELECT 1 INTO a", noExplain},
-		{"EXPLAIN (ANALYZE on) CREATE MATERIALIZED VIEW a AS SELECT 1", noExplain},
-		{"EXPLAIN (ANALYZE 1) WITH x AS (SELECT 1) SELECT * INTO a FROM x UNION SELECT 2", noExplain},
-		{"SELECT 1; -- y\nEXPLAIN ANALYZE CREATE TABLE a AS EXECUTE p", noExplain},
-		{"CLUSTER a USING i", noCluster},
-		{"CLUSTER VERBOSE i ON a", noCluster},
-		{"SELECT ';'; cluster a using i", noCluster},
+		{"EXPLAIN ANALYZE CREATE TABLE a AS SELECT $1::int", noExplain},
+		{"EXPLAIN ANALYZE CREATE TABLE a AS SELECT 1; ALTER ROLE w RENAME TO v", noRole},
+		{"CLUSTER (VERBOSE, SOMETHING_NEW) a USING i", noCluster},
 		{"ALTER USER CURRENT_USER PASSWORD 'x'", noRole},
 		{"ALTER ROLE w SET search_path = a", noRole},
 		{"ALTER ROLE w RENAME TO v", noRole},
@@ -21,23 +16,53 @@ func TestUnjournaledStatementsAreFound(t *testing.T) {
 		{"ALTER DATABASE w CONNECTION LIMIT 0", noDatabase},
 		{"GRANT CONNECT ON DATABASE w TO PUBLIC", noGrant},
 		{"REVOKE ALL ON DATABASE w FROM PUBLIC", noGrant},
-		{`SELECT 'a\'; CLUSTER a USING i; --'`, noCluster},
-		{`SELECT '\'';CLUSTER a USING i; --'`, noCluster},
+		{`SELECT 'a\'; CLUSTER a USING i; --'`, noReading},
+		{`SELECT '\'';CLUSTER a USING i; --'`, noReading},
+		{`SELECT '\'';ALTER ROLE w RENAME TO v; --'`, noRole},
 		{"EXPLAIN (ANALYZE, SOMETHING_NEW 1) CREATE NEWTABLE a AS SELECT 1", noExplain},
 	} {
-		if reason, found := Unjournaled(test.sql); !found || reason != test.reason {
-			t.Errorf("%s: got %q, %v", test.sql, reason, found)
+		if u, found := Unjournaled(test.sql); !found || u.Refusal != test.reason || u.Instead != "" {
+			t.Errorf("%s: got %+v, %v", test.sql, u, found)
 		}
 	}
+}
+
+func TestUnjournaledStatementsAreReplaced(t *testing.T) {
+	explain := func(statement, table, plan string) string {
+		return "SELECT * FROM pg_tenantsdb.explain($tenantsdb$" + statement + "$tenantsdb$, $tenantsdb$" + table + "$tenantsdb$, NULL::pg_catalog." + plan + `) AS _ ("QUERY PLAN")`
+	}
+	cluster := func(table, index, verbose string) string {
+		return "CALL pg_tenantsdb.cluster($tenantsdb$" + table + "$tenantsdb$, $tenantsdb$" + index + "$tenantsdb$, '" + verbose + "')"
+	}
+	const quotes = "EXPLAIN ANALYZE CREATE TABLE a AS SELECT $tenantsdb$x$tenantsdb$"
+	for _, test := range []struct{ sql, instead string }{
+		{"EXPLAIN ANALYZE CREATE TABLE a AS SELECT 1", explain("EXPLAIN ANALYZE CREATE TABLE a AS SELECT 1", "a", "text")},
+		{"/* x */ explain (costs off, Analyze) SELECT 1 INTO s.\"A\"; ", "/* x */ " + explain("explain (costs off, Analyze) SELECT 1 INTO s.\"A\"", "A", "text") + "; "},
+		{"EXPLAIN (ANALYZE on, FORMAT json) CREATE MATERIALIZED VIEW a AS SELECT 1", explain("EXPLAIN (ANALYZE on, FORMAT json) CREATE MATERIALIZED VIEW a AS SELECT 1", "a", "json")},
+		{"EXPLAIN (ANALYZE 1, FORMAT XML) WITH x AS (SELECT 1) SELECT * INTO a FROM x UNION SELECT 2", explain("EXPLAIN (ANALYZE 1, FORMAT XML) WITH x AS (SELECT 1) SELECT * INTO a FROM x UNION SELECT 2", "a", "xml")},
+		{"SELECT 1; -- y\nEXPLAIN ANALYZE CREATE TABLE a AS EXECUTE p", "SELECT 1; -- y\n" + explain("EXPLAIN ANALYZE CREATE TABLE a AS EXECUTE p", "a", "text")},
+		{"/* CLUSTER a USING i */ CLUSTER a USING i", "/* CLUSTER a USING i */ " + cluster("a", "i", "")},
+		{"CLUSTER VERBOSE \"I\" ON s.a", cluster("s.a", "I", "(VERBOSE)")},
+		{"SELECT ';'; cluster (verbose off) \"A b\" using i; SELECT 2", "SELECT ';'; " + cluster(`"A b"`, "i", "") + "; SELECT 2"},
+		{`SELECT '\n'; CLUSTER a USING i`, `SELECT '\n'; ` + cluster("a", "i", "")},
+		{quotes, "SELECT * FROM pg_tenantsdb.explain($tenantsdb_$" + quotes + `$tenantsdb_$, $tenantsdb$a$tenantsdb$, NULL::pg_catalog.text) AS _ ("QUERY PLAN")`},
+	} {
+		if u, found := Unjournaled(test.sql); !found || u.Instead != test.instead || u.Refusal != "" {
+			t.Errorf("%s: got\n%+v, %v, want\n%s", test.sql, u, found, test.instead)
+		}
+	}
+}
+
+func TestJournaledStatementsPass(t *testing.T) {
 	for _, sql := range []string{
 		"", "SELECT 1", "EXPLAIN CREATE TABLE a AS SELECT 1", "EXPLAIN ANALYZE SELECT 1", "EXPLAIN (ANALYZE off) CREATE TABLE a AS SELECT 1",
 		"EXPLAIN ANALYZE INSERT INTO a SELECT 1", "CLUSTER", "CLUSTER a", "ALTER TABLE a CLUSTER ON i", "GRANT SELECT ON a TO PUBLIC",
-		"ALTER USER MAPPING FOR w SERVER s OPTIONS (SET a 'b')", "SELECT 'EXPLAIN ANALYZE CREATE TABLE a AS SELECT 1'",
+		"EXPLAIN ANALYZE CREATE TEMP TABLE a AS SELECT 1", "EXPLAIN ANALYZE SELECT 1 INTO pg_temp.a", "ALTER USER MAPPING FOR w SERVER s OPTIONS (SET a 'b')", "SELECT 'EXPLAIN ANALYZE CREATE TABLE a AS SELECT 1'",
 		"-- CLUSTER a USING i", "SELECT 1 /* ; CLUSTER a USING i */", "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO w",
 		"CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1; CLUSTER a USING i'",
 	} {
-		if reason, found := Unjournaled(sql); found {
-			t.Errorf("%s: refused, %q", sql, reason)
+		if u, found := Unjournaled(sql); found {
+			t.Errorf("%s: found, %+v", sql, u)
 		}
 	}
 }

@@ -19,11 +19,11 @@
 //	 │◀═══════════════════ relay, frames in place ════════════════▶│
 //
 // Inspected on the way to the backend: Query and Parse of tracked workspaces
-// (refused where the schema would change unjournaled), Bind, Execute, Sync,
+// (replaced or refused where the schema would change unjournaled), Bind, Execute, Sync,
 // FunctionCall, CopyDone and CopyFail (the replies owed), Terminate. On the
 // way back: DataRow and CopyData are counted, CommandComplete, ErrorResponse,
-// PortalSuspended and ReadyForQuery settle what is owed, and the notice of the
-// workspace's journal is taken out. Everything else passes by its header.
+// PortalSuspended and ReadyForQuery settle what is owed, and the notices of the
+// workspace's journal are taken out. Everything else passes by its header.
 //
 // Refused: plaintext, replication, frames over 1 GiB, startup packets over
 // 10,000 bytes. Cancel requests are honoured in plaintext too, because libpq

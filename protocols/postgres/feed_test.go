@@ -35,6 +35,9 @@ func (f *feed) frontend(b []byte) {
 		case refuse:
 			f.verdicts = append(f.verdicts, fmt.Sprintf("refuse %c", f.front[0]))
 			f.front = f.front[s.size:]
+		case replace:
+			f.verdicts = append(f.verdicts, fmt.Sprintf("replace %c", f.front[0]))
+			f.front = f.front[s.size:]
 		case terminate:
 			f.verdicts = append(f.verdicts, "terminate")
 			f.ended = errGoodbye
@@ -72,6 +75,10 @@ func (f *feed) backend(b []byte) {
 		case rewrite:
 			f.verdicts = append(f.verdicts, "rewrite")
 			f.toUser = append(f.toUser, frame('E', []byte("timeout\x00"))...)
+			f.drop(s.size)
+		case retag:
+			f.verdicts = append(f.verdicts, "retag")
+			f.toUser = append(f.toUser, complete(s.text)...)
 			f.drop(s.size)
 		case swallowed:
 			f.drop(s.size)

@@ -73,7 +73,7 @@ func TestTheJournalsNoticeIsRecordedAndTakenOut(t *testing.T) {
 		"extended":            {join(extended(change, 0), syncFrame()), "12CZ", 1},
 		"in a transaction":    {join(query("begin"), query(change), query("commit")), "CZCZCZ", 1},
 		"no change":           {query("select 1"), "TDCZ", 0},
-		"others' notices":     {query("do $$begin raise info 'x' using errcode = 'TDB02'; end$$"), "NCZ", 0},
+		"others' notices":     {query("do $$begin raise info 'x' using errcode = 'TDB04'; end$$"), "NCZ", 0},
 		"extended in a block": {join(extended("begin", 0), extended(change, 0), syncFrame(), extended("commit", 0), syncFrame()), "12C12CZ12CZ", 1},
 	} {
 		before := w.recorder.count.Load()

@@ -203,7 +203,12 @@ func (r *relay) forwardFrontend() error {
 		}
 		switch s.act {
 		case refuse:
-			if err := r.substitute(b[s.pass:s.pass+s.size], s.why, now, timeout); err != nil {
+			if err := r.substitute(b[s.pass:s.pass+s.size], refusalStatement(s.why), now, timeout); err != nil {
+				return err
+			}
+			r.fromFrontend.Discard(s.size)
+		case replace:
+			if err := r.substitute(b[s.pass:s.pass+s.size], s.text, now, timeout); err != nil {
 				return err
 			}
 			r.fromFrontend.Discard(s.size)
@@ -258,19 +263,22 @@ func (r *relay) awaitRoom() bool {
 	return r.cause == nil
 }
 
-// substitute sends, in place of a refused Query or Parse, one that makes the
-// server raise the refusal: so it arrives in its order in the pipeline, and
-// fails the transaction as any error does.
-func (r *relay) substitute(frame []byte, why string, now int64, timeout time.Duration) error {
-	text := refusalStatement(why)
+// substitute sends a Query or Parse with another text in the place of frame. One
+// that is refused is put in the place by a statement that makes the server raise
+// the refusal: so it arrives in its order in the pipeline, and fails the
+// transaction as any error does.
+func (r *relay) substitute(frame []byte, text string, now int64, timeout time.Duration) error {
 	var out []byte
 	if frame[0] == 'Q' {
 		out = encode(nil, &pgproto3.Query{String: text})
 		r.mu.Lock()
-		r.track.owe(reply{kind: replyQuery}, now, timeout)
+		r.track.owe(reply{kind: replyQuery, unsynced: r.track.unsynced}, now, timeout)
 		r.deadline.Store(r.track.deadline)
 		r.mu.Unlock()
 	} else {
+		r.mu.Lock()
+		r.track.unsynced = true
+		r.mu.Unlock()
 		name, _ := cstring(frame[headerLen:])
 		out = encode(nil, &pgproto3.Parse{Name: string(name), Query: text})
 	}
@@ -351,6 +359,11 @@ func (r *relay) forwardBackend(ctx context.Context) error {
 		case rewrite:
 			if err := r.tell(r.timeoutTold()); err != nil {
 				return err
+			}
+			r.drop(s.size)
+		case retag:
+			if _, err := r.front.Write(encode(nil, &pgproto3.CommandComplete{CommandTag: []byte(s.text)})); err != nil {
+				return fmt.Errorf("write frontend: %w", err)
 			}
 			r.drop(s.size)
 		case swallowed:

@@ -41,11 +41,12 @@ type track struct {
 	lastBoundOK bool
 
 	changed  change
-	settled  bool // the relay did what the last verdict asked for; the frame may pass
-	last     byte // type of the last backend frame
-	defaults bool // the session may have changed what new sessions start with
-	lost     bool // what is owed is not known exactly: never reuse this backend, nor wait for it
-	obeyed   bool // the statement that the proxy ends has ended
+	settled  bool   // the relay did what the last verdict asked for; the frame may pass
+	tag      string // the client is to see in the place of the next CommandComplete's
+	last     byte   // type of the last backend frame
+	defaults bool   // the session may have changed what new sessions start with
+	lost     bool   // what is owed is not known exactly: never reuse this backend, nor wait for it
+	obeyed   bool   // the statement that the proxy ends has ended
 
 	unsynced bool // extended messages went without a Sync: a transaction may be open
 	// unflushed says that the backend may keep the replies to Executes back,
@@ -65,13 +66,15 @@ type verdict uint8
 
 const (
 	more       verdict = iota // read more: at least need bytes in all, or any where need is 0
-	refuse                    // frontend: put substitute in place of this frame
+	refuse                    // frontend: put one that raises why in place of this frame
+	replace                   // frontend: put text in place of this frame's
 	terminate                 // frontend: the client said goodbye
 	full                      // frontend: wait until fewer replies are owed
 	record                    // backend: record the schema change before this frame passes
 	swallowed                 // backend: drop size bytes
 	limitRows                 // backend: say that the row limit is reached, then drop size bytes
 	rewrite                   // backend: say that the timeout is reached, then drop size bytes
+	retag                     // backend: send a CommandComplete with tag text, then drop size bytes
 	renew                     // backend: new sessions start differently now, let no warm one stand in for them
 	awaitReady                // backend: let cancel requests arrive before this ReadyForQuery passes
 )
@@ -83,6 +86,7 @@ type step struct {
 	size int    // of the frame that act is about
 	need int    // for more
 	why  string // for refuse
+	text string // for replace and retag
 }
 
 // idle says whether the session is between statements, at a frame's edge in

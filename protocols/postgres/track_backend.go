@@ -27,7 +27,7 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 		if err != nil {
 			return step{pass: pos}, err
 		}
-		act := more
+		act, told := more, ""
 		t.last = rest[0]
 		switch rest[0] {
 		case 'D':
@@ -89,9 +89,14 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 				t.defaults = true
 			}
 			t.completed(now, timeout)
+			if t.tag != "" && t.stop != tooManyRows {
+				act, told = retag, t.tag
+			}
+			t.tag = ""
 		case 'I':
 			t.completed(now, timeout)
 		case 's':
+			t.tag = ""
 			t.suspend()
 			t.completed(now, timeout)
 		case 'E':
@@ -103,13 +108,21 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 					act = rewrite
 				}
 			}
+			t.tag = ""
 			t.failed()
 		case 'N':
 			if len(rest) < min(size, noticeHead) {
 				return step{pass: pos, need: min(size, noticeHead)}, nil
 			}
-			if bytes.Contains(rest[headerLen:min(size, noticeHead)], journalNotice) {
+			switch head := rest[headerLen:min(size, noticeHead)]; {
+			case bytes.Contains(head, journalNotice):
 				t.changed = pending
+				act = swallowed
+			case bytes.Contains(head, explainedNotice):
+				t.tag = "EXPLAIN"
+				act = swallowed
+			case bytes.Contains(head, clusteredNotice):
+				t.tag = "CLUSTER"
 				act = swallowed
 			}
 		case 'G', 'W':
@@ -135,9 +148,9 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 		case more:
 			t.backPass, t.swallow = size-n, false
 			pos += n
-		case swallowed, limitRows, rewrite:
+		case swallowed, limitRows, rewrite, retag:
 			t.backPass, t.swallow = size, true
-			return step{pass: pos, act: act, size: n}, nil
+			return step{pass: pos, act: act, size: n, text: told}, nil
 		default:
 			return step{pass: pos, act: act, size: n}, nil
 		}
@@ -162,7 +175,11 @@ var (
 	tagCommit        = []byte("COMMIT")
 	tagAlterRole     = []byte("ALTER ROLE")
 	tagAlterDatabase = []byte("ALTER DATABASE")
-	journalNotice    = []byte("\x00CTDB01\x00")
+	// What the journal tells the proxy: of a change, and that what ran in the
+	// place of an EXPLAIN or a CLUSTER has ended.
+	journalNotice   = []byte("\x00CTDB01\x00")
+	explainedNotice = []byte("\x00CTDB02\x00")
+	clusteredNotice = []byte("\x00CTDB03\x00")
 )
 
 // changesDefaults says whether a command tag is of a statement after which new

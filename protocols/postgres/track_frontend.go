@@ -42,8 +42,11 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 				if len(rest) < size {
 					return step{pass: pos, need: size}, nil
 				}
-				if why, found := ddltrack.Unjournaled(statementText(rest[:size])); found {
-					return step{pass: pos, act: refuse, size: size, why: why}, nil
+				switch unseen, found := ddltrack.Unjournaled(statementText(rest[:size])); {
+				case found && unseen.Instead != "":
+					return step{pass: pos, act: replace, size: size, text: unseen.Instead}, nil
+				case found:
+					return step{pass: pos, act: refuse, size: size, why: unseen.Refusal}, nil
 				}
 			}
 			if rest[0] == 'Q' {

@@ -38,6 +38,9 @@ var (
 	parsed   = frame('1')
 	bound    = frame('2')
 	journal  = noticeFrame("INFO", "TDB01")
+
+	explained = noticeFrame("INFO", "TDB02")
+	clustered = noticeFrame("INFO", "TDB03")
 )
 
 func conversations() []conversation {
@@ -114,6 +117,16 @@ func conversations() []conversation {
 		}, verdicts: []string{"record before C"}, toUser: join(complete("BEGIN"), ready('T'), complete("CREATE TABLE"), ready('T'), complete("COMMIT"), ready('I'))},
 		{name: "schema change in another language", tracked: true, turns: []turn{user(query("select 1")), server(noticeFrame("ИНФОРМАЦИЯ", "TDB01"), complete("X"), ready('I'))},
 			verdicts: []string{"record before C"}, toUser: join(complete("X"), ready('I'))},
+		{name: "explained", tracked: true, turns: []turn{user(query("select 1")), server(journal, explained, dataRow("plan"), complete("SELECT 1"), ready('I'))},
+			verdicts: []string{"record before C", "retag"}, toUser: join(dataRow("plan"), complete("EXPLAIN"), ready('I'))},
+		{name: "explained in pieces", turns: []turn{user(extended("select 1", 1), syncFrame()), server(parsed, bound, explained, dataRow("plan"), frame('s'), ready('I')), user(query("a")), server(complete("A"), ready('I'))},
+			toUser: join(parsed, bound, dataRow("plan"), frame('s'), ready('I'), complete("A"), ready('I'))},
+		{name: "explained beyond the row limit", maxRows: 1, turns: []turn{user(query("select 1")), server(explained, dataRow("1"), dataRow("2"), complete("SELECT 2"), ready('I'))},
+			verdicts: []string{"limit rows", "await ready"}, toUser: join(dataRow("1"), frame('E', []byte("limit\x00")), ready('I'))},
+		{name: "clustered", turns: []turn{user(query("call")), server(clustered, complete("CALL"), ready('I'))},
+			verdicts: []string{"retag"}, toUser: join(complete("CLUSTER"), ready('I'))},
+		{name: "clustered and failed", turns: []turn{user(query("call"), query("a")), server(clustered, failure1, ready('I'), complete("A"), ready('I'))},
+			toUser: join(failure1, ready('I'), complete("A"), ready('I'))},
 		{name: "defaults change", turns: []turn{user(query("alter role")), server(complete("ALTER ROLE"), ready('I'))}, verdicts: []string{"renew"}},
 	}
 }
@@ -211,6 +224,20 @@ func TestUnjournaledStatementsAreRefusedInTrackedWorkspaces(t *testing.T) {
 				if passed := len(f.toBackend) > 0; passed == tracked {
 					t.Fatalf("tracked %v, %c cut at %d: passed %v", tracked, text[0], cut, passed)
 				}
+			}
+		}
+	}
+}
+
+func TestUnjournaledStatementsAreReplacedInTrackedWorkspaces(t *testing.T) {
+	const sql = "CLUSTER a USING i"
+	for _, text := range [][]byte{query(sql), parse("s", sql)} {
+		for _, tracked := range []bool{false, true} {
+			f := newFeed()
+			f.tracked = tracked
+			f.frontend(text)
+			if replaced := slices.Equal(f.verdicts, []string{fmt.Sprintf("replace %c", text[0])}); replaced != tracked {
+				t.Fatalf("tracked %v, %c: got %q", tracked, text[0], f.verdicts)
 			}
 		}
 	}

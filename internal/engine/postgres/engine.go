@@ -9,6 +9,7 @@ package postgres
 
 import (
 	"log/slog"
+	"sync"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
@@ -29,6 +30,8 @@ type Engine struct {
 	config Config
 	admins *pool
 	plain  *pool // admin's connections with the server's own settings
+
+	journaled sync.Map // by name, the databases whose journal this engine saw to be up to date
 }
 
 var _ workspace.Engine = (*Engine)(nil)

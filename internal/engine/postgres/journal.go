@@ -7,11 +7,13 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/tenantsdb/tenantsdb/ddltrack"
 )
 
 // journalVersion is raised with each change of journal.sql, which then brings
 // older journals up to it.
-const journalVersion = 1
+const journalVersion = 2
 
 // journalLock keeps two nodes from installing into one database at once.
 const journalLock = 0x74656e616e747301
@@ -54,6 +56,40 @@ func installJournal(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("install journal: %w", err)
 	}
 	return nil
+}
+
+// upgradeJournal brings the journal that an older program left in the database up
+// to journalVersion; once is enough.
+func (e *Engine) upgradeJournal(ctx context.Context, conn *pgx.Conn, database string) error {
+	if _, done := e.journaled.Load(database); done {
+		return nil
+	}
+	if err := installJournal(ctx, conn); err != nil {
+		return err
+	}
+	e.journaled.Store(database, true)
+	return nil
+}
+
+// journaledText is text as it may run in the database of conn, which a client
+// sent through the API: where there is a journal, with what it would not see put
+// into words that it sees.
+func journaledText(ctx context.Context, conn *pgx.Conn, text string) (string, error) {
+	unseen, found := ddltrack.Unjournaled(text)
+	if !found {
+		return text, nil
+	}
+	var tracked bool
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) 'pg_tenantsdb')").Scan(&tracked); err != nil {
+		return "", fmt.Errorf("find journal: %w", err)
+	}
+	switch {
+	case !tracked:
+		return text, nil
+	case unseen.Instead == "":
+		return "", refusal(featureNotSupported, "%s", unseen.Refusal)
+	}
+	return unseen.Instead, nil
 }
 
 // installedJournal is the version in the database; 0 where there is none.

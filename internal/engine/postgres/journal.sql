@@ -155,6 +155,11 @@ BEGIN
 	IF tg_tag = 'REINDEX' THEN
 		RETURN; -- changes no schema; PostgreSQL before 17 fires no trigger for it
 	END IF;
+	-- The server only warns of it, since the client may run what the journal lends
+	-- it; but then it would be recorded.
+	IF tg_tag IN ('GRANT', 'REVOKE') AND current_query() ~* '(grant|revoke)[^;]*pg_tenantsdb' THEN
+		RAISE insufficient_privilege USING MESSAGE = 'permission denied for schema pg_tenantsdb';
+	END IF;
 	parts[5] := concat_ws(',', nullif(parts[5], ''), concat_ws(':', w.total, w.inserts,
 	            (tg_tag IN ('CREATE EXTENSION', 'ALTER EXTENSION'))::int,
 	            CASE WHEN tg_tag = 'DROP INDEX' THEN pg_tenantsdb.broken() END));
@@ -191,26 +196,29 @@ BEGIN
 	PERFORM pg_tenantsdb.remember(parts);
 END $$;
 
--- structure writes the table that CREATE TABLE AS made as a CREATE TABLE.
+-- structure writes the table that CREATE TABLE AS made as a CREATE TABLE; a
+-- materialized view as what made it.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.structure(relation oid) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
 	RETURN (SELECT concat('CREATE ', CASE c.relpersistence WHEN 'u' THEN 'UNLOGGED ' END,
-	    'TABLE ', quote_ident(n.nspname), '.', quote_ident(c.relname), ' (',
+	    CASE c.relkind WHEN 'm' THEN 'MATERIALIZED VIEW ' ELSE 'TABLE ' END, quote_ident(n.nspname), '.', quote_ident(c.relname),
+	    CASE WHEN c.relkind <> 'm' THEN ' (' ||
 	    (SELECT string_agg(concat(quote_ident(a.attname), ' ', format_type(a.atttypid, a.atttypmod),
 	         CASE WHEN a.attcollation <> t.typcollation THEN
 	           (SELECT concat(' COLLATE ', quote_ident(cn.nspname), '.', quote_ident(co.collname))
 	              FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace
 	             WHERE co.oid = a.attcollation) END), ', ' ORDER BY a.attnum)
 	       FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-	      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), ')',
+	      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) || ')' END,
 	    CASE WHEN m.amname <> current_setting('default_table_access_method') THEN ' USING ' || quote_ident(m.amname) END,
 	    (SELECT concat(' WITH (', string_agg(concat(o.prefix, quote_ident(x.option_name), ' = ', quote_literal(x.option_value)), ', '), ')')
 	       FROM (VALUES ('', c.reloptions), ('toast.', toast.reloptions)) o (prefix, options),
 	            pg_options_to_table(o.options) x
 	     HAVING count(*) > 0),
 	    CASE WHEN s.spcname IS NOT NULL OR current_setting('default_tablespace') <> ''
-	         THEN ' TABLESPACE ' || quote_ident(coalesce(s.spcname, 'pg_default')) END)
+	         THEN ' TABLESPACE ' || quote_ident(coalesce(s.spcname, 'pg_default')) END,
+	    CASE WHEN c.relkind = 'm' THEN ' AS ' || rtrim(pg_get_viewdef(c.oid), ';') || CASE WHEN NOT c.relispopulated THEN ' WITH NO DATA' ELSE '' END END)
 	  FROM pg_class c
 	  JOIN pg_namespace n ON n.oid = c.relnamespace
 	  LEFT JOIN pg_class toast ON toast.oid = c.reltoastrelid
@@ -239,6 +247,28 @@ BEGIN
 		RETURNING id INTO known;
 	END IF;
 	RETURN known;
+END $$;
+
+-- note writes a row, and tells the proxy of it.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.note(tag text, context text, nth integer, created boolean, objects jsonb, dropped jsonb,
+	sources jsonb, temps text[], structure text, search_path text, began xid8) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO pg_tenantsdb.journal (xid, pid, message, context, ordinal, tag, created, objects, dropped,
+	            sources, temporary, structure, settings, source, at, reverts, began, seen)
+	SELECT pg_current_xact_id(), pg_backend_pid(), pg_tenantsdb.keep(current_query(), context = '' AND nth = 0),
+	       CASE WHEN context <> '' THEN pg_tenantsdb.keep(context, nth = 0) END, nth, tag,
+	       created, objects, dropped, sources, temps, structure,
+	       (SELECT jsonb_object_agg(s, CASE s WHEN 'search_path' THEN search_path ELSE current_setting(s, true) END)
+	          FROM unnest('{search_path,default_tablespace,default_table_access_method,default_toast_compression,check_function_bodies,
+	                      standard_conforming_strings,backslash_quote,xmloption,DateStyle,IntervalStyle,
+	                      TimeZone,array_nulls,transform_null_equals,default_text_search_config,lc_monetary,
+	                      lc_numeric,bytea_output,timezone_abbreviations}'::text[]) s
+	         WHERE current_setting(s, true) IS NOT NULL),
+	       CASE WHEN current_setting('tenantsdb.source', true) IN ('api', 'import')
+	            THEN current_setting('tenantsdb.source', true) ELSE 'proxy' END,
+	       clock_timestamp(), 0, began, pg_current_snapshot();
+	RAISE INFO USING MESSAGE = 'schema changed', ERRCODE = 'TDB01';
 END $$;
 
 CREATE OR REPLACE FUNCTION pg_tenantsdb.record(tag text, context text, search_path text) RETURNS void
@@ -335,22 +365,8 @@ BEGIN
 		  FROM pg_class c WHERE c.relnamespace = pg_my_temp_schema();
 	END IF;
 
-	INSERT INTO pg_tenantsdb.journal (xid, pid, message, context, ordinal, tag, created, objects, dropped,
-	            sources, temporary, structure, settings, source, at, reverts, began, seen)
-	SELECT pg_current_xact_id(), pg_backend_pid(), pg_tenantsdb.keep(current_query(), context = '' AND nth = 0),
-	       CASE WHEN context <> '' THEN pg_tenantsdb.keep(context, nth = 0) END, nth, tag,
-	       coalesce(own[2]::bigint < w.inserts, false), list, gone, sources, temps,
-	       CASE WHEN made IS NOT NULL THEN pg_tenantsdb.structure(made) END,
-	       (SELECT jsonb_object_agg(s, CASE s WHEN 'search_path' THEN search_path ELSE current_setting(s, true) END)
-	          FROM unnest('{search_path,default_tablespace,default_table_access_method,default_toast_compression,check_function_bodies,
-	                      standard_conforming_strings,backslash_quote,xmloption,DateStyle,IntervalStyle,
-	                      TimeZone,array_nulls,transform_null_equals,default_text_search_config,lc_monetary,
-	                      lc_numeric,bytea_output,timezone_abbreviations}'::text[]) s
-	         WHERE current_setting(s, true) IS NOT NULL),
-	       CASE WHEN current_setting('tenantsdb.source', true) IN ('api', 'import')
-	            THEN current_setting('tenantsdb.source', true) ELSE 'proxy' END,
-	       clock_timestamp(), 0, began, pg_current_snapshot();
-	RAISE INFO USING MESSAGE = 'schema changed', ERRCODE = 'TDB01';
+	PERFORM pg_tenantsdb.note(tag, context, nth, coalesce(own[2]::bigint < w.inserts, false), list, gone, sources, temps,
+	        CASE WHEN made IS NOT NULL THEN pg_tenantsdb.structure(made) END, search_path, began);
 END $$;
 
 CREATE OR REPLACE FUNCTION pg_tenantsdb.on_end() RETURNS event_trigger
@@ -362,9 +378,101 @@ BEGIN
 	PERFORM pg_tenantsdb.record(tg_tag, context, pg_catalog.current_setting('search_path'));
 END $$;
 
+-- The server fires no event trigger for EXPLAIN ANALYZE of a statement that
+-- makes a table, nor for CLUSTER … USING. The proxy has such a statement run by
+-- explain and cluster. They run as the client, whose names and settings they must
+-- see, so every name in them is qualified. At the end they tell the proxy which
+-- tag the client is to see.
+
+-- made lists the tables and materialized views of a name that this transaction
+-- created. A tuple that is seen while its transaction is in progress is this
+-- one's; that of a system column is written once.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.made(named name) RETURNS oid[]
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	own constant xid8 := pg_current_xact_id();
+BEGIN
+	RETURN ARRAY(
+		SELECT c.oid FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tableoid'
+		 WHERE c.relname = named AND c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
+		   AND CASE WHEN age(a.xmin) <= age(own::xid)
+		            THEN pg_xact_status((own::text::bigint + age(own::xid) - age(a.xmin))::text::xid8) = 'in progress'
+		            ELSE false END);
+END $$;
+
+-- explained notes the tables and materialized views of a name that were made
+-- since before.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.explained(named name, before oid[], search_path text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
+DECLARE
+	relation record;
+BEGIN
+	FOR relation IN
+		SELECT c.oid, c.relkind, n.nspname, i.type, i.identity, a.object_names, a.object_args
+		  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+		       pg_identify_object(1259, c.oid, 0) i, pg_identify_object_as_address(1259, c.oid, 0) a
+		 WHERE c.oid = ANY (pg_tenantsdb.made(named)) AND c.oid <> ALL (before)
+	LOOP
+		PERFORM pg_tenantsdb.note(t.tag, '', 0, true, jsonb_build_array(jsonb_build_object(
+		          'tag', t.tag, 'type', relation.type, 'schema', relation.nspname, 'identity', relation.identity,
+		          'names', to_jsonb(relation.object_names), 'args', to_jsonb(relation.object_args), 'temporary', false)),
+		        '[]', '[]', '{}', pg_tenantsdb.structure(relation.oid), search_path, NULL)
+		   FROM (VALUES (CASE relation.relkind WHEN 'm' THEN 'CREATE MATERIALIZED VIEW' ELSE 'CREATE TABLE AS' END)) t (tag);
+	END LOOP;
+END $$;
+
+-- explain runs an EXPLAIN that may make the table or materialized view of a name.
+-- plan has the type of its rows.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.explain(statement text, named name, plan anyelement) RETURNS SETOF anyelement
+LANGUAGE plpgsql AS $$
+DECLARE
+	before pg_catalog.oid[] := pg_tenantsdb.made(named);
+BEGIN
+	RETURN QUERY EXECUTE statement;
+	PERFORM pg_tenantsdb.explained(named, before, pg_catalog.current_setting('search_path'));
+	RAISE INFO USING MESSAGE = 'explained', ERRCODE = 'TDB02';
+END $$;
+
+-- cluster marks the index, which is noted, and then clusters by it. Of a
+-- partitioned table these are the partitions and their parts of the index.
+CREATE OR REPLACE PROCEDURE pg_tenantsdb.cluster(relation text, index name, options text)
+LANGUAGE plpgsql AS $$
+DECLARE
+	clustered constant pg_catalog.regclass := relation;
+	parts     pg_catalog.text[] := ARRAY[relation];
+	indexes   pg_catalog.text[] := ARRAY[pg_catalog.quote_ident(index)];
+BEGIN
+	IF (SELECT c.relkind OPERATOR(pg_catalog.=) 'p' FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) clustered) THEN
+		SELECT pg_catalog.array_agg(pg_catalog.format('%I.%I', n.nspname, t.relname) ORDER BY t.oid USING OPERATOR(pg_catalog.<)),
+		       pg_catalog.array_agg(pg_catalog.quote_ident(i.relname) ORDER BY t.oid USING OPERATOR(pg_catalog.<))
+		  INTO parts, indexes
+		  FROM pg_catalog.pg_index x
+		  JOIN pg_catalog.pg_class whole ON whole.oid OPERATOR(pg_catalog.=) x.indexrelid AND whole.relname OPERATOR(pg_catalog.=) index,
+		       pg_catalog.pg_partition_tree(whole.oid) p
+		  JOIN pg_catalog.pg_class i ON i.oid OPERATOR(pg_catalog.=) p.relid AND i.relkind OPERATOR(pg_catalog.=) 'i'
+		  JOIN pg_catalog.pg_index y ON y.indexrelid OPERATOR(pg_catalog.=) i.oid
+		  JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) y.indrelid
+		  JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.relnamespace
+		 WHERE x.indrelid OPERATOR(pg_catalog.=) clustered;
+		IF parts IS NULL AND NOT EXISTS (
+			SELECT FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid OPERATOR(pg_catalog.=) x.indexrelid
+			 WHERE x.indrelid OPERATOR(pg_catalog.=) clustered AND i.relname OPERATOR(pg_catalog.=) index)
+		THEN
+			RAISE undefined_object USING MESSAGE = pg_catalog.format('index "%s" for table "%s" does not exist', index, relation);
+		END IF;
+	END IF;
+	FOR i IN 1 .. coalesce(pg_catalog.cardinality(parts), 0) LOOP
+		EXECUTE pg_catalog.format('ALTER TABLE %s CLUSTER ON %s', parts[i], indexes[i]);
+		EXECUTE pg_catalog.format('CLUSTER %s %s USING %s', options, parts[i], indexes[i]);
+	END LOOP;
+	RAISE INFO USING MESSAGE = 'clustered', ERRCODE = 'TDB03';
+END $$;
+
 REVOKE ALL ON SCHEMA pg_tenantsdb FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA pg_tenantsdb FROM PUBLIC;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pg_tenantsdb FROM PUBLIC;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA pg_tenantsdb FROM PUBLIC;
+GRANT USAGE ON SCHEMA pg_tenantsdb TO PUBLIC;
+GRANT EXECUTE ON ROUTINE pg_tenantsdb.made, pg_tenantsdb.explained, pg_tenantsdb.explain, pg_tenantsdb.cluster TO PUBLIC;
 
 DO $$
 BEGIN

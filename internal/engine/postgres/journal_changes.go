@@ -20,6 +20,9 @@ func (e *Engine) Changes(ctx context.Context, t workspace.Target) ([]workspace.C
 		return nil, err
 	}
 	defer release()
+	if err := e.upgradeJournal(ctx, conn, t.Database); err != nil {
+		return nil, fmt.Errorf("database %s: %w", t.Database, err)
+	}
 	j, err := readJournal(ctx, conn)
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", t.Database, err)
@@ -113,7 +116,7 @@ func (r *journalReader) change(row journalRow) (workspace.Change, bool) {
 	}
 	command := row.command()
 	statement, found := r.statement(row, command)
-	if row.Structure != nil {
+	if row.Structure != nil && row.Tag != "CREATE MATERIALIZED VIEW" {
 		command = asCreateTable(command)
 	}
 	if found {

@@ -45,6 +45,9 @@ func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, lim
 		return workspace.Result{}, err
 	}
 	defer disconnect(ctx, conn)
+	if text, err = journaledText(ctx, conn, text); err != nil {
+		return workspace.Result{}, err
+	}
 
 	start := time.Now()
 	r := &runner{conn: conn.PgConn(), limits: limits}

@@ -1,0 +1,65 @@
+package test
+
+import "testing"
+
+// TestStatementsThatTheServerDoesNotReport wants EXPLAIN ANALYZE of a statement
+// that makes a table, and CLUSTER … USING, to answer as the server does and to be
+// in the queue, once, as what they did to the schema.
+func TestStatementsThatTheServerDoesNotReport(t *testing.T) {
+	for _, way := range queryProtocols {
+		t.Run(way.name, func(t *testing.T) {
+			d := shared.workspace(t, "unseen-"+way.name, "tenant")
+			l := d.login(t)
+			l.psql(t, "CREATE TABLE t (id int PRIMARY KEY)")
+			queued := len(d.queue(t))
+			conn := l.connect(t)
+			for _, s := range []struct{ statement, tag, ddl string }{
+				{"EXPLAIN ANALYZE CREATE TABLE made AS SELECT 1 AS id", "EXPLAIN", "CREATE TABLE public.made (id integer)"},
+				{"EXPLAIN (COSTS off, ANALYZE, FORMAT json) SELECT 2 AS n INTO made2", "EXPLAIN", "CREATE TABLE public.made2 (n integer)"},
+				{"/* first */ CLUSTER t USING t_pkey", "CLUSTER", "ALTER TABLE t CLUSTER ON t_pkey"},
+				{"CLUSTER t USING t_pkey", "CLUSTER", ""},
+			} {
+				rows, err := conn.Query(t.Context(), s.statement, way.mode)
+				if err != nil {
+					t.Fatalf("%s: %v", s.statement, err)
+				}
+				plan := 0
+				for rows.Next() {
+					if fields := rows.FieldDescriptions(); len(fields) != 1 || fields[0].Name != "QUERY PLAN" {
+						t.Errorf("%s: columns %+v", s.statement, fields)
+					}
+					plan++
+				}
+				if err := rows.Err(); err != nil {
+					t.Fatalf("%s: %v", s.statement, err)
+				}
+				if got := rows.CommandTag().String(); got != s.tag || (plan > 0) != (s.tag == "EXPLAIN") {
+					t.Errorf("%s: tag %s, %d rows", s.statement, got, plan)
+				}
+				pending := d.queue(t)[queued:]
+				switch {
+				case s.ddl == "" && len(pending) == 0:
+				case s.ddl == "" || len(pending) != 1 || pending[0].DDL != s.ddl:
+					t.Errorf("%s: queued as %+v, want %s", s.statement, pending, s.ddl)
+				}
+				queued += len(pending)
+			}
+			tx, err := conn.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.Exec(t.Context(), "EXPLAIN ANALYZE CREATE TABLE undone AS SELECT 1", way.mode); err != nil {
+				t.Fatal(err)
+			}
+			if err := tx.Rollback(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			_, err = conn.Exec(t.Context(), "CLUSTER t USING nobody", way.mode)
+			wantCode(t, "an index that is not there", err, "42704")
+			if n := len(d.queue(t)); n != queued {
+				t.Errorf("%d statements are queued, want %d", n, queued)
+			}
+			alive(t, conn)
+		})
+	}
+}

@@ -183,11 +183,17 @@ func (s *Server) relay(held *slot, name string, session protocols.Session, relay
 	log.Info("session started", "client", conn.RemoteAddr().String(), "user", session.User())
 	s.metrics.started(name)
 	held.attach(relay)
-	err := relay.Run(s.ctx)
-	in, out := relay.Traffic()
-	s.metrics.ended(name, in, out)
-	log.Info("session ended", "duration_ms", time.Since(started).Milliseconds(), "bytes_in", in, "bytes_out", out, "reason", ended(err))
+	err := errPanicked
+	defer func() {
+		in, out := relay.Traffic()
+		s.metrics.ended(name, in, out)
+		log.Info("session ended", "duration_ms", time.Since(started).Milliseconds(), "bytes_in", in, "bytes_out", out, "reason", ended(err))
+	}()
+	err = relay.Run(s.ctx)
 }
+
+// errPanicked is how a session ended that did not return.
+var errPanicked = errors.New("panic")
 
 // ended is the reason of a session's end for the log.
 func ended(err error) string {

@@ -42,6 +42,7 @@ func (f *failure) document(labels ...string) []byte {
 // (https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md,
 // and change-streams beside it).
 func (f *failure) labels(q *request) (labels []string) {
+	// What may be over in a moment.
 	if f.code != codeHostUnreachable && f.code != codeShutdownInProgress {
 		return nil
 	}
@@ -57,9 +58,9 @@ func (f *failure) labels(q *request) (labels []string) {
 	return labels
 }
 
-// Codes of what may be over in a moment.
 const (
 	codeHostUnreachable    = 6
+	codeCommandNotFound    = 59
 	codeShutdownInProgress = 91
 )
 
@@ -68,7 +69,7 @@ func unauthorized(format string, args ...any) *failure {
 }
 
 func commandNotFound(format string, args ...any) *failure {
-	return &failure{59, "CommandNotFound", fmt.Sprintf(format, args...)}
+	return &failure{codeCommandNotFound, "CommandNotFound", fmt.Sprintf(format, args...)}
 }
 
 func tlsRequired() *failure {

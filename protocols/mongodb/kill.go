@@ -59,11 +59,12 @@ func (r *relay) killSession(x *exchange) {
 	kill := bsoncore.NewDocumentBuilder().AppendArray("killSessions", bsoncore.NewArrayBuilder().
 		AppendDocument(bsoncore.NewDocumentBuilder().AppendBinary("id", 4, x.session[:]).Build()).Build()).Build()
 	_, err := r.back.run(r.protocol.nextRequest(), r.route.Database, kill)
-	if err == nil {
-		return
+	refused, isRefused := errors.AsType[*serverError](err)
+	if err == nil || isRefused && refused.code == codeCommandNotFound {
+		return // FerretDB lets clients have sessions, and has none
 	}
 	r.log.Warn("late command not killed", "workspace", r.live.Name, "error", err)
-	if _, refused := errors.AsType[*serverError](err); !refused {
+	if !isRefused {
 		r.dropBackend()
 	}
 }

@@ -15,8 +15,9 @@ const (
 
 // accept gives the next connection. Running out of file descriptors and
 // connections reset before they were accepted pass; accept pauses and tries
-// again, and never spins.
-func accept(ctx context.Context, l net.Listener) (net.Conn, error) {
+// again, and never spins. It tells failed of each error, and whether it is the
+// first in a row.
+func accept(ctx context.Context, l net.Listener, failed func(err error, first bool)) (net.Conn, error) {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		conn, err := l.Accept()
 		if err == nil {
@@ -25,6 +26,7 @@ func accept(ctx context.Context, l net.Listener) (net.Conn, error) {
 		if errors.Is(err, net.ErrClosed) {
 			return nil, err
 		}
+		failed(err, pause == firstPause)
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:

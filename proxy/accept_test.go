@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"net"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -40,13 +41,17 @@ func TestAcceptOutlastsErrorsWithoutSpinning(t *testing.T) {
 	}
 	defer client.Close()
 	began := time.Now()
-	conn, err := accept(context.Background(), f)
+	var told []bool
+	conn, err := accept(context.Background(), f, func(err error, first bool) { told = append(told, first) })
 	if err != nil {
 		t.Fatalf("got %v, want a connection", err)
 	}
 	conn.Close()
 	if got := f.calls.Load(); got != 5 {
 		t.Errorf("accepts: got %d, want 5", got)
+	}
+	if want := []bool{true, false, false, false}; !slices.Equal(told, want) {
+		t.Errorf("told of errors: got %v, want %v", told, want)
 	}
 	if paused, least := time.Since(began), 15*firstPause; paused < least {
 		t.Errorf("pauses: got %v in all, want at least %v", paused, least)
@@ -64,7 +69,7 @@ func TestAcceptPauseEndsWithTheServer(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		_, err := accept(ctx, f)
+		_, err := accept(ctx, f, func(error, bool) {})
 		ended <- err
 	}()
 	await(t, "accept has failed", func() bool { return f.calls.Load() > 1 })

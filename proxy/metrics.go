@@ -22,7 +22,7 @@ func NewMetrics(registerer prometheus.Registerer) *Metrics {
 		accepts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tenantsdb_connections_accepted_total", Help: "Connections accepted."}, byProtocol),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tenantsdb_connections_failed_total", Help: "Connections that did not become sessions, by kind: crowded, handshake, connect, panic."}, []string{"protocol", "kind"}),
+			Name: "tenantsdb_connections_failed_total", Help: "Connections that did not become sessions, by kind: accept, crowded, handshake, connect, panic."}, []string{"protocol", "kind"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tenantsdb_sessions_refused_total", Help: "Authenticated sessions refused, by reason."}, []string{"protocol", "reason"}),
 		sessions: prometheus.NewCounterVec(prometheus.CounterOpts{

@@ -47,7 +47,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 # HELP tenantsdb_connections_accepted_total Connections accepted.
 # TYPE tenantsdb_connections_accepted_total counter
 tenantsdb_connections_accepted_total{protocol="fake"} 6
-# HELP tenantsdb_connections_failed_total Connections that did not become sessions, by kind: crowded, handshake, connect, panic.
+# HELP tenantsdb_connections_failed_total Connections that did not become sessions, by kind: accept, crowded, handshake, connect, panic.
 # TYPE tenantsdb_connections_failed_total counter
 tenantsdb_connections_failed_total{kind="connect",protocol="fake"} 1
 tenantsdb_connections_failed_total{kind="handshake",protocol="fake"} 1

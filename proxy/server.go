@@ -73,8 +73,14 @@ func (s *Server) Serve(l net.Listener, name string, protocol protocols.Protocol)
 	if !s.listen(l, protocol) {
 		return l.Close()
 	}
+	failed := func(err error, first bool) {
+		s.metrics.failed(name, "accept")
+		if first {
+			s.log.Warn("connections can't be accepted; trying again", "protocol", name, "error", err)
+		}
+	}
 	for {
-		conn, err := accept(s.ctx, l)
+		conn, err := accept(s.ctx, l, failed)
 		if err != nil {
 			if s.draining.Load() {
 				return nil

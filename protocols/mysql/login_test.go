@@ -180,8 +180,23 @@ func TestASilentClientIsGoneAtTheDeadline(t *testing.T) {
 			}
 			return &wire{t: t, conn: raw}
 		},
+		"in the TLS handshake": func() *wire {
+			c := &wire{t: t, conn: dial1(t, "tcp", w.addr)}
+			c.read()
+			c.write(1, handshakeHead(usual|mysql.CLIENT_SSL))
+			if _, err := c.conn.Write([]byte{0x16, 3, 1, 2, 0, 1}); err != nil {
+				t.Fatal(err)
+			}
+			return c
+		},
 		"in TLS": func() *wire {
 			c, _ := w.startLogin(t)
+			return c
+		},
+		"before the proof": func() *wire {
+			c, sequence := w.startLogin(t)
+			c.write(sequence, append(append(handshakeHead(usual), testUser...), 0, 0, 0))
+			c.read() // the request for another plugin's proof
 			return c
 		},
 	}

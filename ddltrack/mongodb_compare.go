@@ -45,7 +45,8 @@ type mongoPair struct{ old, fresh MongoCollection }
 // the server gives none. One that was changed in a way that no command can
 // follow is gone and made anew.
 func matchMongo(before, after []MongoCollection) (pairs []mongoPair, gone, made []MongoCollection) {
-	taken := make([]bool, len(after))
+	claimed := make([]bool, len(after))
+	var lost []MongoCollection
 	for _, old := range before {
 		i := slices.IndexFunc(after, func(fresh MongoCollection) bool {
 			if old.UUID != "" || fresh.UUID != "" {
@@ -53,23 +54,45 @@ func matchMongo(before, after []MongoCollection) (pairs []mongoPair, gone, made 
 			}
 			return old.Name == fresh.Name
 		})
-		if i < 0 || old.Type != after[i].Type {
+		switch {
+		case i < 0:
+			lost = append(lost, old)
+		case canFollow(old, after[i]):
+			claimed[i] = true
+			pairs = append(pairs, mongoPair{old, after[i]})
+		default:
+			gone = append(gone, old)
+		}
+	}
+	for _, old := range lost {
+		i := slices.IndexFunc(after, func(fresh MongoCollection) bool { return standsFor(fresh, old) })
+		if i < 0 || claimed[i] || slices.ContainsFunc(before, func(m MongoCollection) bool { return m.UUID == after[i].UUID }) {
 			gone = append(gone, old)
 			continue
 		}
-		if _, ok := changedOptions(old.Options, after[i].Options); !ok {
-			gone = append(gone, old)
-			continue
-		}
-		taken[i] = true
+		claimed[i] = true
 		pairs = append(pairs, mongoPair{old, after[i]})
 	}
 	for i, fresh := range after {
-		if !taken[i] {
+		if !claimed[i] {
 			made = append(made, fresh)
 		}
 	}
 	return pairs, gone, made
+}
+
+// canFollow says whether commands lead from one state of a collection to another.
+func canFollow(old, fresh MongoCollection) bool {
+	_, ok := changedOptions(old.Options, fresh.Options)
+	return ok && old.Type == fresh.Type
+}
+
+// standsFor says whether a collection stands where another one was, and is made
+// as that: $out and mapReduce exchange a collection for one with its options and
+// indexes, which is no change of the schema. A drop would take the documents of
+// all to whom the queue is brought.
+func standsFor(fresh, old MongoCollection) bool {
+	return fresh.Name == old.Name && fresh.Type == old.Type && sameBSONFields(fresh.Options, old.Options)
 }
 
 // mongoComparison collects the changes.

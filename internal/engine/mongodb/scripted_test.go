@@ -271,7 +271,7 @@ func (s *userServer) logIn(login *userLogin, database string, command bson.D) bs
 				return scram.StoredCredentials{}, err
 			}
 			login.starting = database + "." + user
-			return client.GetStoredCredentials(scram.KeyFactors{Salt: "a salt of a test", Iters: 4096}), nil
+			return client.GetStoredCredentialsWithError(scram.KeyFactors{Salt: "a salt of a test", Iters: 4096})
 		})
 		if err != nil {
 			s.t.Errorf("server: %v", err)

@@ -18,7 +18,7 @@ var unseen = []struct {
 	{`EXPLAIN (ANALYZE, COSTS off, FORMAT json) SELECT 1 AS a INTO app."Made Two"`, []string{`CREATE TABLE app."Made Two" (a integer)`}},
 	{`EXPLAIN (ANALYZE, FORMAT xml) CREATE UNLOGGED TABLE made3 (x) WITH (fillfactor = 70) AS SELECT now() WITH NO DATA`, []string{`CREATE UNLOGGED TABLE public.made3 (x timestamp with time zone) WITH (fillfactor = '70')`}},
 	{`EXPLAIN (ANALYZE, FORMAT yaml) CREATE MATERIALIZED VIEW seen (a, "B") WITH (fillfactor = 90) AS SELECT id, name FROM users`,
-		[]string{"CREATE MATERIALIZED VIEW public.seen WITH (fillfactor = '90') AS  SELECT users.id AS a,\n    users.name AS \"B\"\n   FROM public.users"}},
+		[]string{"CREATE MATERIALIZED VIEW public.seen WITH (fillfactor = '90') AS  SELECT id AS a,\n    name AS \"B\"\n   FROM public.users"}},
 	{`EXPLAIN ANALYZE CREATE TABLE IF NOT EXISTS made AS SELECT 1`, nil},
 	{`EXPLAIN ANALYZE CREATE TABLE chosen AS EXECUTE choice`, []string{`CREATE TABLE public.chosen (n integer)`}},
 	{`EXPLAIN ANALYZE CREATE TEMP TABLE made AS SELECT 1`, nil},
@@ -70,8 +70,12 @@ func TestWhatTheServerDoesNotTellOfIsRecorded(t *testing.T) {
 		}
 		s.run(instead(t, test.statement))
 		got := taken(t, e, target)
-		wantStatements(t, got, test.want...)
 		all = append(all, got...)
+		for i := range got {
+			// PostgreSQL before 17 names the table of each column.
+			got[i].Statement = strings.ReplaceAll(got[i].Statement, " users.", " ")
+		}
+		wantStatements(t, got, test.want...)
 	}
 	wantReplay(t, e, target, all)
 }

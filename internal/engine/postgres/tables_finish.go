@@ -6,11 +6,7 @@ import "strings"
 func (w *tableWriter) finishColumn(c attribute) {
 	alter := "ALTER TABLE ONLY " + w.table.Name + " ALTER COLUMN " + c.Name + " "
 	w.finishDefault(c, alter)
-	if w.table.OfType != nil || !c.Local {
-		if parent, ok := w.inherited[c.Plain]; c.NotNull && !(ok && parent.NotNull) && !c.InPrimary {
-			w.then("%sSET NOT NULL", alter)
-		}
-	}
+	w.finishNotNull(c, alter)
 	if c.Storage != nil {
 		w.then("%sSET STORAGE %s", alter, *c.Storage)
 	}
@@ -26,6 +22,35 @@ func (w *tableWriter) finishColumn(c attribute) {
 	if s := c.Sequence; s != nil && !s.Internal && !w.serial(c) {
 		w.ownership(c, s)
 	}
+}
+
+// finishNotNull writes a NOT NULL of a column that comes from elsewhere, and one
+// that is not validated.
+func (w *tableWriter) finishNotNull(c attribute, alter string) {
+	elsewhere := w.table.OfType != nil || !c.Local
+	switch {
+	case !c.NotNull:
+	case c.Rule == nil:
+		if parent, ok := w.inherited[c.Plain]; elsewhere && !(ok && parent.NotNull) && !c.InPrimary {
+			w.then("%sSET NOT NULL", alter)
+		}
+	case !c.RuleLocal || c.RuleValid && !elsewhere:
+	case c.RuleValid:
+		w.then("ALTER TABLE ONLY %s ADD CONSTRAINT %s", w.table.Name, namedRule(c))
+	default:
+		// A child that is made later would have it validated.
+		n := w.graph.add(kindCheck, w.node.name+"."+*c.Rule, object{}, "ALTER TABLE "+w.table.Name+" ADD CONSTRAINT "+namedRule(c)+" NOT VALID")
+		n.need(w.node)
+	}
+}
+
+// namedRule is c's NOT NULL as a constraint of the table.
+func namedRule(c attribute) string {
+	rule := quote(*c.Rule) + " NOT NULL " + c.Name
+	if c.RuleNoInherit {
+		rule += " NO INHERIT"
+	}
+	return rule
 }
 
 // finishDefault writes a default that calls a function of the user's by itself,

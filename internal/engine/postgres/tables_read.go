@@ -68,6 +68,13 @@ type attribute struct {
 	Options    []string
 	InPrimary  bool
 
+	// NOT NULL is a constraint with a name since PostgreSQL 18; before it, and
+	// where there is none, Rule is nil.
+	Rule          *string
+	RuleLocal     bool // not only a parent's
+	RuleNoInherit bool
+	RuleValid     bool
+
 	Sequence *sequence // owned by the column
 }
 
@@ -142,11 +149,14 @@ const attributesSQL = `
 		CASE to_jsonb(a)->>'attcompression' WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END AS compress,
 		CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::int4 END AS statistics,
 		a.attoptions AS options,
-		EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)) AS in_primary
+		EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey)) AS in_primary,
+		k.conname AS rule, coalesce(k.conislocal OR c.relispartition, false) AS rule_local,
+		coalesce(k.connoinherit, false) AS rule_no_inherit, coalesce(k.convalidated, false) AS rule_valid
 	FROM pg_attribute a
 	JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 	JOIN pg_type t ON t.oid = a.atttypid
 	LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+	LEFT JOIN pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey[1] = a.attnum
 	WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND a.attnum > 0 AND NOT a.attisdropped AND ` + userSchema + `
 	ORDER BY a.attrelid, a.attnum`
 

@@ -145,7 +145,7 @@ func (w *tableWriter) column(c attribute, constraints []string) (string, bool) {
 		w.graph.makers[w.object(w.classes.Relation, c.Sequence.OID)] = w.node
 		w.graph.makers[w.object(w.classes.Default, *c.DefaultOID)] = w.node
 		parts[1] = serialName(c.Type)
-		return strings.Join(append(parts, constraintsAfter(c, primary, true, constraints)...), " "), true
+		return strings.Join(append(parts, w.constraintsAfter(c, primary, true, constraints)...), " "), true
 	}
 	switch {
 	case c.Generated:
@@ -158,15 +158,34 @@ func (w *tableWriter) column(c attribute, constraints []string) (string, bool) {
 	if c.DefaultOID != nil && (c.Generated || !c.Calls) {
 		w.graph.makers[w.object(w.classes.Default, *c.DefaultOID)] = w.node
 	}
-	return strings.Join(append(parts, constraintsAfter(c, primary, c.Identity != "", constraints)...), " "), true
+	return strings.Join(append(parts, w.constraintsAfter(c, primary, c.Identity != "", constraints)...), " "), true
 }
 
-// constraintsAfter leaves NOT NULL out where something else implies it.
-func constraintsAfter(c attribute, primary, implied bool, constraints []string) []string {
-	if c.NotNull && !primary && !implied {
+// constraintsAfter leaves NOT NULL out where something else implies it, with the
+// name that it has.
+func (w *tableWriter) constraintsAfter(c attribute, primary, implied bool, constraints []string) []string {
+	switch {
+	case !c.NotNull:
+		return constraints
+	case c.Rule == nil:
+		if primary || implied {
+			return constraints
+		}
 		return append([]string{"NOT NULL"}, constraints...)
+	case !c.RuleLocal || !c.RuleValid:
+		return constraints
 	}
-	return constraints
+	rule := "NOT NULL"
+	switch named := *c.Rule != w.madeUp(c.Plain, "not_null"); {
+	case named:
+		rule = "CONSTRAINT " + quote(*c.Rule) + " NOT NULL"
+	case primary || implied:
+		return constraints
+	}
+	if c.RuleNoInherit {
+		rule += " NO INHERIT"
+	}
+	return append([]string{rule}, constraints...)
 }
 
 // serial says that the column is what SERIAL makes, to the last detail.

@@ -21,7 +21,6 @@ const (
 	createsSecond           // argument 2
 	createsPairs            // arguments 1, 3, 5 …
 	createsCounted          // arguments 2, 4, 6 …, as many as argument 1 says
-	createsScript           // argument 3 and on, as many as argument 2 says
 	createsOption           // after STORE or STOREDIST
 	createsGroup            // argument 2 of XGROUP CREATE … MKSTREAM
 )
@@ -33,8 +32,10 @@ type command struct {
 	text    string // of refuse: the reply without its line end
 	creates creation
 	// moves says that the command takes away a key for the one it makes, so
-	// that max_keys does not count it.
+	// that max_keys always has a place for it.
 	moves bool
+	// updates says that the command makes no key that does not exist.
+	updates bool
 	// timed says that the command itself gives its key an expiry.
 	timed bool
 	// blocks says that the command may wait for others, outside of MULTI.
@@ -50,7 +51,7 @@ type commands map[string]*command
 // The rows that need no more than a name. What is not here is in newCommands.
 const (
 	// plainCommands neither make keys nor reach outside of the database.
-	plainCommands = `bitcount bitfield_ro bitpos dbsize del delex delifeq digest dump echo eval_ro evalsha_ro
+	plainCommands = `bitcount bitfield_ro bitpos dbsize del delex delifeq digest dump echo
 		exists expire expireat expiretime geodist geohash geopos georadius_ro
 		georadiusbymember_ro geosearch get getbit getdel getex getrange hdel hexists hexpire hexpireat
 		hexpiretime hget hgetall hgetdel hgetex hkeys hlen hmget
@@ -98,7 +99,7 @@ func newCommands() commands {
 	t.add("rename renamenx", command{act: pass, creates: createsSecond, moves: true})
 	t.add("mset msetnx", command{act: pass, creates: createsPairs})
 	t.add("msetex", command{act: pass, creates: createsCounted})
-	t.add("eval evalsha", command{act: pass, creates: createsScript})
+	t.add("eval evalsha eval_ro evalsha_ro", command{act: special})
 	t.add("sort georadius georadiusbymember", command{act: pass, creates: createsOption})
 	t.add("keys scan hscan sscan zscan", command{act: special})
 	t.add("set copy auth hello quit reset select multi exec discard watch unwatch flushall flushdb info role publish spublish", command{act: special})
@@ -123,7 +124,7 @@ func newCommands() commands {
 	t.addSubs("module", refuse, wholeServer("module"), "help:pass")
 	t.addSubs("object", pass, "", "")
 	t.addSubs("pubsub", refuse, errUnjudged, "help:pass", "channels numpat numsub shardchannels shardnumsub:special")
-	t.addSubs("script", refuse, errScriptCache, "exists help load:pass")
+	t.addSubs("script", refuse, errScriptCache, "help:pass", "exists load:special")
 	t.addSubs("slowlog", refuse, wholeServer("slowlog"), "help:pass")
 	t.addSubs("xgroup", pass, "", "")
 	t.addSubs("xinfo", pass, "", "")

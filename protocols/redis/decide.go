@@ -101,6 +101,8 @@ func (r *relay) decideSpecial(b []byte, q *request, c *command) (need int, err e
 	switch c.name {
 	case "set":
 		return r.decideSet(b, q, c)
+	case "eval", "evalsha", "eval_ro", "evalsha_ro":
+		return r.decideScript(b, q, c)
 	case "multi", "exec", "discard", "watch", "unwatch":
 		return 0, r.decideTransaction(b, q, c.name)
 	}
@@ -175,6 +177,9 @@ func (r *relay) decidePattern(b []byte, q *request, name string) error {
 // decideSub is decide for special subcommands.
 func (r *relay) decideSub(b []byte, q *request, name string, sub *command) (need int, err error) {
 	t := &r.track
+	if name == "script" && t.rules == nil {
+		return 0, r.pass(q)
+	}
 	if need, err := r.look(b, q, -1); err != nil {
 		return need, err
 	}
@@ -203,6 +208,8 @@ func (r *relay) decideSub(b []byte, q *request, name string, sub *command) (need
 		return 0, r.decideReply(b, q)
 	case "client tracking", "client caching", "client getredir", "client trackinginfo":
 		return 0, r.decideTracking(b, q, sub.name)
+	case "script exists", "script load":
+		return 0, r.decideScriptCache(b, q, sub.name)
 	}
 	return 0, r.decidePubsub(b, q, sub.name)
 }
@@ -264,6 +271,7 @@ func (r *relay) decideTransaction(b []byte, q *request, name string) error {
 			t.multi, t.tx = true, transaction{}
 		}
 	case name == "discard":
+		t.tx.settle()
 		t.multi, t.watching, t.tx = false, false, transaction{}
 	case name == "exec":
 		return r.exec(b, q)
@@ -279,18 +287,20 @@ func (r *relay) exec(b []byte, q *request) error {
 	tx := t.tx
 	t.multi, t.watching, t.tx = false, false, transaction{}
 	owed := reply{kind: passed}
-	if tx.hidden != nil {
-		owed = reply{kind: executed, shape: tx.hidden}
+	if tx.hidden != nil || tx.scripts != nil {
+		owed = reply{kind: executed, shape: tx.hidden, scripts: tx.scripts}
 	}
-	if len(tx.keys) > 0 && t.rules != nil && t.rules.maxKeys > 0 {
-		c, err := r.claim(b, q, tx.keys, &command{creates: createsPairs})
+	owed.claim = tx.held
+	if len(tx.keys)+tx.moves > 0 && t.rules != nil && t.rules.maxKeys > 0 {
+		c, err := r.claim(b, q, tx.keys, int64(tx.moves), false)
 		if err != nil {
+			tx.settle()
 			text := keysFailure(err, r.live, t.rules.maxKeys)
 			t.owe(reply{kind: replaced, text: "-EXECABORT Transaction discarded because of: " + text[len("ERR "):]})
 			t.instead(b, q, discardCommand...)
 			return nil
 		}
-		owed.claim = c
+		c.next, owed.claim = tx.held, c
 	}
 	t.owe(owed)
 	t.take(q)

@@ -19,6 +19,7 @@ func (r *relay) dispose() error {
 		cause = reasonFailure(r.stopped, r.live)
 	}
 	r.mu.Unlock()
+	t.tx.settle()
 	r.fromFrontend.Release()
 	r.fromBackend.Release()
 	r.replies.heard.leave(r.space)

@@ -149,7 +149,7 @@ func (s *sink) Read(b []byte) (int, error) { return s.Buffer.Read(b) }
 func newBench(s workspace.Settings) (*relay, *sink) {
 	to := &sink{}
 	live := workspace.NewLive(workspace.Workspace{ID: 1, Name: "shop", Settings: s})
-	p := &Protocol{commands: newCommands(), note: "note", spaces: make(map[int64]*space), unknown: map[judgedName]*command{}}
+	p := &Protocol{commands: newCommands(), prologue: "p;", spaces: make(map[int64]*space), unknown: map[judgedName]*command{}}
 	r := &relay{protocol: p, live: live, route: workspace.Route{Live: live, Database: "7"}, space: &space{}, channels: newChannels("7"),
 		back: &backend{conn: to}, log: slog.New(slog.DiscardHandler)}
 	r.room.L = &r.mu
@@ -319,7 +319,7 @@ func FuzzBackend(f *testing.F) {
 			r, _ := newBench(workspace.Settings{})
 			kinds := []reply{{kind: passed}, {kind: swallowed}, {kind: replaced, text: "+x"}, {kind: greeted, text: "3"}, {kind: queued},
 				{kind: wrapped}, {kind: executed, shape: []bool{true, false}}, {kind: confirmed, n: 2}, {kind: confirmed, all: true},
-				{kind: confirmed, pattern: &listener{pattern: "a*"}}, {kind: readOnly, text: "ERR x"}}
+				{kind: confirmed, pattern: &listener{pattern: "a*"}}, {kind: scripted, script: &scriptName{client: "a", server: "b", loaded: true}}}
 			for i := range kinds {
 				k := kinds[(i+int(first))%len(kinds)]
 				k.n = max(k.n, 1)

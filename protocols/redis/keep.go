@@ -14,7 +14,7 @@ func (r *relay) keep(b []byte, q *request, c *command) (need int, err error) {
 	if err != nil {
 		return need, err
 	}
-	if len(keys) == 0 && c.creates != createsScript {
+	if len(keys) == 0 {
 		return 0, r.pass(q) // it makes none, or the server refuses it
 	}
 	exists, need, err := r.mustExist(b, q, c)
@@ -23,7 +23,7 @@ func (r *relay) keep(b []byte, q *request, c *command) (need int, err error) {
 	}
 	if exists {
 		row := *c
-		row.moves = true
+		row.updates = true
 		c = &row
 	}
 	return 0, r.send(b, q, c, keys)
@@ -63,7 +63,7 @@ func (r *relay) mustExist(b []byte, q *request, c *command) (exists bool, need i
 
 // keysOf are the keys that the command may make. They are part of b.
 func (r *relay) keysOf(b []byte, q *request, c *command) (keys [][]byte, need int, err error) {
-	n := map[creation]int{createsFirst: 2, createsSecond: 3, createsScript: 3}[c.creates]
+	n := map[creation]int{createsFirst: 2, createsSecond: 3}[c.creates]
 	if n == 0 {
 		n = -1
 	}
@@ -93,15 +93,6 @@ func (r *relay) keysOf(b []byte, q *request, c *command) (keys [][]byte, need in
 		for i := range int(count) {
 			keys = append(keys, q.args[2+2*i])
 		}
-	case createsScript:
-		count, ok := number(q.args[2])
-		if !ok || count < 0 || count > int64(q.n-3) {
-			return nil, 0, nil // the server refuses it
-		}
-		if need, err := r.look(b, q, 3+int(count)); err != nil {
-			return nil, need, err
-		}
-		keys = q.args[3:]
 	case createsOption:
 		for i := 2; i+1 < len(q.args); i++ {
 			if is(q.args[i], "store") || is(q.args[i], "storedist") {
@@ -132,14 +123,14 @@ func (r *relay) send(b []byte, q *request, c *command, keys [][]byte) error {
 	if c.blocks && !t.multi && expires {
 		t.owe(reply{kind: passed, claim: held})
 		t.owe(reply{kind: swallowed})
-		t.suffix = appendScript(t.suffix, afterWait, keys, "", ttls)
+		t.suffix = appendScript(t.suffix, afterWait, keys, ttls)
 		t.take(q)
 		return nil
 	}
 	expires = expires && !c.timed && !(c.creates == createsCounted && givesExpiry(q.args[2+2*len(named):]))
 	h := hidden{}
 	if expires {
-		h = hiddenFor(c, keys, ttls, r.protocol.note)
+		h = hiddenFor(keys, ttls)
 	}
 	r.owe(&h, held, expires)
 	if expires {
@@ -155,19 +146,28 @@ func (r *relay) send(b []byte, q *request, c *command, keys [][]byte) error {
 // where the command was refused.
 func (r *relay) admit(b []byte, q *request, c *command, keys [][]byte) (held *claim, ok bool, err error) {
 	t := &r.track
-	if t.rules.maxKeys == 0 || c.moves {
+	if t.rules.maxKeys == 0 || c.updates {
 		return nil, true, nil
 	}
 	if t.multi {
-		ok = t.tx.claim(keys)
+		ok = true
+		if c.moves {
+			t.tx.moves++
+		} else {
+			ok = t.tx.claim(keys)
+		}
 		if !ok {
 			t.refuse(b, q, errTooLong)
 		}
 		return nil, ok, nil
 	}
-	held, err = r.claim(b, q, keys, c)
+	moves := int64(0)
+	if c.moves {
+		keys, moves = nil, 1
+	}
+	held, err = r.claim(b, q, keys, moves, c.blocks)
 	if err != nil {
-		return nil, false, r.refuseKeys(b, q, c, err)
+		return nil, false, r.refuseKeys(b, q, err)
 	}
 	return held, true, nil
 }
@@ -212,29 +212,39 @@ func (r *relay) ttls(keys [][]byte) (ttls []int64, expires bool) {
 	return ttls, expires
 }
 
-// claim claims the places of keys for c, or errFull. What was sent before it
-// goes out first where that has to wait.
-func (r *relay) claim(b []byte, q *request, keys [][]byte, c *command) (*claim, error) {
-	t := &r.track
+// claim claims the places of keys and of as many that are moved, or errFull.
+// What was sent before it goes out first where that has to wait.
+func (r *relay) claim(b []byte, q *request, keys [][]byte, moves int64, blocks bool) (*claim, error) {
 	keys = distinct(keys)
-	held := &claim{
-		gate:      &r.space.gate,
-		keys:      int64(max(len(keys), 1)),
-		parked:    c.blocks || r.waiting(),
-		unbounded: c.creates == createsScript,
-	}
-	if r.space.gate.take(t.settings, held) {
+	held := &claim{gate: &r.space.gate, keys: int64(len(keys)) + moves, moves: moves, parked: blocks || r.waiting()}
+	if r.space.gate.take(r.track.settings, held) {
 		return held, nil
 	}
+	return held, r.ask(b, q, func(ctx context.Context) error {
+		return r.space.gate.claim(ctx, r, r.track.settings, held, keys)
+	})
+}
+
+// claimShare claims room for the keys that a script makes, named of which it
+// names.
+func (r *relay) claimShare(b []byte, q *request, named int64) (*claim, error) {
+	held := &claim{gate: &r.space.gate, parked: r.waiting()}
+	if r.space.gate.takeShare(r.track.settings, held, named) {
+		return held, nil
+	}
+	return held, r.ask(b, q, func(ctx context.Context) error {
+		return r.space.gate.share(ctx, r, r.track.settings, held, named)
+	})
+}
+
+// ask sends what came before q, and then lets question ask the server.
+func (r *relay) ask(b []byte, q *request, question func(context.Context) error) error {
 	if err := r.flush(b, q.start); err != nil {
-		return nil, err
+		return err
 	}
 	ctx, done := context.WithTimeout(context.Background(), askTimeout)
 	defer done()
-	if err := r.space.gate.claim(ctx, r, t.settings, held, keys); err != nil {
-		return nil, err
-	}
-	return held, nil
+	return question(ctx)
 }
 
 // waiting says whether the session has a command at the server that may wait
@@ -250,28 +260,16 @@ func (r *relay) waiting() bool {
 	return t.waits
 }
 
-// refuseKeys tells the client that a write would add a key. A script may yet be
-// one that only reads: it is tried as such.
-func (r *relay) refuseKeys(b []byte, q *request, c *command, err error) error {
+// refuseKeys tells the client that a write would add a key, or that nobody knows.
+func (r *relay) refuseKeys(b []byte, q *request, err error) error {
 	t := &r.track
 	if _, lost := errors.AsType[*backendWriteError](err); lost {
 		return err
 	}
-	text := keysFailure(err, r.live, t.rules.maxKeys)
-	if c.creates != createsScript || !errors.Is(err, errFull) {
-		if !errors.Is(err, errFull) {
-			r.log.Warn("keys not counted", "workspace", r.live.Name, "error", err)
-		}
-		t.refuse(b, q, text)
-		return nil
+	if !errors.Is(err, errFull) {
+		r.log.Warn("keys not counted", "workspace", r.live.Name, "error", err)
 	}
-	out := appendHeader(nil, '*', q.n)
-	out = appendBulk(out, c.name+"_RO")
-	for _, arg := range q.args[1:] {
-		out = appendBulk(out, arg)
-	}
-	t.owe(reply{kind: readOnly, text: text})
-	t.instead(b, q, out...)
+	t.refuse(b, q, keysFailure(err, r.live, t.rules.maxKeys))
 	return nil
 }
 
@@ -293,9 +291,6 @@ func distinct(keys [][]byte) [][]byte {
 
 // claim notes the keys of a queued command; false where they are too many.
 func (t *transaction) claim(keys [][]byte) bool {
-	if len(keys) == 0 {
-		keys = [][]byte{nil} // a script that names none
-	}
 	for _, key := range keys {
 		if t.bytes += len(key) + 16; t.bytes > maxHeld {
 			return false
@@ -340,7 +335,7 @@ func (r *relay) decideCopy(b []byte, q *request, c *command) (need int, err erro
 	ttls, expires := r.ttls(keys)
 	h := hidden{}
 	if expires {
-		h = hiddenFor(&command{creates: createsSecond}, keys, ttls, "")
+		h = hiddenFor(keys, ttls)
 	}
 	r.owe(&h, held, expires)
 	t.instead(b, q, append(append(h.before, out...), h.behind...)...)

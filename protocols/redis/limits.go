@@ -25,7 +25,9 @@ const settlePatience = 2 * time.Second
 //
 // The invariant: keys on the server + keys claimed and unsettled + allowance
 // <= max_keys, where a claim of a key that exists needs no place of its own,
-// because making it again takes that it was deleted.
+// because making it again takes that it was deleted. What makes a key in the
+// place of another that it takes away (RENAME, a script) breaks that: the other
+// may be claimed as one that exists. So near the limit it goes alone.
 type gate struct {
 	deciding sync.Mutex // held while one claim asks the server
 
@@ -35,6 +37,7 @@ type gate struct {
 	inFlight  int64         // keys claimed and not settled
 	parked    int64         // of commands that may wait for others
 	drained   chan struct{} // closed when inFlight is 0; nil where nobody waits
+	alone     *claim        // unsettled, and none is granted beside it
 
 	// Under deciding.
 	server   *asker
@@ -47,18 +50,28 @@ type gate struct {
 type claim struct {
 	gate   *gate
 	keys   int64
+	moves  int64 // of keys, how many take another one's place
 	parked bool
-	// unbounded: the command may have made more than it claimed (a script).
-	unbounded bool
+	// lone says that it is a script's that goes alone; behind it there may be
+	// ceiling keys.
+	lone    bool
+	ceiling int64
+	next    *claim // settled together with this one
 }
 
-// settle ends the claim: the server has counted what it made.
+// settle ends the claim and those that go with it: the server has counted what
+// they made.
 func (c *claim) settle() {
-	g := c.gate
+	for ; c != nil; c = c.next {
+		c.gate.settle(c)
+	}
+}
+
+func (g *gate) settle(c *claim) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if c.unbounded {
-		g.allowance = 0
+	if g.alone == c {
+		g.alone = nil
 	}
 	if c.parked {
 		g.parked -= c.keys
@@ -99,8 +112,7 @@ func (g *gate) add(c *claim) {
 }
 
 // claim claims c for keys, or says errFull. What the session sent before must
-// be on its way. keys are the names where they are known; a script without any
-// counts as a key that does not exist.
+// be on its way.
 func (g *gate) claim(ctx context.Context, r *relay, s *workspace.KeyRules, c *claim, keys [][]byte) error {
 	if g.take(s, c) {
 		return nil
@@ -109,6 +121,9 @@ func (g *gate) claim(ctx context.Context, r *relay, s *workspace.KeyRules, c *cl
 	defer g.deciding.Unlock()
 	if g.take(s, c) {
 		return nil
+	}
+	if err := g.notBeside(ctx); err != nil {
+		return err
 	}
 	granted, err := g.decide(ctx, r, s, c, keys)
 	if err != nil || granted {
@@ -137,6 +152,26 @@ func (g *gate) claim(ctx context.Context, r *relay, s *workspace.KeyRules, c *cl
 // decide asks the server how many keys there are, and which of keys, and grants
 // the claim where they fit.
 func (g *gate) decide(ctx context.Context, r *relay, s *workspace.KeyRules, c *claim, keys [][]byte) (granted bool, err error) {
+	free, missing, err := g.count(ctx, r, s, keys)
+	if err != nil || missing > max(free, 0) {
+		return false, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if missing+c.moves > max(free, 0) {
+		if c.parked || free < missing {
+			return false, nil
+		}
+		g.alone = c
+	}
+	g.add(c)
+	g.allowance = max(free-c.keys, 0)
+	return true, nil
+}
+
+// count asks the server for the places that nobody has claimed, and how many of
+// keys do not exist. It spends the allowance. The caller holds deciding.
+func (g *gate) count(ctx context.Context, r *relay, s *workspace.KeyRules, keys [][]byte) (free, missing int64, err error) {
 	commands := appendCommand(nil, "DBSIZE")
 	for _, key := range keys {
 		commands = appendCommand(commands, "EXISTS", string(key))
@@ -149,30 +184,30 @@ func (g *gate) decide(ctx context.Context, r *relay, s *workspace.KeyRules, c *c
 	g.mu.Unlock()
 	answers, err := g.ask(ctx, r, commands, 1+len(keys))
 	if err != nil {
-		return false, err
+		return 0, 0, err
 	}
 	size, ok := answers[0].(int64)
 	if !ok {
-		return false, errAnswer
-	}
-	missing := int64(0)
-	if len(keys) == 0 {
-		missing = c.keys
+		return 0, 0, errAnswer
 	}
 	for _, v := range answers[1:] {
 		if v == int64(0) {
 			missing++
 		}
 	}
-	free := s.MaxKeys - size - unsettled
-	if missing > max(free, 0) {
-		return false, nil
-	}
+	return s.MaxKeys - size - unsettled, missing, nil
+}
+
+// notBeside waits until a claim that goes alone is settled. The caller holds
+// deciding.
+func (g *gate) notBeside(ctx context.Context) error {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.add(c)
-	g.allowance = max(free-c.keys, 0)
-	return true, nil
+	alone := g.alone != nil
+	g.mu.Unlock()
+	if !alone {
+		return nil
+	}
+	return g.drain(ctx)
 }
 
 // drain waits until no claim but those of waiting commands is unsettled. None

@@ -27,10 +27,11 @@ func isFull(reply string) bool {
 }
 
 // TestNeverMoreKeysThanAllowed has 32 writers add, update and delete keys of
-// all kinds at the limit, with and without pipelines and transactions, while
-// the server's own count is watched.
+// all kinds at the limit, with and without pipelines, transactions, scripts that
+// do not name their keys, and expiries, while the server's own count is watched.
 func TestNeverMoreKeysThanAllowed(t *testing.T) {
 	const limit, writers, rounds = 50, 32, 150
+	const script = `redis.call('SET', ARGV[1], 'v') redis.call('DEL', ARGV[2]) redis.call('APPEND', ARGV[3], 'v') return 1`
 	w := newWorld(t)
 	s := w.workspace(t, workspace.Settings{MaxKeys: limit, DefaultTTL: 500})
 	watcher := s.admin(t)
@@ -43,7 +44,7 @@ func TestNeverMoreKeysThanAllowed(t *testing.T) {
 			for n := range rounds {
 				key := fmt.Sprintf("k%d", (n*7+i*13)%80)
 				var replies []string
-				switch n % 5 {
+				switch n % 11 {
 				case 0:
 					replies = append(replies, c.do("SET", key, "v"))
 				case 1:
@@ -58,9 +59,34 @@ func TestNeverMoreKeysThanAllowed(t *testing.T) {
 					replies = append(replies, c.do("MSET", key, "v", key+"n", "v"))
 				case 4:
 					c.must("DEL", key, key+"l", key+"m", key+"n")
+				case 5:
+					replies = append(replies, c.do("EVAL", script, "0", key, key+"l", key+"s"))
+				case 6:
+					c.must("MULTI")
+					c.must("EVAL", script, "1", key+"s", key+"t", key+"n", key+"s")
+					c.must("SETNX", key+"m", "v")
+					replies = append(replies, c.do("EXEC"))
+				case 7:
+					replies = append(replies, c.do("SET", key+"x", "v", "PX", "3"))
+				case 9:
+					if got := c.do("RENAME", key, key+"r"); got[0] != '-' || isFull(got) {
+						replies = append(replies, got)
+					}
+				case 10:
+					c.must("MULTI")
+					c.must("RENAME", key+"r", key)
+					c.must("SETNX", key+"l", "v")
+					if got := c.do("EXEC"); !strings.Contains(got, "-ERR no such key") {
+						replies = append(replies, got)
+					}
+				case 8:
+					c.send(appendCommand(appendCommand(nil, "EVALSHA", sha([]byte(script)), "0", key+"x", key+"s", key), "DEL", key+"t"))
+					replies = append(replies, c.read(), c.read())
 				}
 				for _, reply := range replies {
 					switch {
+					case strings.HasPrefix(reply, "*2\r\n-ERR max_keys limit reached"):
+						refused.Add(1)
 					case reply[0] != '-':
 						added.Add(1)
 					case isFull(reply), strings.HasPrefix(reply, "-EXECABORT Transaction discarded because of: max_keys"):

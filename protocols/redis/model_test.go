@@ -53,6 +53,10 @@ func replacedKey(args []string, reply string) string {
 		if reply == ":1\r\n" {
 			return args[2]
 		}
+	case "EVAL":
+		if strings.Contains(args[1], "redis.call('SET',KEYS[1],ARGV[1])") {
+			return args[3]
+		}
 	case "SORT", "GEORADIUS":
 		if is("STORE") {
 			return args[len(args)-1]
@@ -73,9 +77,6 @@ func (m *model) run(args []string) string {
 	before := make(map[string]bool)
 	for key := range m.ttls {
 		before[key] = m.must("EXISTS", key) == ":1\r\n"
-		if args[0] == "EVAL" { // a key that had an expiry and has none any more was replaced
-			before[key] = m.must("TTL", key) == ":-1\r\n"
-		}
 	}
 	reply := m.do(args...)
 	replaced := replacedKey(args, reply)

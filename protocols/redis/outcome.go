@@ -18,10 +18,11 @@ type replies struct {
 	aside    bool // it is no reply that is owed
 	resp3    bool
 
-	elements int    // of an EXEC still to come, the one under way among them
-	index    int    // of the one under way
-	shape    []bool // which of them are left out
-	failed   bool   // the command within hidden MULTI and EXEC was refused
+	elements int                 // of an EXEC still to come, the one under way among them
+	index    int                 // of the one under way
+	shape    []bool              // which of them are left out
+	scripts  map[int]*scriptName // which of them answer scripts
+	failed   bool                // the command within hidden MULTI and EXEC was refused
 
 	heard heard
 }
@@ -111,6 +112,10 @@ func (r *relay) beginValue(b []byte, pos int) (size, need, limit int, err error)
 	if s.elements > 0 {
 		if s.index < len(s.shape) && s.shape[s.index] {
 			s.hide(b, pos)
+		} else if name := s.scripts[s.index]; name != nil {
+			if done, size, need, err := r.renamed(b, pos, name); done {
+				return size, need, maxHeld, err
+			}
 		}
 		s.v.begin()
 		return 0, 0, 0, nil
@@ -155,11 +160,11 @@ func (r *relay) beginReply(b []byte, pos int, owed *reply) (size, need, limit in
 			return 0, 0, 0, nil
 		}
 		if b[pos] == '*' {
-			return r.beginExec(b, pos, wrapShape, false)
+			return r.beginExec(b, pos, wrapShape, nil, false)
 		}
 	case executed:
 		if b[pos] == '*' {
-			return r.beginExec(b, pos, owed.shape, true)
+			return r.beginExec(b, pos, owed.shape, owed.scripts, true)
 		}
 	case confirmed:
 		if !refused {
@@ -182,15 +187,10 @@ func (r *relay) beginReply(b []byte, pos int, owed *reply) (size, need, limit in
 		if !refused && !owed.muted {
 			return r.describe(b, pos)
 		}
-	case readOnly:
-		if refused {
-			end := bytes.IndexByte(b[pos:], '\n')
-			if end < 0 {
-				return 0, 0, maxHeld, errShort
-			}
-			if bytes.Contains(b[pos:pos+end], []byte("read-only scripts")) {
-				owed.kind, owed.text = replaced, "-"+owed.text
-				return r.beginReply(b, pos, owed)
+	case scripted:
+		if !owed.muted {
+			if done, size, need, err := r.renamed(b, pos, owed.script); done {
+				return size, need, maxHeld, err
 			}
 		}
 	}
@@ -224,7 +224,7 @@ func (r *relay) describe(b []byte, pos int) (size, need, limit int, err error) {
 
 // beginExec begins the array of EXEC. counted says that the client gets it,
 // with as many elements as are left in.
-func (r *relay) beginExec(b []byte, pos int, shape []bool, counted bool) (size, need, limit int, err error) {
+func (r *relay) beginExec(b []byte, pos int, shape []bool, scripts map[int]*scriptName, counted bool) (size, need, limit int, err error) {
 	s := &r.replies
 	n, size, err := aggregate(b[pos:])
 	if err != nil {
@@ -249,7 +249,7 @@ func (r *relay) beginExec(b []byte, pos int, shape []bool, counted bool) (size, 
 		header = appendHeader(nil, '*', shown)
 	}
 	s.put(b, pos, size, header...)
-	s.elements, s.index, s.shape = n, 0, shape
+	s.elements, s.index, s.shape, s.scripts = n, 0, shape, scripts
 	if n == 0 {
 		r.settle()
 	}

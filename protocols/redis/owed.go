@@ -14,7 +14,7 @@ const (
 	confirmed                      // of (P|S)(UN)SUBSCRIBE: n confirmations, or one error
 	published                      // of PUBLISH: how many got it, as a client counts
 	described                      // of CLIENT INFO: the database is shown as 0
-	readOnly                       // of a script tried without its writes: see errFull
+	scripted                       // of a script, which the client knows by another hash
 )
 
 // reply is one reply owed, or n of one kind.
@@ -28,6 +28,10 @@ type reply struct {
 	text string
 	// shape marks the hidden elements of executed.
 	shape []bool
+	// script is the one of scripted; scripts are those among the elements of
+	// executed.
+	script  *scriptName
+	scripts map[int]*scriptName
 	// pattern is the client's, in confirmed of one.
 	pattern *listener
 	// all is an UNSUBSCRIBE without names: it has as many confirmations as

@@ -2,9 +2,7 @@ package redis
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
-	"encoding/hex"
 	"log/slog"
 	"sync"
 
@@ -39,9 +37,7 @@ type Protocol struct {
 	guard    loginguard.Guard
 	commands commands
 	pool     *pool
-	// note is the name under which hidden commands note keys for the time of
-	// a transaction; random, so that no client's key has it.
-	note string
+	prologue string // of scripts
 
 	mu      sync.Mutex
 	spaces  map[int64]*space
@@ -50,13 +46,12 @@ type Protocol struct {
 
 // New makes the protocol. Close ends its warm backends.
 func New(config Config) *Protocol {
-	var random [16]byte
-	rand.Read(random[:])
+	table := newCommands()
 	p := &Protocol{
 		config:   config,
-		commands: newCommands(),
+		commands: table,
 		pool:     window.NewPool[poolKey, *backend](nil),
-		note:     "tenantsdb:" + hex.EncodeToString(random[:]),
+		prologue: scriptPrologue(table),
 		spaces:   make(map[int64]*space),
 		unknown:  make(map[judgedName]*command),
 	}

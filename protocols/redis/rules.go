@@ -12,6 +12,7 @@ type rules struct {
 	maxKeys    int64
 	defaultTTL int64 // seconds; 0: none
 	patterns   []rule
+	packed     []byte // default_ttl and patterns for scripts
 }
 
 // rule is one pattern.
@@ -51,6 +52,7 @@ func compile(s *workspace.KeyRules) *rules {
 		}
 		return slices.Compare(a.pattern, b.pattern)
 	})
+	r.packed = r.pack()
 	return r
 }
 
@@ -74,9 +76,7 @@ func (r *rules) ttl(key []byte) int64 {
 //
 // The mark leaves a key together with its old value, so that it tells a key
 // that was replaced (SET, RENAME, *STORE) from one that was changed or left
-// alone, whether the command failed, did nothing, or wrote. Nobody sees the
-// mark but a script, which therefore gets other hidden commands: see
-// beforeScript.
+// alone, whether the command failed, did nothing, or wrote. Nobody sees it.
 
 // unexpired is the mark: the year 287,396, and exact as a Lua number.
 const unexpired = "9007199254740991"
@@ -87,15 +87,6 @@ if t==` + unexpired + ` then redis.call('PERSIST',k) elseif t==-1 and ARGV[i]~='
 
 // markOld sets the mark on each key that has no expiry.
 const markOld = `for i,k in ipairs(KEYS) do redis.call('PEXPIREAT',k,` + unexpired + `,'NX') end`
-
-// A script can read the expiry of its keys, so that no mark may be on them. Its
-// old keys are noted in a set instead, for the time of the transaction, whose
-// name is the last of KEYS.
-const (
-	beforeScript = `for i=1,#KEYS-1 do if redis.call('PTTL',KEYS[i])==-1 then redis.call('SADD',KEYS[#KEYS],KEYS[i]) end end`
-	afterScript  = `local n=#KEYS for i=1,n-1 do if ARGV[i]~='0' and redis.call('PTTL',KEYS[i])==-1 and
-redis.call('SISMEMBER',KEYS[n],KEYS[i])==0 then redis.call('EXPIRE',KEYS[i],ARGV[i]) end end redis.call('DEL',KEYS[n])`
-)
 
 // afterWait is for BLMOVE and BRPOPLPUSH, which can't wait inside of a
 // transaction: a list of one element is the one they just made.
@@ -119,20 +110,13 @@ var (
 )
 
 // appendScript encodes EVAL script with keys and, as arguments, their seconds.
-func appendScript(dst []byte, script string, keys [][]byte, last string, ttls []int64) []byte {
-	n := len(keys)
-	if last != "" {
-		n++
-	}
-	dst = appendHeader(dst, '*', 3+n+len(ttls))
+func appendScript(dst []byte, script string, keys [][]byte, ttls []int64) []byte {
+	dst = appendHeader(dst, '*', 3+len(keys)+len(ttls))
 	dst = appendBulk(dst, "EVAL")
 	dst = appendBulk(dst, script)
-	dst = appendBulk(dst, strconv.Itoa(n))
+	dst = appendBulk(dst, strconv.Itoa(len(keys)))
 	for _, key := range keys {
 		dst = appendBulk(dst, key)
-	}
-	if last != "" {
-		dst = appendBulk(dst, last)
 	}
 	for _, ttl := range ttls {
 		dst = appendBulk(dst, strconv.FormatInt(ttl, 10))
@@ -146,17 +130,13 @@ type hidden struct {
 	behind []byte
 }
 
-// hiddenFor are those of a command with its keys and their seconds. note is the
-// name for what scripts note.
-func hiddenFor(c *command, keys [][]byte, ttls []int64, note string) hidden {
-	switch {
-	case c.creates == createsScript:
-		return hidden{appendScript(nil, beforeScript, keys, note, nil), appendScript(nil, afterScript, keys, note, ttls)}
-	case len(keys) == 1:
+// hiddenFor are those of a command with its keys and their seconds.
+func hiddenFor(keys [][]byte, ttls []int64) hidden {
+	if len(keys) == 1 {
 		return hidden{
 			appendCommand(nil, "PEXPIREAT", string(keys[0]), unexpired, "NX"),
-			appendScript(nil, expireNew, keys, "", ttls),
+			appendScript(nil, expireNew, keys, ttls),
 		}
 	}
-	return hidden{appendScript(nil, markOld, keys, "", nil), appendScript(nil, expireNew, keys, "", ttls)}
+	return hidden{appendScript(nil, markOld, keys, nil), appendScript(nil, expireNew, keys, ttls)}
 }

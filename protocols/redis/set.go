@@ -27,7 +27,7 @@ func (r *relay) decideSet(b []byte, q *request, c *command) (need int, err error
 		}
 	}
 	exists := slices.ContainsFunc(q.args[min(3, len(q.args)):], func(arg []byte) bool { return is(arg, "xx") })
-	held, ok, err := r.admit(b, q, &command{name: c.name, creates: createsFirst, moves: exists}, q.args[1:2])
+	held, ok, err := r.admit(b, q, &command{name: c.name, creates: createsFirst, updates: exists}, q.args[1:2])
 	if err != nil || !ok {
 		return 0, err
 	}
@@ -56,7 +56,7 @@ func (r *relay) sendLongSet(b []byte, q *request) error {
 		return err
 	}
 	t.options = q.n - 3
-	t.ifKept = hiddenFor(row, keys, []int64{0}, "").behind
+	t.ifKept = hiddenFor(keys, []int64{0}).behind
 	if bytes.HasSuffix(t.suffix, execCommand) {
 		t.ifKept = append(t.ifKept, execCommand...)
 	}

@@ -5,7 +5,8 @@ import "sync"
 // space is what the sessions of one workspace share: the gate of max_keys, and
 // who listens to which pattern.
 type space struct {
-	gate gate
+	gate    gate
+	scripts scripts
 
 	mu        sync.Mutex
 	listening int            // sessions with a pattern

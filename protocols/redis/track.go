@@ -47,6 +47,25 @@ type transaction struct {
 	hidden []bool // which of them the client must not see; nil where none
 	keys   [][]byte
 	bytes  int // of keys
+	moves  int // keys made of others
+	// scripts are the names of those that are queued, by their places.
+	scripts map[int]*scriptName
+	held    *claim // what they may make
+}
+
+// settle ends the claims of a transaction that does not run.
+func (t *transaction) settle() {
+	if t.held != nil {
+		t.held.settle()
+	}
+}
+
+// name notes that the element counted last is a script.
+func (t *transaction) name(n *scriptName) {
+	if t.scripts == nil {
+		t.scripts = make(map[int]*scriptName)
+	}
+	t.scripts[t.queued-1] = n
 }
 
 // element counts one more queued command.

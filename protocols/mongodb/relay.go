@@ -216,7 +216,12 @@ func (r *relay) judge(q *request) (*command, *failure) {
 	case !c.permits(q):
 		return nil, badRequest("command %s has no such document sequence", printable(q.name))
 	case c.look != nil:
-		return c, c.look(r.route.Database, q)
+		if f := c.look(r.route.Database, q); f != nil {
+			return c, f
+		}
+	}
+	if r.route.Role == "" {
+		return c, quoted(q)
 	}
 	return c, nil
 }

@@ -16,6 +16,7 @@ const (
 	codeAuthFailed         = 18
 	codeUserNotFound       = 11
 	codeNamespaceNotFound  = 26
+	codeInvalidNamespace   = 73
 	codeMaxTimeMSExpired   = 50
 	codeCommandNotFound    = 59
 	codeMemoryLimit        = 292

@@ -3,6 +3,8 @@ package mongodb
 import (
 	"strings"
 	"testing"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
 // TestNoCommandLeavesTheDatabase is about what is refused before anything is
@@ -76,4 +78,20 @@ func TestAQueryReachesNoOtherDatabase(t *testing.T) {
 	if got := shown(t, query(t, e, other, `db.secret.find()`)); got != `_id [["theirs"]]` {
 		t.Errorf("the other database has %s", got)
 	}
+}
+
+// TestAQueryBringsNoSQLToTheServer is about FerretDB, which makes SQL of names.
+func TestAQueryBringsNoSQLToTheServer(t *testing.T) {
+	e := newEngine(t)
+	target := newWorkspace(t, e, false)
+	for _, text := range []string{
+		`db.createCollection('a" (x); --')`, `db.getCollection('a"').insertOne({})`, `db.c.createIndex({a: 1}, {name: 'a"'})`, `db.c.createIndex({'a"': 1}, {name: "a"})`,
+		`db.getCollection('a"').updateOne({}, {$set: {x: 1}}, {upsert: true})`, `{"create": "a\"b"}`, `db.c.renameCollection('a"')`,
+	} {
+		_, err := e.Query(t.Context(), target, text, workspace.Limits{})
+		if err == nil || !strings.Contains(err.Error(), "double quote") {
+			t.Errorf("%s: got %v, want it refused", text, err)
+		}
+	}
+	query(t, e, target, `db.createCollection("it's"); db.c.insertOne({quoted: '"text"'})`)
 }

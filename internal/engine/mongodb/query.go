@@ -180,6 +180,9 @@ func (r *runner) run(ctx context.Context, command bson.D) (shell.Answer, error) 
 	if why := outOfBounds(command, r.database); why != "" {
 		return shell.Answer{Error: why, Code: codeUnauthorized, CodeName: nameUnauthorized}, nil
 	}
+	if r.ferret && quoted(command) {
+		return shell.Answer{Error: "the name of a collection, an index or an indexed field can't hold a double quote on this server", Code: codeInvalidNamespace, CodeName: "InvalidNamespace"}, nil
+	}
 	explicit, implicit := ddltrack.MayChangeMongoSchema(command)
 	var (
 		answer shell.Answer

@@ -33,6 +33,27 @@ func (e protocolError) Error() string { return "Protocol error: " + string(e) }
 // place after it. It is as strict as Redis: no sign but a minus, no spaces, no
 // leading zeros.
 func header(b []byte) (n int64, size int, err error) {
+	// Nearly all are a few digits. (A line feed in the place of the kind would
+	// be the end of the line.)
+	for i := 1; i+1 < len(b) && i <= maxShortHeader; i++ {
+		digit := b[i] - '0'
+		if digit <= 9 {
+			n = n*10 + int64(digit)
+			continue
+		}
+		if i > 1 && b[i] == '\r' && b[i+1] == '\n' && (b[1] != '0' || i == 2) && b[0] != '\n' {
+			return n, i + 2, nil
+		}
+		break
+	}
+	return longHeader(b)
+}
+
+// maxShortHeader is how many digits header reads without a look at the end of
+// the line.
+const maxShortHeader = 9
+
+func longHeader(b []byte) (n int64, size int, err error) {
 	end := bytes.IndexByte(b, '\n')
 	if end < 0 {
 		if len(b) > maxInline {
@@ -75,7 +96,7 @@ func number(digits []byte) (n int64, ok bool) {
 // Redis passes over without an answer.
 func commandHeader(b []byte) (args, size int, err error) {
 	n, size, err := header(b)
-	if errors.Is(err, errShort) {
+	if err != nil && errors.Is(err, errShort) {
 		return 0, 0, err
 	}
 	if err != nil || n > maxArgs {
@@ -93,7 +114,7 @@ func bulkHeader(b []byte) (length, size int, err error) {
 		return 0, 0, protocolError("expected '$', got '" + printable(b[0]) + "'")
 	}
 	n, size, err := header(b)
-	if errors.Is(err, errShort) {
+	if err != nil && errors.Is(err, errShort) {
 		return 0, 0, err
 	}
 	if err != nil || n < 0 || n > maxBulk {

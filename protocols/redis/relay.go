@@ -42,6 +42,7 @@ type relay struct {
 	fromBackend  window.Window
 	in, out      atomic.Int64
 	track        track   // of the frontend's direction
+	again        again   // as track
 	replies      replies // of the backend's direction
 
 	mu      sync.Mutex
@@ -226,10 +227,10 @@ func (r *relay) scanFrontend(b []byte) (pos, need int, err error) {
 		} else {
 			pos, need, err = r.request(b, pos)
 		}
-		if errors.Is(err, errShort) {
-			return pos, need, nil
-		}
 		if err != nil {
+			if errors.Is(err, errShort) {
+				return pos, need, nil
+			}
 			return pos, 0, err
 		}
 	}
@@ -240,18 +241,25 @@ func (r *relay) scanFrontend(b []byte) (pos, need int, err error) {
 // what is to be done. next is behind what it saw.
 func (r *relay) request(b []byte, pos int) (next, need int, err error) {
 	t := &r.track
-	n, head, err := commandHeader(b[pos:])
-	if err != nil || n == 0 {
-		return pos + head, 0, err
+	var q request
+	if r.again.begins(b[pos:]) {
+		q = r.again.request(b, pos, t.view)
+		need, err = r.decide(b, &q, r.again.command)
+	} else {
+		n, head, headErr := commandHeader(b[pos:])
+		if headErr != nil || n == 0 {
+			return pos + head, 0, headErr
+		}
+		q = request{start: pos, head: head, size: head, n: n, args: t.view[:0]}
+		need, err = r.dispatch(b, &q)
 	}
-	q := request{start: pos, head: head, size: head, n: n, args: t.view[:0]}
-	need, err = r.dispatch(b, &q)
 	switch {
+	case err == nil:
 	case errors.Is(err, errShort) && need <= maxHeld:
 		return pos, need, err
 	case errors.Is(err, errShort):
 		t.refuse(b, &q, errTooLong)
-	case err != nil:
+	default:
 		return q.start + q.size, 0, err
 	}
 	t.within = true
@@ -273,6 +281,7 @@ func (r *relay) dispatch(b []byte, q *request) (need int, err error) {
 	var buf [maxName]byte
 	name, _ := lower(&buf, q.args[0])
 	if c := r.protocol.commands[string(name)]; c != nil {
+		r.again.note(b, q, c)
 		return r.decide(b, q, c)
 	}
 	return r.unknown(b, q, name)

@@ -32,8 +32,8 @@ test: clients ## run all tests under the race detector, with real servers and cl
 test-mysql: clients ## run the MySQL tests with MySQL in the place of MariaDB, set up in .build (by root, once)
 	@scripts/setup.sh mysql
 	@PATH="$$(scripts/mysql.sh):$$PATH" && export PATH && \
-		$(GO) test -race -timeout $(TIMEOUT) ./protocols/mysql ./internal/engine/mysql && \
-		$(GO) test -race -timeout $(TIMEOUT) -run MySQL ./internal/devstack ./test
+		$(GO) test -race -count 1 -timeout $(TIMEOUT) ./protocols/mysql ./internal/engine/mysql && \
+		$(GO) test -race -count 1 -timeout $(TIMEOUT) -run MySQL ./internal/devstack ./test
 
 race: clients ## run the tests of what is concurrent, five times each
 	$(GO) test -race -timeout $(TIMEOUT) -count 5 ./certs ./proxy ./protocols/... ./internal/workspace

@@ -45,6 +45,9 @@ const (
 // none says that no block is open.
 func (b *mysqlBlocks) none() bool { return len(b.open) == 0 }
 
+// stored says whether the statement is a stored program, or a block like one.
+func (b *mysqlBlocks) stored() bool { return b.program == heading || b.program == body }
+
 // token takes the next token that is not blank; rest is the text behind it.
 func (b *mysqlBlocks) token(k kind, token, rest string) {
 	if k != word {

@@ -56,6 +56,27 @@ func TestSplitMySQLKeepsProgramsWhole(t *testing.T) {
 	}
 }
 
+// To both servers a comment behind a program is a part of its body.
+func TestSplitMySQLKeepsCommentsBehindPrograms(t *testing.T) {
+	for _, sql := range []string{
+		"CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET @a = 1 /* c; */",
+		"CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN SET @a = 1; END -- c;",
+		"CREATE PROCEDURE p() SELECT 1 /* a */ # b",
+		"CREATE FUNCTION f() RETURNS INT RETURN 1 /* c */",
+		"CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SELECT 1 /* c */",
+	} {
+		list := SplitMySQL("SELECT 'first' /* x */;"+sql+"\n; SELECT 'last' /* y */", MySQLMode{})
+		if got := mysqlTexts(list); !slices.Equal(got, []string{"SELECT 'first'", sql, "SELECT 'last'"}) {
+			t.Errorf("%s\n got %q", sql, got)
+			continue
+		}
+		want := strings.TrimRight(sql[:max(strings.Index(sql, "/*"), strings.Index(sql, "--"))], " ")
+		if got := list[1].Bare().Text; got != want {
+			t.Errorf("%s\n bare is %q, want %q", sql, got, want)
+		}
+	}
+}
+
 func TestSplitMySQLKeepsOracleProgramsWhole(t *testing.T) {
 	for _, sql := range []string{
 		"CREATE PROCEDURE p(a IN INT) AS b INT; BEGIN SELECT 1; END",

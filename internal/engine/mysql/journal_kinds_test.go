@@ -198,3 +198,26 @@ func TestRenamedTemporaryTablesAreNotRecorded(t *testing.T) {
 	s.run(sql, "DROP TABLE other")
 	wantStatements(t, changes(t, e, target))
 }
+
+// A comment behind a program is a part of it, and has to be replayed.
+func TestCommentsBehindProgramsAreKept(t *testing.T) {
+	e := newEngine(t)
+	target := newTracked(t, e)
+	s := newSession(t, e, target)
+	sent := []string{
+		"create table t (a int)",
+		"create trigger t1 before insert on t for each row set @a = 1 /* one */",
+		"create trigger t2 after insert on t for each row begin set @a = 2; end -- two",
+		"create procedure p() select 1 # three",
+		"create function f() returns int deterministic return 4 /* four */",
+		"create event e on schedule every 1 year disable do select 5 /* five */",
+		"create view v as select 6 as a",
+	}
+	for _, sql := range sent {
+		e.Announce(target, s.id, sql)
+		s.run(sql)
+	}
+	list := changes(t, e, target)
+	wantStatements(t, list, sent...)
+	wantReplay(t, e, target, list)
+}

@@ -16,9 +16,13 @@ type logged struct {
 }
 
 // isOf says whether the logged statement is s: word for word, or as the server
-// writes it. It lists the objects of a DROP anew, and writes the heads of views
-// and programs in its own words.
+// writes it. It lists the objects of a DROP anew, writes the heads of views and
+// programs in its own words, and may drop a comment behind a program.
 func (l logged) isOf(s ddltrack.MySQLStatement) bool {
+	return l.isLike(s) || l.isLike(s.Bare())
+}
+
+func (l logged) isLike(s ddltrack.MySQLStatement) bool {
 	// MariaDB keeps the semicolon that ended a statement among several.
 	text := strings.TrimRight(strings.TrimSpace(l.text), "; \t\r\n")
 	if s.Text == text {

@@ -62,6 +62,10 @@ func (r *relay) scanBackend(b []byte) (pos, need, limit int, err error) {
 			r.valueDone()
 			continue
 		}
+		if next := r.passRun(b, pos); next > pos {
+			pos = next
+			continue
+		}
 		size, need, limit, err := r.beginValue(b, pos)
 		if errors.Is(err, errShort) {
 			return pos, need, max(limit, maxHeld), nil

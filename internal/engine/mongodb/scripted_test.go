@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -15,14 +16,15 @@ import (
 )
 
 // userServer is a MongoDB server of version 7 with users, as far as workspaces
-// need one: it keeps users and documents, and who sent it what.
+// need one: it keeps users, the schema and the journals, and who sent it what.
 type userServer struct {
+	model
 	t      *testing.T
 	socket string
 
 	mu        sync.Mutex
 	users     map[string]string       // passwords by "database.user"
-	documents map[string][]bson.D     // by "database.collection"
+	documents map[string][]bson.D     // by collection, of the journals
 	seen      []userCommand           // in their order
 	answers   map[string]bson.D       // to commands, instead of the usual
 	conns     map[net.Conn]*userLogin // that are open
@@ -209,9 +211,6 @@ func (s *userServer) reply(login *userLogin, command bson.D) bson.D {
 	if answer, given := s.answers[name]; given {
 		return answer
 	}
-	cursor := func(documents bson.A) bson.D {
-		return append(bson.D{{Key: "cursor", Value: bson.D{{Key: "firstBatch", Value: documents}, {Key: "id", Value: int64(0)}, {Key: "ns", Value: database + "." + target}}}}, ok...)
-	}
 	switch name {
 	case "buildInfo":
 		return append(bson.D{{Key: "version", Value: "7.0.5"}, {Key: "versionArray", Value: bson.A{7, 0, 5, 0}}}, ok...)
@@ -237,24 +236,46 @@ func (s *userServer) reply(login *userLogin, command bson.D) bson.D {
 			}
 		}
 		return ok
-	case "insert":
-		list, _ := valueOf(command, "documents").(bson.A)
-		for _, d := range list {
-			s.documents[database+"."+target] = append(s.documents[database+"."+target], d.(bson.D))
-		}
-		return append(bson.D{{Key: "n", Value: len(list)}}, ok...)
-	case "find":
-		all := s.documents[database+"."+target]
-		if len(all) == 0 {
-			return cursor(bson.A{})
-		}
-		return cursor(bson.A{all[len(all)-1]})
-	case "listCollections", "listIndexes":
-		return cursor(bson.A{})
-	case "drop":
-		delete(s.documents, database+"."+target)
+	}
+	if database == journalDatabase {
+		return s.keep(target, command)
+	}
+	if reply := s.run(database, command); reply != nil {
+		return reply
 	}
 	return ok
+}
+
+// keep is what the server does with a journal: its states are documents, of
+// which the one with the greatest number is asked for.
+func (s *userServer) keep(journal string, command bson.D) bson.D {
+	numberOf := func(d bson.D) int64 {
+		n, _ := valueOf(d, "_id").(int64)
+		return n
+	}
+	switch command[0].Key {
+	case "insert":
+		list, _ := valueOf(command, "documents").(bson.A)
+		for _, item := range list {
+			d, _ := item.(bson.D)
+			if slices.ContainsFunc(s.documents[journal], func(other bson.D) bool { return numberOf(other) == numberOf(d) }) {
+				return bson.D{{Key: "n", Value: 0}, {Key: "ok", Value: 1.0}, {Key: "writeErrors", Value: bson.A{
+					bson.D{{Key: "index", Value: 0}, {Key: "code", Value: codeDuplicateKey}, {Key: "errmsg", Value: "E11000 duplicate key"}}}}}
+			}
+			s.documents[journal] = append(s.documents[journal], d)
+		}
+	case "find":
+		all := bson.A{}
+		if states := s.documents[journal]; len(states) > 0 {
+			all = bson.A{slices.MaxFunc(states, func(a, b bson.D) int { return cmp.Compare(numberOf(a), numberOf(b)) })}
+		}
+		return s.cursor(journalDatabase, all)
+	case "drop":
+		delete(s.documents, journal)
+	case "listCollections":
+		return s.cursor(journalDatabase, bson.A{})
+	}
+	return bson.D{{Key: "n", Value: 1}, {Key: "ok", Value: 1.0}}
 }
 
 // logIn runs the server's side of SCRAM-SHA-256.

@@ -186,7 +186,7 @@ var counters = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
 // semicolons are those that MySQL takes for a part of a program without an END
 // where another statement follows in the text. Sent alone, as in the queue, the
 // program has none.
-var semicolons = regexp.MustCompile(`(?m); ?((?:\*/)? ?;;)$`)
+var semicolons = regexp.MustCompile(`(?m) ?;( (?:\*/ ?)?;;)$`)
 
 // schema is a dump in which only the role's and the database's own names are
 // made equal, and the counters of rows are left out.

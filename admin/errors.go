@@ -51,6 +51,8 @@ func statusOf(code workspace.Code) int {
 		return http.StatusNotFound
 	case workspace.Conflict:
 		return http.StatusConflict
+	case workspace.RateLimited:
+		return http.StatusTooManyRequests
 	case workspace.Unavailable:
 		return http.StatusServiceUnavailable
 	}
@@ -116,7 +118,11 @@ func (a *api) tell(x *exchange, err error) (*failure, map[string]any) {
 		if e.Code == workspace.Unavailable {
 			a.log.Warn("request could not be served", "request_id", x.id, "error", causes(e))
 		}
-		return &failure{status: statusOf(e.Code), code: string(e.Code), text: e.Message}, e.Details
+		f := &failure{status: statusOf(e.Code), code: string(e.Code), text: e.Message}
+		if e.Code == workspace.RateLimited {
+			f.header = http.Header{"Retry-After": {"1"}} // seconds; a query that ends makes room at any time
+		}
+		return f, e.Details
 	}
 	if errors.Is(err, context.Canceled) && x.r.Context().Err() != nil {
 		return &failure{status: http.StatusServiceUnavailable, code: "unavailable", text: "the request was cancelled"}, nil

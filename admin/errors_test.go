@@ -74,6 +74,7 @@ func TestEveryCodeOfTheDomainHasItsStatusOnEveryRoute(t *testing.T) {
 		workspace.Forbidden:   403,
 		workspace.NotFound:    404,
 		workspace.Conflict:    409,
+		workspace.RateLimited: 429,
 		workspace.Unavailable: 503,
 		workspace.Internal:    500,
 	} {
@@ -86,6 +87,9 @@ func TestEveryCodeOfTheDomainHasItsStatusOnEveryRoute(t *testing.T) {
 			}
 			if status != 500 {
 				got.says("told to the client")
+			}
+			if retry := got.Header().Get("Retry-After"); (status == 429) != (retry != "") {
+				t.Errorf("got Retry-After %q", retry)
 			}
 		}
 	}

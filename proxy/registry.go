@@ -20,6 +20,7 @@ type registry struct {
 type slot struct {
 	registry  *registry
 	workspace int64
+	live      *workspace.Live
 	released  chan struct{}
 
 	// Under the registry's lock: the relay once there is one, and why it is to
@@ -36,10 +37,10 @@ func (g *registry) take(live *workspace.Live) (*slot, protocols.Reason) {
 	if g.draining {
 		return nil, protocols.Draining
 	}
-	taken := g.workspaces[live.ID]
-	if limit := live.MaxConnections(); limit > 0 && int64(len(taken)) >= limit {
+	if !live.Enter() {
 		return nil, protocols.Full
 	}
+	taken := g.workspaces[live.ID]
 	if g.workspaces == nil {
 		g.workspaces = make(map[int64]map[*slot]struct{})
 	}
@@ -47,7 +48,7 @@ func (g *registry) take(live *workspace.Live) (*slot, protocols.Reason) {
 		taken = make(map[*slot]struct{})
 		g.workspaces[live.ID] = taken
 	}
-	s := &slot{registry: g, workspace: live.ID, released: make(chan struct{})}
+	s := &slot{registry: g, workspace: live.ID, live: live, released: make(chan struct{})}
 	taken[s] = struct{}{}
 	if live.Deleted() {
 		// Removed between the login and here; its sessions may have been
@@ -78,6 +79,7 @@ func (s *slot) release() {
 	if len(taken) == 0 {
 		delete(s.registry.workspaces, s.workspace)
 	}
+	s.live.Leave()
 	close(s.released)
 }
 

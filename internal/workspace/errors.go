@@ -16,6 +16,7 @@ const (
 	Forbidden    Code = "forbidden"
 	NotFound     Code = "not_found"
 	Conflict     Code = "conflict"
+	RateLimited  Code = "rate_limited"
 	Unavailable  Code = "unavailable"
 	Internal     Code = "internal_error"
 )

@@ -87,7 +87,7 @@ func (s *Service) Query(ctx context.Context, p Principal, id, text string) (Resu
 		return Result{}, err
 	}
 	limits := Limits{Workspace: h.live.Name, TimeoutMS: h.live.QueryTimeout().Milliseconds(), MaxRows: h.live.MaxRows()}
-	result, err := h.server.engine.Query(ctx, h.target, text, limits)
+	result, err := s.query(ctx, h, text, limits)
 	recordErr := s.Record(context.WithoutCancel(ctx), h.live.ID)
 	if err != nil {
 		if recordErr != nil {
@@ -103,6 +103,27 @@ func (s *Service) Query(ctx context.Context, p Principal, id, text string) (Resu
 		}
 	}
 	return result, nil
+}
+
+// query takes one of the workspace's connections for as long as it runs. One of
+// Redis is a session of the proxy's own, which counts it.
+func (s *Service) query(ctx context.Context, h *held, text string, limits Limits) (Result, error) {
+	if h.live.Type != Redis {
+		if !h.live.Enter() {
+			return Result{}, full(h.live)
+		}
+		defer h.live.Leave()
+	}
+	return h.server.engine.Query(ctx, h.target, text, limits)
+}
+
+func full(l *Live) *Error {
+	e := Errorf(RateLimited, "workspace %q has reached its max_connections limit of %d", l.Name, l.MaxConnections())
+	e.Details = map[string]any{
+		"reason":          "max_connections",
+		"action_required": "Try again later, or raise max_connections in the workspace's settings",
+	}
+	return e
 }
 
 // Schema is the workspace's tables now.

@@ -58,6 +58,7 @@ type Live struct {
 	maxConnections  atomic.Int64
 	deleted         atomic.Bool
 	keyRules        atomic.Pointer[KeyRules]
+	connections     atomic.Int64 // in use now
 }
 
 // KeyRules are the settings of a Redis workspace. A change makes a new value,
@@ -94,8 +95,26 @@ func (l *Live) QueryTimeout() time.Duration {
 // MaxRows is the most rows one statement may send; 0 means no limit.
 func (l *Live) MaxRows() int64 { return l.maxRowsPerQuery.Load() }
 
-// MaxConnections is the most sessions at once; 0 means no limit.
+// MaxConnections is the most sessions and queries of the API at once; 0 means no
+// limit.
 func (l *Live) MaxConnections() int64 { return l.maxConnections.Load() }
+
+// Enter takes one of the workspace's connections, which Leave gives back; false
+// where max_connections are in use.
+func (l *Live) Enter() bool {
+	for {
+		n := l.connections.Load()
+		if limit := l.MaxConnections(); limit > 0 && n >= limit {
+			return false
+		}
+		if l.connections.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// Leave gives back what Enter took.
+func (l *Live) Leave() { l.connections.Add(-1) }
 
 // Deleted says that the workspace is being removed. A session that was let in
 // just before must look once more after it is counted among the open ones.

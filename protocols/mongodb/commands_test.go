@@ -203,6 +203,39 @@ func TestPipelinesCannotHideInSequences(t *testing.T) {
 	}
 }
 
+// TestCompressedCommandsAreInspected sends every way out in each compression that
+// clients may choose.
+func TestCompressedCommandsAreInspected(t *testing.T) {
+	w := newWorld(t)
+	s, other := w.workspace(t, workspace.Control, workspace.Settings{}), w.workspace(t, workspace.Control, workspace.Settings{})
+	for _, method := range []compressor{noCompressor, snappyMethod, zlibMethod, zstdMethod} {
+		c := s.connect(t)
+		for _, e := range escapes(s.route.Database, other.route.Database) {
+			if strings.HasPrefix(e.name, "two databases") {
+				continue // ends its connection
+			}
+			c.id++
+			packed, err := w.protocol.codecs.appendPacked(nil, method, appendMessage(nil, c.id, 0, 0, encode(t, e.cmd)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.send(packed)
+			h, b := c.read()
+			if h.opcode == opCompressed {
+				if b, _, err = w.protocol.codecs.unpack(b, h); err != nil {
+					t.Fatalf("%v, %s: %v", method, e.name, err)
+				}
+				if h, err = readHeader(b, maxReply); err != nil {
+					t.Fatalf("%v, %s: %v", method, e.name, err)
+				}
+			}
+			if got := body(t, h, b); !slices.Contains([]any{int32(9), int32(13), int32(59)}, got["code"]) {
+				t.Errorf("%v, %s: got %v, want it refused", method, e.name, got)
+			}
+		}
+	}
+}
+
 // withSequence is an OP_MSG with a body and one document sequence.
 func withSequence(id int32, body []byte, name string, documents []byte, first bool) []byte {
 	sequence := append([]byte{1}, 0, 0, 0, 0)

@@ -292,7 +292,7 @@ func (r *relay) exec(b []byte, q *request) error {
 	}
 	owed.claim = tx.held
 	if len(tx.keys)+tx.moves > 0 && t.rules != nil && t.rules.maxKeys > 0 {
-		c, err := r.claim(b, q, tx.keys, int64(tx.moves), false)
+		c, err := r.claim(b, q, tx.keys, int64(tx.moves), 0, false)
 		if err != nil {
 			tx.settle()
 			text := keysFailure(err, r.live, t.rules.maxKeys)

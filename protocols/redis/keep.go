@@ -11,6 +11,9 @@ import (
 // keys ask.
 func (r *relay) keep(b []byte, q *request, c *command) (need int, err error) {
 	keys, need, err := r.keysOf(b, q, c)
+	if c.name == "mset" && errors.Is(err, errShort) && need > maxHeld {
+		return 0, r.sendLongMset(b, q)
+	}
 	if err != nil {
 		return need, err
 	}
@@ -165,7 +168,7 @@ func (r *relay) admit(b []byte, q *request, c *command, keys [][]byte) (held *cl
 	if c.moves {
 		keys, moves = nil, 1
 	}
-	held, err = r.claim(b, q, keys, moves, c.blocks)
+	held, err = r.claim(b, q, keys, moves, 0, c.blocks)
 	if err != nil {
 		return nil, false, r.refuseKeys(b, q, err)
 	}
@@ -212,11 +215,12 @@ func (r *relay) ttls(keys [][]byte) (ttls []int64, expires bool) {
 	return ttls, expires
 }
 
-// claim claims the places of keys and of as many that are moved, or errFull.
+// claim claims the places of keys, of as many that are moved, and of as many that
+// nobody saw, or errFull.
 // What was sent before it goes out first where that has to wait.
-func (r *relay) claim(b []byte, q *request, keys [][]byte, moves int64, blocks bool) (*claim, error) {
+func (r *relay) claim(b []byte, q *request, keys [][]byte, moves, unseen int64, blocks bool) (*claim, error) {
 	keys = distinct(keys)
-	held := &claim{gate: &r.space.gate, keys: int64(len(keys)) + moves, moves: moves, parked: blocks || r.waiting()}
+	held := &claim{gate: &r.space.gate, keys: int64(len(keys)) + moves + unseen, moves: moves, unseen: unseen, parked: blocks || r.waiting()}
 	if r.space.gate.take(r.track.settings, held) {
 		return held, nil
 	}

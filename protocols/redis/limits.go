@@ -51,6 +51,7 @@ type claim struct {
 	gate   *gate
 	keys   int64
 	moves  int64 // of keys, how many take another one's place
+	unseen int64 // of keys, how many are new for all that is known
 	parked bool
 	// lone says that it is a script's that goes alone; behind it there may be
 	// ceiling keys.
@@ -153,7 +154,7 @@ func (g *gate) claim(ctx context.Context, r *relay, s *workspace.KeyRules, c *cl
 // the claim where they fit.
 func (g *gate) decide(ctx context.Context, r *relay, s *workspace.KeyRules, c *claim, keys [][]byte) (granted bool, err error) {
 	free, missing, err := g.count(ctx, r, s, keys)
-	if err != nil || missing > max(free, 0) {
+	if missing += c.unseen; err != nil || missing > max(free, 0) {
 		return false, err
 	}
 	g.mu.Lock()

@@ -62,6 +62,7 @@ func (r *relay) reset(b []byte, q *request) {
 	if t.multi {
 		silent(discardCommand, reply{kind: swallowed})
 	}
+	t.tx.settle()
 	t.multi, t.tx = false, transaction{}
 	silent(unwatchCommand, reply{kind: swallowed})
 	if t.lasting {

@@ -84,18 +84,19 @@ func (r *relay) message(b []byte, pos int, p pubsubValue) (size, need, limit int
 	}
 	byPattern := string(p.kind) == "pmessage"
 	var invalidation []byte
+	tracks := false
 	if byPattern {
 		pattern := p.first
 		if need, err := p.readFirst(b[pos:]); err != nil {
 			return 0, need, maxHeld, err
 		}
-		invalidation = r.channels.invalidation(pattern, p.first)
+		invalidation, tracks = r.channels.invalidation(pattern, p.first, s.heard.prefixes)
 	}
 	channel, known := r.channels.client(p.first)
 	head := b[pos : pos+p.head]
 	var out []byte
 	switch {
-	case invalidation != nil:
+	case tracks:
 		out = invalidation
 	case !known:
 	case !byPattern:
@@ -118,7 +119,7 @@ func (r *relay) message(b []byte, pos int, p pubsubValue) (size, need, limit int
 	}
 	s.put(b, pos, p.size, out...)
 	s.aside = true
-	s.dropping = len(out) == 0 || invalidation != nil
+	s.dropping = len(out) == 0 || tracks
 	s.v.begin() // the payload
 	return p.size, 0, 0, nil
 }

@@ -191,6 +191,8 @@ func (r *relay) beginReply(b []byte, pos int, owed *reply) (size, need, limit in
 		if !refused && !owed.muted {
 			return r.describe(b, pos)
 		}
+	case tracked:
+		s.heard.prefixes = owed.prefixes
 	case scripted:
 		if !owed.muted {
 			if done, size, need, err := r.renamed(b, pos, owed.script); done {

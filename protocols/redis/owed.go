@@ -14,6 +14,7 @@ const (
 	confirmed                      // of (P|S)(UN)SUBSCRIBE: n confirmations, or one error
 	published                      // of PUBLISH: how many got it, as a client counts
 	described                      // of CLIENT INFO: the database is shown as 0
+	tracked                        // of CLIENT TRACKING: prefixes are told of from here on
 	scripted                       // of a script, which the client knows by another hash
 )
 
@@ -32,6 +33,8 @@ type reply struct {
 	// executed.
 	script  *scriptName
 	scripts map[int]*scriptName
+	// prefixes are those of tracked; none are all keys.
+	prefixes []string
 	// pattern is the client's, in confirmed of one.
 	pattern *listener
 	// all is an UNSUBSCRIBE without names: it has as many confirmations as

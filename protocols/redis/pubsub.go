@@ -286,6 +286,7 @@ type heard struct {
 	sharded    int64    // shard channels
 	server     []string // the proxy's own patterns at the server
 	patterns   []string // the client's
+	prefixes   []string // of the keys that the client tracks; none are all
 }
 
 // counted is the server's count as the client's.

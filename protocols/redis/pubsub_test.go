@@ -220,6 +220,34 @@ func TestTrackingTellsOfTheWorkspacesKeysOnly(t *testing.T) {
 	}
 }
 
+// TestTrackingByPrefixes compares with the server what CLIENT TRACKING answers,
+// and hears of the keys that have a prefix only.
+func TestTrackingByPrefixes(t *testing.T) {
+	s := newWorld(t).workspace(t, workspace.Settings{})
+	c, d := s.connect3(t), s.admin(t)
+	d.must("HELLO", "3")
+	for _, command := range []string{
+		"ON PREFIX a", "ON BCAST OPTIN", "ON BCAST PREFIX ab PREFIX a", "ON BCAST PREFIX", "ON BCAST PREFIX b PREFIX a NOLOOP", "ON BCAST PREFIX c",
+		"ON BCAST PREFIX bb", "ON", "ON BCAST OPTIN", "OFF", "ON BCAST", "ON BCAST PREFIX x", "OFF", "ON OPTIN", "ON OPTOUT", "ON", "ON OPTIN BCAST",
+		"OFF BCAST OPTIN", "OFF PREFIX a", "ON OPTOUT", "OFF", "ON BCAST PREFIX cache: PREFIX user:1",
+	} {
+		words := append([]string{"CLIENT", "TRACKING"}, strings.Fields(command)...)
+		c.want(d.do(words...), words...)
+		c.want(d.do("CLIENT", "TRACKINGINFO"), "CLIENT", "TRACKINGINFO")
+	}
+	own := s.connect(t)
+	invalid := func(key string) string { return ">2\r\n$10\r\ninvalidate\r\n*1\r\n" + string(appendBulk(nil, key)) }
+	for _, key := range []string{"other", "cache", "cache:1", "user:2", "user:12", "CACHE:1"} {
+		own.must("SET", key, "x")
+	}
+	c.expect(invalid("cache:1"), invalid("user:12"))
+	c.send(appendCommand(nil, "PSUBSCRIBE", "__keyspace@0__:o*"))
+	c.expect(frame(true, "psubscribe", "__keyspace@0__:o*", 1))
+	own.must("DEL", "other", "cache:1")
+	c.expect(frame(true, "pmessage", "__keyspace@0__:o*", "__keyspace@0__:other", "del"), invalid("cache:1"))
+	c.want("-"+errTrackingRedirect+"\r\n", "CLIENT", "TRACKING", "ON", "REDIRECT", "1")
+}
+
 func TestResetUndoesEverything(t *testing.T) {
 	s := newWorld(t).workspace(t, workspace.Settings{})
 	c := s.connect3(t)

@@ -30,12 +30,10 @@ func (r *rule) exact() bool { return r.literal == len(r.pattern) }
 // one that is all literal, then the longest, then the first in byte order.
 func compile(s *workspace.KeyRules) *rules {
 	r := &rules{maxKeys: s.MaxKeys, defaultTTL: s.DefaultTTL}
-	expires := s.DefaultTTL > 0
 	for pattern, p := range s.Patterns {
 		r.patterns = append(r.patterns, rule{[]byte(pattern), literalPrefix(pattern), p.TTL})
-		expires = expires || p.TTL > 0
 	}
-	if !expires && r.maxKeys == 0 {
+	if !r.expires() && r.maxKeys == 0 {
 		return nil
 	}
 	slices.SortFunc(r.patterns, func(a, b rule) int {
@@ -54,6 +52,11 @@ func compile(s *workspace.KeyRules) *rules {
 	})
 	r.packed = r.pack()
 	return r
+}
+
+// expires says whether any key gets an expiry.
+func (r *rules) expires() bool {
+	return r.defaultTTL > 0 || slices.ContainsFunc(r.patterns, func(p rule) bool { return p.ttl > 0 })
 }
 
 // ttl is the seconds that a new key without an expiry may live; 0: for ever.

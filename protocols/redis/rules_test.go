@@ -96,9 +96,37 @@ func TestValuesAreNotHeldForTheirKeys(t *testing.T) {
 	for key, want := range map[string]string{"a": ":100\r\n", "b": ":50\r\n", "c": ":100\r\n", "d": ":100\r\n"} {
 		c.want(want, "TTL", key)
 	}
-	// The keys of an MSET lie between its values.
-	c.want("-"+errTooLong+"\r\n", "MSET", "a", large, "b", large)
+	// The keys of an MSET lie between its values. MSETNX has to see them before.
+	admin := s.admin(t)
+	admin.must("MSET", "b", "old", "e", "old")
+	c.want("+OK\r\n", "MSET", "a", large, "e", "small", "f", large, "b", large)
+	for _, key := range []string{"a", "b", "e", "f"} {
+		c.want(":100\r\n", "TTL", key)
+	}
+	c.want(":6\r\n", "DBSIZE")
+	c.must("DEL", "a", "e")
+	c.must("MULTI")
+	c.want("-"+errTooLong+"\r\n", "MSET", "a", large, "e", large)
+	c.must("DISCARD")
+	c.want("-"+errTooLong+"\r\n", "MSET", "1", large, "2", large, "3", "x", "4", "x", "5", "x", "6", "x", "7", "x")
+	c.want("-"+errTooLong+"\r\n", "MSETNX", "a", large, "e", large)
+	c.want("-"+wrongArguments("mset")+"\r\n", "MSET", "a", large, "e")
 	c.want("+PONG\r\n", "PING")
+
+	s.live.Set(workspace.Settings{DefaultTTL: 50})
+	c.must("MULTI")
+	c.must("MSET", "m", large, "n", large)
+	c.must("SET", "o", "x")
+	c.want("*2\r\n+OK\r\n+OK\r\n", "EXEC")
+	c.must("WATCH", "w")
+	c.must("MSET", "w", large, "x", large)
+	for _, key := range []string{"m", "n", "o", "w", "x"} {
+		c.want(":50\r\n", "TTL", key)
+	}
+	c.send(appendCommand(nil, "MSET", "m", large, strings.Repeat("k", maxLongKey+1), "v"))
+	if got := c.ended(); got != "-ERR "+errLongKeys.Error()+"\r\n" {
+		t.Errorf("a key too long: got %q", got)
+	}
 }
 
 // TestTheLargestValueIsNeverInMemory writes and reads values of 512 MB, with

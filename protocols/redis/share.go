@@ -88,7 +88,7 @@ func (g *gate) share(ctx context.Context, r *relay, s *workspace.KeyRules, c *cl
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.allowance = max(free, 0)
-	if g.divide(c, shares, max(minShare, named)) {
+	if g.divide(c, shares, max(minShare, named)) || c.parked && g.divide(c, queuedShares, max(minQueued, named)) {
 		return nil
 	}
 	if c.parked {

@@ -19,6 +19,7 @@ type track struct {
 	// KEEPTTL among them ifKept becomes the suffix.
 	options int
 	ifKept  []byte
+	long    *longKeys // of the MSET that passes; nil where its keys are not wanted
 
 	splice
 	owing []reply // what the backend will owe for what was not sent yet
@@ -163,6 +164,17 @@ func (t *track) passArguments(b []byte, pos int) (next int, err error) {
 				t.suffix = t.ifKept
 			}
 		}
+		if t.long != nil && t.args%2 == 0 {
+			if n > maxLongKey {
+				return pos, errLongKeys
+			}
+			if len(b) < pos+size+n {
+				break
+			}
+			if err := t.long.note(b[pos+size : pos+size+n]); err != nil {
+				return pos, err
+			}
+		}
 		t.args--
 		t.skip = n + 2
 		pos += size
@@ -180,6 +192,10 @@ func (t *track) finish(b []byte, pos int) {
 	if t.dropping {
 		t.drop(pos)
 		t.dropping = false
+	}
+	if t.long != nil {
+		t.suffix = append(t.suffix, t.long.behind(t.rules)...)
+		t.long = nil
 	}
 	if len(t.suffix) > 0 {
 		t.cut(b, pos)

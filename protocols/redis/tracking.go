@@ -1,7 +1,9 @@
 package redis
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -20,10 +22,16 @@ func (c *channels) tracking() (changed, flushed string) {
 }
 
 const (
-	errTrackingOptions = "ERR CLIENT TRACKING with PREFIX or REDIRECT is not available in a workspace"
-	errTrackingBoth    = "ERR You can't specify both OPTIN mode and OPTOUT mode"
-	errTrackingRESP3   = "ERR CLIENT TRACKING needs RESP3 in a workspace: HELLO 3 comes first"
-	errTrackingServer  = "ERR CLIENT TRACKING can't be turned on: the server's keyspace notifications (notify-keyspace-events KA) are off and can't be turned on now"
+	errTrackingRedirect = "ERR CLIENT TRACKING with REDIRECT is not available in a workspace: invalidations come in RESP3, on the connection itself"
+	errTrackingBoth     = "ERR You can't specify both OPTIN mode and OPTOUT mode"
+	errTrackingPrefix   = "ERR PREFIX option requires BCAST mode to be enabled"
+	errTrackingBcast    = "ERR OPTIN and OPTOUT are not compatible with BCAST"
+	errTrackingMode     = "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode."
+	errTrackingChoice   = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode."
+	errTrackingOverlap  = "ERR Prefix '%s' overlaps with %s prefix '%s'. Prefixes for a single client must not overlap."
+	errTrackingMany     = "ERR a connection can't track more than 1024 prefixes"
+	errTrackingRESP3    = "ERR CLIENT TRACKING needs RESP3 in a workspace: HELLO 3 comes first"
+	errTrackingServer   = "ERR CLIENT TRACKING can't be turned on: the server's keyspace notifications (notify-keyspace-events KA) are off and can't be turned on now"
 )
 
 // trackingMode is what the client asked of its tracking.
@@ -32,7 +40,47 @@ type trackingMode struct {
 	choice string // optin, optout or nothing
 	bcast  bool
 	noloop bool
+	// prefixes are those of bcast, in byte order; the empty one is all keys.
+	prefixes []string
 }
+
+// after is the mode with what was asked for before it; bad is why that can't be.
+func (m trackingMode) after(before trackingMode) (mode trackingMode, bad string) {
+	switch {
+	case !m.on:
+		return trackingMode{}, ""
+	case before.on && m.bcast != before.bcast:
+		return m, errTrackingMode
+	case m.bcast && m.choice != "":
+		return m, errTrackingBcast
+	case before.on && m.choice != "" && before.choice != "" && m.choice != before.choice:
+		return m, errTrackingChoice
+	case len(m.prefixes) > 0 && !m.bcast:
+		return m, errTrackingPrefix
+	case len(m.prefixes)+len(before.prefixes) > maxPatterns:
+		return m, errTrackingMany
+	}
+	for i, prefix := range m.prefixes {
+		for _, other := range before.prefixes {
+			if overlap(prefix, other) {
+				return m, fmt.Sprintf(errTrackingOverlap, prefix, "an existing", other)
+			}
+		}
+		for _, other := range m.prefixes[i+1:] {
+			if overlap(prefix, other) {
+				return m, fmt.Sprintf(errTrackingOverlap, prefix, "another provided", other)
+			}
+		}
+	}
+	m.prefixes = append(slices.Clone(before.prefixes), m.prefixes...)
+	if m.bcast && len(m.prefixes) == 0 {
+		m.prefixes = []string{""}
+	}
+	slices.Sort(m.prefixes)
+	return m, ""
+}
+
+func overlap(a, b string) bool { return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) }
 
 // decideTracking answers CLIENT TRACKING, CACHING, GETREDIR and TRACKINGINFO.
 func (r *relay) decideTracking(b []byte, q *request, sub string) error {
@@ -61,6 +109,9 @@ func (r *relay) decideTracking(b []byte, q *request, sub string) error {
 func (r *relay) turnTracking(b []byte, q *request) error {
 	t := &r.track
 	mode, bad := parseTracking(q.args)
+	if bad == "" {
+		mode, bad = mode.after(t.tracking)
+	}
 	switch {
 	case bad != "":
 		t.refuse(b, q, bad)
@@ -83,7 +134,9 @@ func (r *relay) turnTracking(b []byte, q *request) error {
 		out = r.listenForChanges(mode.on)
 	}
 	t.tracking = mode
-	return r.put(b, q, append(out, statusOK...)...)
+	t.owe(reply{kind: tracked, prefixes: mode.prefixes})
+	t.instead(b, q, append(out, statusOK...)...)
+	return nil
 }
 
 // parseTracking reads CLIENT TRACKING; bad is what is wrong with it.
@@ -95,11 +148,14 @@ func parseTracking(args [][]byte) (mode trackingMode, bad string) {
 	if !mode.on && !is(args[2], "off") {
 		return mode, errSyntax
 	}
-	for _, option := range args[3:] {
-		choice := ""
+	for i := 3; i < len(args); i++ {
+		option, choice := args[i], ""
 		switch {
-		case is(option, "prefix"), is(option, "redirect"):
-			return mode, errTrackingOptions
+		case is(option, "prefix") && i+1 < len(args):
+			i++
+			mode.prefixes = append(mode.prefixes, string(args[i]))
+		case is(option, "redirect"):
+			return mode, errTrackingRedirect
 		case is(option, "bcast"):
 			mode.bcast = true
 		case is(option, "noloop"):
@@ -117,9 +173,6 @@ func parseTracking(args [][]byte) (mode trackingMode, bad string) {
 		if choice != "" {
 			mode.choice = choice
 		}
-	}
-	if !mode.on {
-		mode = trackingMode{}
 	}
 	return mode, ""
 }
@@ -177,21 +230,30 @@ func (m *trackingMode) info() string {
 		out = appendBulk(out, flag)
 	}
 	out = appendHeader(appendBulk(out, "redirect"), ':', 0)
-	return string(appendBulk(out, "prefixes")) + "*0"
+	out = appendHeader(appendBulk(out, "prefixes"), '*', len(m.prefixes))
+	for _, prefix := range m.prefixes {
+		out = appendBulk(out, prefix)
+	}
+	return strings.TrimSuffix(string(out), "\r\n")
 }
 
-// invalidation is the push for what came by one of tracking's patterns; nil for
+// invalidation is the push for what came by one of tracking's patterns: nothing
+// for a key that has none of prefixes, where there are any. tracks is false for
 // other patterns.
-func (c *channels) invalidation(pattern, channel []byte) []byte {
+func (c *channels) invalidation(pattern, channel []byte, prefixes []string) (push []byte, tracks bool) {
 	changed, flushed := c.tracking()
 	out := appendBulk(appendHeader(nil, '>', 2), "invalidate")
 	switch string(pattern) {
 	case changed:
-		return appendBulk(appendHeader(out, '*', 1), channel[min(len(c.keyspace), len(channel)):])
+		key := channel[min(len(c.keyspace), len(channel)):]
+		if len(prefixes) > 0 && !slices.ContainsFunc(prefixes, func(prefix string) bool { return bytes.HasPrefix(key, []byte(prefix)) }) {
+			return nil, true
+		}
+		return appendBulk(appendHeader(out, '*', 1), key), true
 	case flushed:
-		return append(out, "_\r\n"...)
+		return append(out, "_\r\n"...), true
 	}
-	return nil
+	return nil, false
 }
 
 // flushKeys empties the database, and says so to those who track its keys.

@@ -210,7 +210,7 @@ func TestCommentsBehindProgramsAreKept(t *testing.T) {
 		"create trigger t2 after insert on t for each row begin set @a = 2; end -- two",
 		"create procedure p() select 1 # three",
 		"create function f() returns int deterministic return 4 /* four */",
-		"create event e on schedule every 1 year disable do select 5 /* five */",
+		"create event e on schedule every 1 year starts '2030-01-01 00:00:00' disable do select 5 /* five */",
 		"create view v as select 6 as a",
 	}
 	for _, sql := range sent {

@@ -135,8 +135,11 @@ local function run(...)
   if room~=-1 and kind~='m' and not keeps(a,name) and not fits(keys) then return R.error_reply(full) end
   if kind=='t' or (name=='set' or kind=='c') and options(a,from,{ex=1,px=1,exat=1,pxat=1,keepttl=1}) then return P(...) end
   local timed
-  for i,k in ipairs(keys) do
-    local seconds=ttl(text(k))
+  local seen={}
+  for _,k in ipairs(keys) do
+    local t=text(k)
+    local seconds=seen[t] and 0 or ttl(t)
+    seen[t]=true
     if seconds>0 then
       timed=timed or {}
       timed[#timed+1]={k,seconds}

@@ -152,6 +152,7 @@ func TestKeysThatScriptsDoNotName(t *testing.T) {
 		redis.call('RPUSH', 'key:3', 'x')
 		redis.pcall('hset', 'other', 'f', 'v')
 		redis.call('APPEND', 'old', 'x')
+		redis.pcall('MSET', 'old', 'x', 'old')
 		redis.call('SET', 'replaced', 'x')
 		redis.call('RENAME', 'renamed', 'moved')
 		redis.call('PERSIST', 'timed')

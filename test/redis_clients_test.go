@@ -76,7 +76,7 @@ func (in *installation) redisCommand(t testing.TB, address string, args ...strin
 
 // TestRedisNode runs the programs of clients/redis, each of which is a test
 // suite of a Node driver, on a workspace with settings off and on one where
-// every key gets a time to live.
+// every key gets a time to live, also those that BullMQ's scripts do not name.
 func TestRedisNode(t *testing.T) {
 	if _, err := os.Stat("clients/node_modules"); err != nil {
 		t.Fatalf("the Node drivers are not installed (make test does it, or npm ci in test/clients): %v", err)
@@ -86,7 +86,7 @@ func TestRedisNode(t *testing.T) {
 		settings map[string]any
 	}{
 		{"plain", nil},
-		{"ttl", map[string]any{"default_ttl": 3600, "patterns": map[string]any{"cache:*": map[string]any{"ttl": 60}}}},
+		{"ttl", map[string]any{"default_ttl": 3600, "max_keys": 20_000, "patterns": map[string]any{"cache:*": map[string]any{"ttl": 60}}}},
 	} {
 		for _, file := range scripts(t, "clients/redis/*.test.js") {
 			t.Run(kind.name+"/"+filepath.Base(file), func(t *testing.T) {
@@ -98,6 +98,19 @@ func TestRedisNode(t *testing.T) {
 				cmd.Env = append(os.Environ(), "URL="+address, "CA="+shared.CAFile)
 				if out, err := cmd.CombinedOutput(); err != nil {
 					t.Errorf("%v\n%s", err, out)
+				}
+				if kind.settings == nil || filepath.Base(file) != "bullmq.test.js" {
+					return
+				}
+				client := shared.redisClient(t, address)
+				keys := client.Keys(ctx, "*").Val()
+				if len(keys) < 200 {
+					t.Errorf("%d keys of 200 jobs", len(keys))
+				}
+				for _, key := range keys {
+					if ttl := client.TTL(ctx, key).Val(); ttl == -1 {
+						t.Errorf("%s has no time to live", key)
+					}
 				}
 			})
 		}

@@ -23,8 +23,10 @@
 //
 // Files that the sisters do not have: commands.go and decide.go (the table, and
 // what depends on arguments), login.go (AUTH, HELLO and RESET in a session),
-// keep.go, set.go, rules.go and glob.go (keys that are made), pubsub.go and
-// message.go (channels, to the server and back), tracking.go (client-side
-// caching), reply.go and outcome.go (where replies end, and what becomes of
-// them), ask.go and info.go (what the proxy asks the server for itself).
+// keep.go, set.go, longmset.go, rules.go and glob.go (keys that are made),
+// script.go, script.lua, scriptbody.go, scriptrules.go and share.go (keys that
+// scripts make), pubsub.go and message.go (channels, to the server and back),
+// tracking.go (client-side caching), run.go (what repeats in a pipeline), reply.go
+// and outcome.go (where replies end, and what becomes of them), ask.go and info.go
+// (what the proxy asks the server for itself).
 package redis

@@ -87,12 +87,12 @@ func canFollow(old, fresh MongoCollection) bool {
 	return ok && old.Type == fresh.Type
 }
 
-// standsFor says whether a collection stands where another one was, and is made
-// as that: $out and mapReduce exchange a collection for one with its options and
+// standsFor says whether a collection stands where another one was, and is like
+// it: $out and mapReduce exchange a collection for one with its options and
 // indexes, which is no change of the schema. A drop would take the documents of
 // all to whom the queue is brought.
 func standsFor(fresh, old MongoCollection) bool {
-	return fresh.Name == old.Name && fresh.Type == old.Type && sameBSONFields(fresh.Options, old.Options)
+	return fresh.Name == old.Name && canFollow(old, fresh)
 }
 
 // mongoComparison collects the changes.

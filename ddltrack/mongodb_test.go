@@ -92,6 +92,8 @@ func TestMongoSchemasDifferByRunnableCommands(t *testing.T) {
 			[]string{`{"renameCollection":"db.c","to":"db.b"}`, `{"renameCollection":"db.b","to":"db.a"}`}},
 		{"replaced by $out", `[{"name": "c", "uuid": "1", "options": {"validator": {"a": 1}}, "indexes": [{"key": {"a": 1}, "name": "a"}]}]`,
 			`[{"name": "c", "uuid": "2", "options": {"validator": {"a": 1}}, "indexes": [{"key": {"a": 1}, "name": "a"}]}]`, nil, nil},
+		{"replaced and changed", `[{"name": "c", "uuid": "1"}]`, `[{"name": "c", "uuid": "2", "options": {"validator": {"a": 1}}}]`,
+			[]string{`{"collMod":"c","validator":{"a":1}}`}, []string{`{"collMod":"c","validator":{}}`}},
 		{"replaced without its indexes", `[{"name": "c", "uuid": "1", "indexes": [{"key": {"a": 1}, "name": "a"}]}]`, `[{"name": "c", "uuid": "2"}]`,
 			[]string{`{"dropIndexes":"c","index":"a"}`}, []string{`{"createIndexes":"c","indexes":[{"key":{"a":1},"name":"a"}]}`}},
 		{"replaced by another", `[{"name": "c", "uuid": "1"}, {"name": "d", "uuid": "2"}]`, `[{"name": "c", "uuid": "2"}]`,

@@ -263,7 +263,7 @@ func namesIn(command bson.D) []string {
 // sets is so now.
 func didModify(found, command bson.D, now MongoCollection) bool {
 	for _, e := range found[1:] {
-		if _, asked := fieldOf(command, e.Key); !asked {
+		if _, asked := fieldOf(command, e.Key); !asked && !filledIn(e) {
 			return false
 		}
 	}
@@ -285,6 +285,12 @@ func didModify(found, command bson.D, now MongoCollection) bool {
 		}
 	}
 	return true
+}
+
+// filledIn says whether a collMod of a validator sets an option to that, of
+// itself, where it has no value yet.
+func filledIn(e bson.E) bool {
+	return e.Key == "validationLevel" && e.Value == "strict" || e.Key == "validationAction" && e.Value == "error"
 }
 
 // didModifyIndex compares what became of an index with what was asked for; it

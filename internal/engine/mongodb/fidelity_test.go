@@ -45,6 +45,8 @@ func TestWhatFerretDBLacksIsNotedInTheClientsWords(t *testing.T) {
 		{`{"collMod": "users", "validator": {"age": {"$gte": 1}}, "validationLevel": "moderate"}`, []string{`{"collMod":"users","validator":{"age":{"$gte":1}},"validationLevel":"moderate"}`}},
 		{`{"collMod": "users", "validator": {"age": {"$gte": 1}}, "validationLevel": "moderate"}`, nil},
 		{`{"collMod": "users", "validator": {}}`, []string{`{"collMod":"users","validator":{}}`}},
+		{`{"create": "later"}`, []string{`{"create":"later"}`}},
+		{`{"collMod": "later", "validator": {"a": 1}}`, []string{`{"collMod":"later","validator":{"a":1}}`}},
 		{`{"create": "named", "collation": {"locale": "de"}}`, []string{`{"create":"named","collation":{"locale":"de"}}`}},
 		{`{"create": "seen", "viewOn": "users", "pipeline": [{"$match": {"a": 1}}]}`, []string{`{"create":"seen","viewOn":"users","pipeline":[{"$match":{"a":1}}]}`}},
 		{`{"collMod": "seen", "viewOn": "named", "pipeline": []}`, []string{`{"collMod":"seen","viewOn":"named","pipeline":[]}`}},

@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"cmp"
 	"crypto/md5"
 	"encoding/binary"
 	"fmt"
@@ -106,6 +107,8 @@ func (m *model) run(database string, command bson.D) bson.D {
 	case "listCollections":
 		all := bson.A{}
 		for name, c := range in {
+			// The server lists options in an order of its own, whenever they were set.
+			slices.SortFunc(c.options, func(a, b bson.E) int { return cmp.Compare(a.Key, b.Key) })
 			all = append(all, bson.D{{Key: "name", Value: name}, {Key: "type", Value: c.kind}, {Key: "options", Value: c.options}, {Key: "info", Value: c.info()}})
 		}
 		return m.cursor(database, all)
@@ -151,10 +154,20 @@ func (m *model) create(in map[string]*modelled, name string, options bson.D) {
 		case "collation":
 			options[i].Value = set(set(slices.Clone(inner), "strength", 3), "caseLevel", false)
 		case "validator":
-			options = append(options, bson.E{Key: "validationLevel", Value: "strict"}, bson.E{Key: "validationAction", Value: "error"})
+			options = validated(options)
 		}
 	}
 	m.make(in, name, kind, options)
+}
+
+// validated has how documents are validated, where that was not said.
+func validated(options bson.D) bson.D {
+	for _, e := range []bson.E{{Key: "validationLevel", Value: "strict"}, {Key: "validationAction", Value: "error"}} {
+		if valueOf(options, e.Key) == nil {
+			options = append(options, e)
+		}
+	}
+	return options
 }
 
 func (m *model) modify(c *modelled, fields bson.D) bson.D {
@@ -181,7 +194,9 @@ func (m *model) modify(c *modelled, fields bson.D) bson.D {
 				c.options = unset(c.options, "validator")
 				continue
 			}
-			c.options = set(slices.Clone(c.options), e.Key, e.Value)
+			c.options = validated(set(slices.Clone(c.options), e.Key, e.Value))
+		case "validationLevel", "validationAction":
+			c.options = validated(set(slices.Clone(c.options), e.Key, e.Value))
 		case "changeStreamPreAndPostImages":
 			if c.options = unset(c.options, e.Key); valueOf(inner, "enabled") == true {
 				c.options = append(c.options, e)
@@ -228,14 +243,18 @@ func (m *model) dropIndexes(in map[string]*modelled, name string, rest bson.D) b
 	if c == nil || c.kind == "view" {
 		return refuses(codeNamespaceNotFound, "NamespaceNotFound")
 	}
-	which := valueOf(rest, "index")
-	before := len(c.indexes)
-	c.indexes = slices.DeleteFunc(slices.Clone(c.indexes), func(d bson.D) bool {
-		return valueOf(d, "name") != "_id_" && (which == "*" || which == valueOf(d, "name"))
+	which, several := valueOf(rest, "index").(bson.A)
+	if !several {
+		which = bson.A{valueOf(rest, "index")}
+	}
+	all := which[0] == "*"
+	left := slices.DeleteFunc(slices.Clone(c.indexes), func(d bson.D) bool {
+		return valueOf(d, "name") != "_id_" && (all || slices.Contains(which, valueOf(d, "name")))
 	})
-	if which != "*" && len(c.indexes) == before {
+	if !all && len(c.indexes)-len(left) < len(which) {
 		return refuses(27, "IndexNotFound")
 	}
+	c.indexes = left
 	return bson.D{{Key: "ok", Value: 1.0}}
 }
 

@@ -97,9 +97,8 @@ func (s *userServer) serve(conn net.Conn) {
 			return
 		}
 		s.mu.Lock()
-		reply := s.reply(s.conns[conn], command)
+		body, err := bson.Marshal(s.reply(s.conns[conn], command))
 		s.mu.Unlock()
-		body, err := bson.Marshal(reply)
 		if err != nil {
 			s.t.Errorf("server: %v", err)
 			return

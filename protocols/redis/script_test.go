@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
 
 // scriptsThatShow are scripts whose replies and errors would show what stands in
@@ -308,5 +309,34 @@ func TestScriptsAreFollowedToTheirTailCalls(t *testing.T) {
 	}
 	if !slices.Equal(strings.Fields(scriptPrologue(newCommands()))[:1], []string{"local"}) || strings.Contains(scriptPrologue(newCommands()), "\n") {
 		t.Error("the prologue is not one line of Lua")
+	}
+}
+
+// TestTransactionsThatEndGiveBackTheirRoom ends transactions with scripts in
+// each way.
+func TestTransactionsThatEndGiveBackTheirRoom(t *testing.T) {
+	w := newWorld(t)
+	s := w.workspace(t, workspace.Settings{MaxKeys: 1000})
+	g := &w.protocol.space(s.live.ID).gate
+	held := func() int64 {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.inFlight + g.parked
+	}
+	for _, end := range []string{"EXEC", "DISCARD", "RESET", "QUIT", ""} {
+		c := s.connect(t)
+		c.must("MULTI")
+		c.must("EVAL", "return redis.call('SET', ARGV[1], 'x')", "0", "a")
+		c.must("EVAL", "return redis.call('SET', ARGV[1], 'x')", "0", "b")
+		if n := held(); n != 2*minQueued {
+			t.Errorf("before %q: %d places are held, want %d", end, n, 2*minQueued)
+		}
+		if end != "" {
+			c.must(end)
+		}
+		if end == "QUIT" || end == "" {
+			c.conn.Close()
+		}
+		wiretest.Await(t, "the room is given back after "+end, func() bool { return held() == 0 })
 	}
 }

@@ -23,7 +23,7 @@ func explainInstead(text string, e *pg_query.ExplainStmt, into *pg_query.IntoCla
 			}
 		}
 	}
-	return "SELECT * FROM pg_tenantsdb.explain(" + dollarQuote(text) + ", " + dollarQuote(into.Rel.Relname) +
+	return "SELECT * FROM pg_catalog.tenantsdb_explain(" + dollarQuote(text) + ", " + dollarQuote(into.Rel.Relname) +
 		", NULL::pg_catalog." + plan + `) AS _ ("QUERY PLAN")`
 }
 
@@ -47,7 +47,7 @@ func clusterInstead(c *pg_query.ClusterStmt) string {
 			table = append(table, quoteIdent(name))
 		}
 	}
-	return "CALL pg_tenantsdb.cluster(" + dollarQuote(strings.Join(table, ".")) + ", " + dollarQuote(c.Indexname) + ", '" + verbose + "')"
+	return "CALL pg_catalog.tenantsdb_cluster(" + dollarQuote(strings.Join(table, ".")) + ", " + dollarQuote(c.Indexname) + ", '" + verbose + "')"
 }
 
 // hasParameter says whether sql names a parameter, as in $1.

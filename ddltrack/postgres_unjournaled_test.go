@@ -29,10 +29,10 @@ func TestUnjournaledStatementsAreRefused(t *testing.T) {
 
 func TestUnjournaledStatementsAreReplaced(t *testing.T) {
 	explain := func(statement, table, plan string) string {
-		return "SELECT * FROM pg_tenantsdb.explain($tenantsdb$" + statement + "$tenantsdb$, $tenantsdb$" + table + "$tenantsdb$, NULL::pg_catalog." + plan + `) AS _ ("QUERY PLAN")`
+		return "SELECT * FROM pg_catalog.tenantsdb_explain($tenantsdb$" + statement + "$tenantsdb$, $tenantsdb$" + table + "$tenantsdb$, NULL::pg_catalog." + plan + `) AS _ ("QUERY PLAN")`
 	}
 	cluster := func(table, index, verbose string) string {
-		return "CALL pg_tenantsdb.cluster($tenantsdb$" + table + "$tenantsdb$, $tenantsdb$" + index + "$tenantsdb$, '" + verbose + "')"
+		return "CALL pg_catalog.tenantsdb_cluster($tenantsdb$" + table + "$tenantsdb$, $tenantsdb$" + index + "$tenantsdb$, '" + verbose + "')"
 	}
 	const quotes = "EXPLAIN ANALYZE CREATE TABLE a AS SELECT $tenantsdb$x$tenantsdb$"
 	for _, test := range []struct{ sql, instead string }{
@@ -45,7 +45,7 @@ func TestUnjournaledStatementsAreReplaced(t *testing.T) {
 		{"CLUSTER VERBOSE \"I\" ON s.a", cluster("s.a", "I", "(VERBOSE)")},
 		{"SELECT ';'; cluster (verbose off) \"A b\" using i; SELECT 2", "SELECT ';'; " + cluster(`"A b"`, "i", "") + "; SELECT 2"},
 		{`SELECT '\n'; CLUSTER a USING i`, `SELECT '\n'; ` + cluster("a", "i", "")},
-		{quotes, "SELECT * FROM pg_tenantsdb.explain($tenantsdb_$" + quotes + `$tenantsdb_$, $tenantsdb$a$tenantsdb$, NULL::pg_catalog.text) AS _ ("QUERY PLAN")`},
+		{quotes, "SELECT * FROM pg_catalog.tenantsdb_explain($tenantsdb_$" + quotes + `$tenantsdb_$, $tenantsdb$a$tenantsdb$, NULL::pg_catalog.text) AS _ ("QUERY PLAN")`},
 	} {
 		if u, found := Unjournaled(test.sql); !found || u.Instead != test.instead || u.Refusal != "" {
 			t.Errorf("%s: got\n%+v, %v, want\n%s", test.sql, u, found, test.instead)

@@ -1,6 +1,9 @@
 package test
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // TestStatementsThatTheServerDoesNotReport wants EXPLAIN ANALYZE of a statement
 // that makes a table, and CLUSTER … USING, to answer as the server does and to be
@@ -61,5 +64,29 @@ func TestStatementsThatTheServerDoesNotReport(t *testing.T) {
 			}
 			alive(t, conn)
 		})
+	}
+}
+
+// TestARevivedIndexIsQueued wants an index that a failed CREATE INDEX
+// CONCURRENTLY left behind to be in the queue once REINDEX has made it valid,
+// before what is done with it.
+func TestARevivedIndexIsQueued(t *testing.T) {
+	d := shared.workspace(t, "revived", "tenant")
+	l := d.login(t)
+	l.psql(t, "CREATE TABLE t (id int)", "INSERT INTO t VALUES (1), (1)")
+	conn := l.connect(t)
+	_, err := conn.Exec(t.Context(), "CREATE UNIQUE INDEX CONCURRENTLY t_id ON t (id)")
+	wantCode(t, "a unique index of what is not", err, "23505")
+	if got := d.queue(t); len(got) != 1 {
+		t.Errorf("queued before: %+v", got)
+	}
+	l.psql(t, "TRUNCATE t", "REINDEX INDEX CONCURRENTLY t_id", "ALTER INDEX t_id RENAME TO t_key")
+	var got []string
+	for _, e := range d.queue(t) {
+		got = append(got, e.DDL)
+	}
+	want := []string{"CREATE TABLE t (id int)", "CREATE UNIQUE INDEX t_id ON public.t USING btree (id)", "ALTER INDEX t_id RENAME TO t_key"}
+	if !slices.Equal(got, want) {
+		t.Errorf("queued %q, want %q", got, want)
 	}
 }

@@ -79,6 +79,15 @@ CREATE TABLE IF NOT EXISTS pg_tenantsdb.building (
 	xid  xid8 NOT NULL
 );
 
+-- Indexes that a failed CREATE INDEX CONCURRENTLY left behind, by name, since
+-- REINDEX CONCURRENTLY puts another one in their place. One that is valid later
+-- was revived, of which the server tells nobody.
+CREATE TABLE IF NOT EXISTS pg_tenantsdb.broken_index (
+	schema name NOT NULL,
+	name   name NOT NULL,
+	PRIMARY KEY (schema, name)
+);
+
 -- The state of one client message lives in a setting, since a row would need a
 -- transaction id, with which DROP INDEX CONCURRENTLY refuses to start. Clients
 -- can write settings, so it is sealed. Its parts: 1 the message's time, 2 the
@@ -146,6 +155,51 @@ BEGIN
 	                              AND l.pid <> pg_backend_pid()));
 END $$;
 
+-- revived notes the broken indexes that are valid now, and forgets those that are
+-- gone. What follows in the transaction may be about them. It says whether there
+-- were any.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.revived() RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
+DECLARE
+	revived record;
+	noted   boolean := false;
+BEGIN
+	FOR revived IN
+		DELETE FROM pg_tenantsdb.broken_index b
+		 WHERE NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_index i ON i.indexrelid = c.oid
+		                    WHERE n.nspname = b.schema AND c.relname = b.name AND NOT i.indisvalid)
+		RETURNING b.schema, (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_index i ON i.indexrelid = c.oid
+		                      WHERE n.nspname = b.schema AND c.relname = b.name) AS id
+	LOOP
+		PERFORM pg_tenantsdb.note('CREATE INDEX', '', 0, true, jsonb_build_array(jsonb_build_object(
+		          'tag', 'CREATE INDEX', 'type', 'index', 'schema', revived.schema, 'identity', i.identity,
+		          'names', to_jsonb(a.object_names), 'args', to_jsonb(a.object_args), 'temporary', false)),
+		        '[]', '[]', '{}', pg_get_indexdef(revived.id), NULL, NULL)
+		   FROM pg_identify_object(1259, revived.id, 0) i, pg_identify_object_as_address(1259, revived.id, 0) a
+		  WHERE revived.id IS NOT NULL;
+		noted := noted OR revived.id IS NOT NULL;
+	END LOOP;
+	RETURN noted;
+END $$;
+
+-- look is the reader's: it takes down the broken indexes, but not those that may
+-- be one's that is just done, and notes those that were revived. It says
+-- whether there were any of these.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.look() RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	noted boolean := pg_tenantsdb.revived();
+BEGIN
+	INSERT INTO pg_tenantsdb.broken_index
+	SELECT n.nspname, c.relname
+	  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+	 WHERE NOT i.indisvalid AND c.relpersistence <> 't'
+	   AND c.oid::text = ANY (string_to_array(pg_tenantsdb.broken(), '.'))
+	   AND NOT EXISTS (SELECT FROM pg_tenantsdb.building)
+	ON CONFLICT DO NOTHING;
+	RETURN noted;
+END $$;
+
 CREATE OR REPLACE FUNCTION pg_tenantsdb.on_start() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -155,19 +209,23 @@ BEGIN
 	IF tg_tag = 'REINDEX' THEN
 		RETURN; -- changes no schema; PostgreSQL before 17 fires no trigger for it
 	END IF;
-	-- The server only warns of it, since the client may run what the journal lends
-	-- it; but then it would be recorded.
-	IF tg_tag IN ('GRANT', 'REVOKE') AND current_query() ~* '(grant|revoke)[^;]*pg_tenantsdb' THEN
-		RAISE insufficient_privilege USING MESSAGE = 'permission denied for schema pg_tenantsdb';
-	END IF;
 	parts[5] := concat_ws(',', nullif(parts[5], ''), concat_ws(':', w.total, w.inserts,
 	            (tg_tag IN ('CREATE EXTENSION', 'ALTER EXTENSION'))::int,
-	            CASE WHEN tg_tag = 'DROP INDEX' THEN pg_tenantsdb.broken() END));
+	            CASE WHEN tg_tag = 'DROP INDEX' THEN concat_ws('.', pg_tenantsdb.broken(),
+	              (SELECT string_agg(c.oid::text, '.') FROM pg_tenantsdb.broken_index b
+	                 JOIN pg_namespace n ON n.nspname = b.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = b.name)) END));
 	parts[6] := '';
 	PERFORM pg_tenantsdb.remember(parts);
+	-- DROP INDEX CONCURRENTLY may not have written anything; one that was revived
+	-- and not noted yet is dropped as if it still were broken.
+	IF tg_tag <> 'DROP INDEX' THEN
+		PERFORM pg_tenantsdb.revived();
+	END IF;
 	IF tg_tag = 'CREATE INDEX' AND current_query() ILIKE '%concurrently%' THEN
 		INSERT INTO pg_tenantsdb.building VALUES (pg_backend_pid(), statement_timestamp(), pg_current_xact_id())
 		ON CONFLICT (pid) DO UPDATE SET sent = excluded.sent, xid = excluded.xid;
+		-- The proxy is told now, so that it looks also when the command fails.
+		RAISE INFO USING MESSAGE = 'schema changes', ERRCODE = 'TDB01';
 	END IF;
 END $$;
 
@@ -249,7 +307,8 @@ BEGIN
 	RETURN known;
 END $$;
 
--- note writes a row, and tells the proxy of it.
+-- note writes a row, and tells the proxy of it. Where search_path is NULL the
+-- session has no part in what the change means.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.note(tag text, context text, nth integer, created boolean, objects jsonb, dropped jsonb,
 	sources jsonb, temps text[], structure text, search_path text, began xid8) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -259,12 +318,12 @@ BEGIN
 	SELECT pg_current_xact_id(), pg_backend_pid(), pg_tenantsdb.keep(current_query(), context = '' AND nth = 0),
 	       CASE WHEN context <> '' THEN pg_tenantsdb.keep(context, nth = 0) END, nth, tag,
 	       created, objects, dropped, sources, temps, structure,
-	       (SELECT jsonb_object_agg(s, CASE s WHEN 'search_path' THEN search_path ELSE current_setting(s, true) END)
+	       (SELECT coalesce(jsonb_object_agg(s, CASE s WHEN 'search_path' THEN search_path ELSE current_setting(s, true) END), '{}')
 	          FROM unnest('{search_path,default_tablespace,default_table_access_method,default_toast_compression,check_function_bodies,
 	                      standard_conforming_strings,backslash_quote,xmloption,DateStyle,IntervalStyle,
 	                      TimeZone,array_nulls,transform_null_equals,default_text_search_config,lc_monetary,
 	                      lc_numeric,bytea_output,timezone_abbreviations}'::text[]) s
-	         WHERE current_setting(s, true) IS NOT NULL),
+	         WHERE current_setting(s, true) IS NOT NULL AND search_path IS NOT NULL),
 	       CASE WHEN current_setting('tenantsdb.source', true) IN ('api', 'import')
 	            THEN current_setting('tenantsdb.source', true) ELSE 'proxy' END,
 	       clock_timestamp(), 0, began, pg_current_snapshot();
@@ -295,6 +354,7 @@ DECLARE
 	began      xid8;
 BEGIN
 	IF tag = 'REINDEX' THEN
+		PERFORM pg_tenantsdb.revived();
 		RETURN; -- as on_start
 	END IF;
 	-- The first line of the context is on_end's own.
@@ -380,14 +440,15 @@ END $$;
 
 -- The server fires no event trigger for EXPLAIN ANALYZE of a statement that
 -- makes a table, nor for CLUSTER … USING. The proxy has such a statement run by
--- explain and cluster. They run as the client, whose names and settings they must
--- see, so every name in them is qualified. At the end they tell the proxy which
--- tag the client is to see.
+-- tenantsdb_explain and tenantsdb_cluster, which are in pg_catalog since a schema
+-- that a client may use shows in information_schema. They run as the client,
+-- whose names and settings they must see, so every name in them is qualified. At
+-- the end they tell the proxy which tag the client is to see.
 
 -- made lists the tables and materialized views of a name that this transaction
 -- created. A tuple that is seen while its transaction is in progress is this
 -- one's; that of a system column is written once.
-CREATE OR REPLACE FUNCTION pg_tenantsdb.made(named name) RETURNS oid[]
+CREATE OR REPLACE FUNCTION pg_catalog.tenantsdb_made(named name) RETURNS oid[]
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	own constant xid8 := pg_current_xact_id();
@@ -402,7 +463,7 @@ END $$;
 
 -- explained notes the tables and materialized views of a name that were made
 -- since before.
-CREATE OR REPLACE FUNCTION pg_tenantsdb.explained(named name, before oid[], search_path text) RETURNS void
+CREATE OR REPLACE FUNCTION pg_catalog.tenantsdb_explained(named name, before oid[], search_path text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
 DECLARE
 	relation record;
@@ -411,7 +472,7 @@ BEGIN
 		SELECT c.oid, c.relkind, n.nspname, i.type, i.identity, a.object_names, a.object_args
 		  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
 		       pg_identify_object(1259, c.oid, 0) i, pg_identify_object_as_address(1259, c.oid, 0) a
-		 WHERE c.oid = ANY (pg_tenantsdb.made(named)) AND c.oid <> ALL (before)
+		 WHERE c.oid = ANY (pg_catalog.tenantsdb_made(named)) AND c.oid <> ALL (before)
 	LOOP
 		PERFORM pg_tenantsdb.note(t.tag, '', 0, true, jsonb_build_array(jsonb_build_object(
 		          'tag', t.tag, 'type', relation.type, 'schema', relation.nspname, 'identity', relation.identity,
@@ -423,19 +484,19 @@ END $$;
 
 -- explain runs an EXPLAIN that may make the table or materialized view of a name.
 -- plan has the type of its rows.
-CREATE OR REPLACE FUNCTION pg_tenantsdb.explain(statement text, named name, plan anyelement) RETURNS SETOF anyelement
+CREATE OR REPLACE FUNCTION pg_catalog.tenantsdb_explain(statement text, named name, plan anyelement) RETURNS SETOF anyelement
 LANGUAGE plpgsql AS $$
 DECLARE
-	before pg_catalog.oid[] := pg_tenantsdb.made(named);
+	before pg_catalog.oid[] := pg_catalog.tenantsdb_made(named);
 BEGIN
 	RETURN QUERY EXECUTE statement;
-	PERFORM pg_tenantsdb.explained(named, before, pg_catalog.current_setting('search_path'));
+	PERFORM pg_catalog.tenantsdb_explained(named, before, pg_catalog.current_setting('search_path'));
 	RAISE INFO USING MESSAGE = 'explained', ERRCODE = 'TDB02';
 END $$;
 
 -- cluster marks the index, which is noted, and then clusters by it. Of a
 -- partitioned table these are the partitions and their parts of the index.
-CREATE OR REPLACE PROCEDURE pg_tenantsdb.cluster(relation text, index name, options text)
+CREATE OR REPLACE PROCEDURE pg_catalog.tenantsdb_cluster(relation text, index name, options text)
 LANGUAGE plpgsql AS $$
 DECLARE
 	clustered constant pg_catalog.regclass := relation;
@@ -470,9 +531,7 @@ END $$;
 
 REVOKE ALL ON SCHEMA pg_tenantsdb FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA pg_tenantsdb FROM PUBLIC;
-REVOKE ALL ON ALL ROUTINES IN SCHEMA pg_tenantsdb FROM PUBLIC;
-GRANT USAGE ON SCHEMA pg_tenantsdb TO PUBLIC;
-GRANT EXECUTE ON ROUTINE pg_tenantsdb.made, pg_tenantsdb.explained, pg_tenantsdb.explain, pg_tenantsdb.cluster TO PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pg_tenantsdb FROM PUBLIC;
 
 DO $$
 BEGIN

@@ -23,7 +23,7 @@ func (e *Engine) Changes(ctx context.Context, t workspace.Target) ([]workspace.C
 	if err := e.upgradeJournal(ctx, conn, t.Database); err != nil {
 		return nil, fmt.Errorf("database %s: %w", t.Database, err)
 	}
-	j, err := readJournal(ctx, conn)
+	j, err := readLatest(ctx, conn)
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", t.Database, err)
 	}
@@ -116,7 +116,7 @@ func (r *journalReader) change(row journalRow) (workspace.Change, bool) {
 	}
 	command := row.command()
 	statement, found := r.statement(row, command)
-	if row.Structure != nil && row.Tag != "CREATE MATERIALIZED VIEW" {
+	if row.Tag == "CREATE TABLE AS" || row.Tag == "SELECT INTO" {
 		command = asCreateTable(command)
 	}
 	if found {

@@ -31,7 +31,6 @@ func TestJournalCannotBeReadForgedOrBroken(t *testing.T) {
 		"CREATE OR REPLACE FUNCTION pg_tenantsdb.on_end() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
 		"DROP SCHEMA pg_tenantsdb CASCADE",
 		"GRANT ALL ON SCHEMA pg_tenantsdb TO CURRENT_USER",
-		"revoke execute on function pg_tenantsdb.made from public",
 		"ALTER EVENT TRIGGER tenantsdb_end DISABLE",
 		"DROP EVENT TRIGGER tenantsdb_end",
 		"DROP EXTENSION plpgsql CASCADE",

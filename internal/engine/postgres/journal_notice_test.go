@@ -36,7 +36,7 @@ func TestSessionIsToldOfEachChange(t *testing.T) {
 		{"CREATE TABLE b (i int); DROP TABLE b", 2},
 		{"CREATE TABLE IF NOT EXISTS a (i int)", 0},
 		{"CREATE TEMP TABLE c (i int)", 0},
-		{"CREATE INDEX CONCURRENTLY ON a (id)", 1},
+		{"CREATE INDEX CONCURRENTLY ON a (id)", 2}, // at its start too, for it may fail and leave an index behind
 		{"CREATE EXTENSION pg_trgm", 1},
 		{"DO $$ BEGIN CREATE TABLE d (i int); CREATE TABLE e (i int); END $$", 2},
 		{"INSERT INTO a DEFAULT VALUES; SELECT * FROM a", 0},

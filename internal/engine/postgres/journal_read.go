@@ -52,6 +52,24 @@ type building struct {
 	Sent time.Time
 }
 
+// readLatest is readJournal with the indexes that a failure left behind and that
+// were revived since. It looks for them behind the first reading, which forgets
+// the notes of commands that failed.
+func readLatest(ctx context.Context, conn *pgx.Conn) (journal, error) {
+	j, err := readJournal(ctx, conn)
+	if err != nil {
+		return journal{}, err
+	}
+	var revived bool
+	if err := conn.QueryRow(ctx, "SELECT pg_tenantsdb.look()").Scan(&revived); err != nil {
+		return journal{}, fmt.Errorf("look at broken indexes: %w", err)
+	}
+	if !revived {
+		return j, nil
+	}
+	return readJournal(ctx, conn)
+}
+
 // readJournal reads rows and bodies as of one moment, at which no concurrently
 // built index was between its lock and its row.
 func readJournal(ctx context.Context, conn *pgx.Conn) (journal, error) {
@@ -130,10 +148,7 @@ func readMoment(ctx context.Context, conn *pgx.Conn) (journal, error) {
 		if j.rows, err = pgx.CollectRows(rows, pgx.RowToStructByPos[journalRow]); err != nil {
 			return fmt.Errorf("read journal: %w", err)
 		}
-		if len(j.rows) == 0 {
-			return nil
-		}
-		if j.building, err = readBuilding(ctx, tx); err != nil {
+		if j.building, err = readBuilding(ctx, tx); err != nil || len(j.rows) == 0 {
 			return err
 		}
 		j.bodies, err = readBodies(ctx, tx)

@@ -139,13 +139,13 @@ func TestLentRoutinesRecordNothingElse(t *testing.T) {
 	s := newSession(t, target)
 	s.run("CREATE TABLE before (i int)")
 	taken(t, e, target)
-	s.run(`SELECT pg_tenantsdb.explained('before', '{}', 'public'); TRUNCATE before; SELECT pg_tenantsdb.explained('before', '{}', 'public');
-		SELECT * FROM pg_tenantsdb.explain('EXPLAIN SELECT 1', 'before', NULL::text);
-		CREATE TEMP TABLE passing (i int); SELECT pg_tenantsdb.explained('passing', '{}', 'public')`)
+	s.run(`SELECT pg_catalog.tenantsdb_explained('before', '{}', 'public'); TRUNCATE before; SELECT pg_catalog.tenantsdb_explained('before', '{}', 'public');
+		SELECT * FROM pg_catalog.tenantsdb_explain('EXPLAIN SELECT 1', 'before', NULL::text);
+		CREATE TEMP TABLE passing (i int); SELECT pg_catalog.tenantsdb_explained('passing', '{}', 'public')`)
 	wantStatements(t, taken(t, e, target))
 	for _, attempt := range []string{
-		`SELECT * FROM pg_tenantsdb.explain('SELECT value::text FROM pg_tenantsdb.secret', 'x', NULL::text)`,
-		`CALL pg_tenantsdb.cluster('pg_tenantsdb.journal', 'journal_pkey', '')`,
+		`SELECT * FROM pg_catalog.tenantsdb_explain('SELECT value::text FROM pg_tenantsdb.secret', 'x', NULL::text)`,
+		`CALL pg_catalog.tenantsdb_cluster('pg_tenantsdb.journal', 'journal_pkey', '')`,
 	} {
 		if err := s.fail(attempt); sqlState(err) != "42501" {
 			t.Errorf("%s: %v", attempt, err)
@@ -161,7 +161,7 @@ func TestAnOlderJournalIsBroughtUpWhenItIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer release()
-	if _, err := conn.Exec(t.Context(), "BEGIN; SET LOCAL session_replication_role = replica; UPDATE pg_tenantsdb.version SET number = 1; DROP PROCEDURE pg_tenantsdb.cluster; REVOKE USAGE ON SCHEMA pg_tenantsdb FROM PUBLIC; COMMIT"); err != nil {
+	if _, err := conn.Exec(t.Context(), "BEGIN; SET LOCAL session_replication_role = replica; UPDATE pg_tenantsdb.version SET number = 1; DROP PROCEDURE pg_catalog.tenantsdb_cluster; COMMIT"); err != nil {
 		t.Fatal(err)
 	}
 	wantStatements(t, changes(t, e, target))

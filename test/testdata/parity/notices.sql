@@ -1,6 +1,6 @@
 DO $$ BEGIN RAISE NOTICE 'a notice'; RAISE WARNING 'a warning'; RAISE INFO 'an info'; RAISE LOG 'not seen'; RAISE DEBUG 'not seen'; END $$;
 
-DO $$ BEGIN RAISE INFO 'mine' USING ERRCODE = 'TDB02'; RAISE NOTICE 'coded' USING ERRCODE = '12345', DETAIL = 'd', HINT = 'h'; END $$;
+DO $$ BEGIN RAISE INFO 'mine' USING ERRCODE = 'TDB04'; RAISE NOTICE 'coded' USING ERRCODE = '12345', DETAIL = 'd', HINT = 'h'; END $$;
 
 SET client_min_messages = debug1;
 

@@ -307,6 +307,11 @@ func TestScriptsAreFollowedToTheirTailCalls(t *testing.T) {
 			t.Errorf("%q:\ngot  %q\nwant %q", text, got, want)
 		}
 	}
+	// A hostile text takes no more than its length.
+	hostile := []byte(strings.Repeat("return redis.call(", maxHeld/len("return redis.call(")))
+	if got := appendScriptBody(nil, hostile); string(got) != string(hostile) {
+		t.Error("brackets that do not close were changed")
+	}
 	if !slices.Equal(strings.Fields(scriptPrologue(newCommands()))[:1], []string{"local"}) || strings.Contains(scriptPrologue(newCommands()), "\n") {
 		t.Error("the prologue is not one line of Lua")
 	}

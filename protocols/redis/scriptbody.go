@@ -86,8 +86,28 @@ func isLuaName(c byte) bool {
 
 // luaText is a script in tokens.
 type luaText struct {
-	text   []byte
+	text   string
 	tokens []luaToken
+	// closing is, for each token that opens a bracket which is closed, the one
+	// that does.
+	closing map[int]int
+}
+
+func newLuaText(text []byte, tokens []luaToken) *luaText {
+	l := &luaText{string(text), tokens, make(map[int]int)}
+	var open []int
+	for i := range tokens {
+		switch l.at(i) {
+		case "(", "[", "{":
+			open = append(open, i)
+		case ")", "]", "}":
+			if last := len(open) - 1; last >= 0 {
+				l.closing[open[last]] = i
+				open = open[:last]
+			}
+		}
+	}
+	return l
 }
 
 // at is token i; empty outside of the text.
@@ -95,7 +115,7 @@ func (l *luaText) at(i int) string {
 	if i < 0 || i >= len(l.tokens) {
 		return ""
 	}
-	return string(l.text[l.tokens[i].from:l.tokens[i].to])
+	return l.text[l.tokens[i].from:l.tokens[i].to]
 }
 
 // namesServer says whether the text uses redis by its other name, of Valkey.
@@ -155,22 +175,6 @@ func ends(token string) bool {
 	return false
 }
 
-// close is the token that closes the bracket at i; -1 where none does.
-func (l *luaText) close(i int) int {
-	depth := 0
-	for ; i < len(l.tokens); i++ {
-		switch l.at(i) {
-		case "(", "[", "{":
-			depth++
-		case ")", "]", "}":
-			if depth--; depth == 0 {
-				return i
-			}
-		}
-	}
-	return -1
-}
-
 // appendScriptBody appends the script, its tail calls of redis.call in
 // parentheses.
 func appendScriptBody(dst, text []byte) []byte {
@@ -178,7 +182,7 @@ func appendScriptBody(dst, text []byte) []byte {
 	if !ok {
 		return append(dst, text...)
 	}
-	l := luaText{text, tokens}
+	l := newLuaText(text, tokens)
 	if l.namesServer() {
 		dst = append(dst, "local server=rawget(_G,'server') and redis;"...)
 	}
@@ -197,8 +201,8 @@ func appendScriptBody(dst, text []byte) []byte {
 		if l.at(open) != "(" {
 			continue
 		}
-		end := l.close(open)
-		if end < 0 || !ends(l.at(end+1)) {
+		end, closed := l.closing[open]
+		if !closed || !ends(l.at(end+1)) {
 			continue
 		}
 		dst = append(dst, text[from:tokens[i].to]...)

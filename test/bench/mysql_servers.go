@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -59,14 +58,15 @@ func (m *mysqlServers) startMySQL() error {
 	if err := copyFile(key, m.path("server.key")); err != nil {
 		return err
 	}
-	if os.Geteuid() == 0 {
-		if err := give(key, "mysql"); err != nil {
-			return err
-		}
+	account, err := accountOf("mysql")
+	if err != nil {
+		return err
+	}
+	if err := own(key, account); err != nil {
+		return err
 	}
 	ctx, done := context.WithTimeout(context.Background(), 2*startTimeout)
 	defer done()
-	var err error
 	m.mysql, err = devstack.StartMySQL(ctx, devstack.MySQLConfig{Dir: m.path("data"), Settings: map[string]string{
 		"skip-networking": "OFF", "bind-address": "127.0.0.1", "port": strconv.Itoa(m.ports.server),
 		"ssl-cert": m.path("server.crt"), "ssl-key": key, "ssl-ca": m.path("server.crt"),
@@ -88,23 +88,6 @@ func copyFile(to, from string) error {
 		return err
 	}
 	return os.WriteFile(to, content, 0o600)
-}
-
-// give makes the file that of an account.
-func give(path, name string) error {
-	account, err := user.Lookup(name)
-	if err != nil {
-		return err
-	}
-	uid, err := strconv.Atoi(account.Uid)
-	if err != nil {
-		return err
-	}
-	gid, err := strconv.Atoi(account.Gid)
-	if err != nil {
-		return err
-	}
-	return os.Chown(path, uid, gid)
 }
 
 // targets are what is measured: one database, three ways to it.

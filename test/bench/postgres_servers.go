@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -20,7 +19,7 @@ type postgresServers struct {
 }
 
 func startPostgresServers(dir, program string) (p *postgresServers, err error) {
-	account, err := account()
+	account, err := accountOf("postgres")
 	if err != nil {
 		return nil, err
 	}
@@ -47,26 +46,6 @@ func startPostgresServers(dir, program string) (p *postgresServers, err error) {
 	return p, nil
 }
 
-// account is the operating system's user for servers that refuse to be root.
-func account() (*syscall.Credential, error) {
-	if os.Getuid() != 0 {
-		return nil, nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		return nil, fmt.Errorf("install the Debian package postgresql: %w", err)
-	}
-	uid, err := strconv.Atoi(u.Uid)
-	if err != nil {
-		return nil, err
-	}
-	gid, err := strconv.Atoi(u.Gid)
-	if err != nil {
-		return nil, err
-	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
-}
-
 // postgresProgram finds a server program of the newest PostgreSQL.
 func postgresProgram(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil && !strings.HasPrefix(path, "/usr/bin/") {
@@ -84,10 +63,8 @@ func (p *postgresServers) startPostgres() error {
 	if err := os.Mkdir(data, 0o700); err != nil {
 		return err
 	}
-	if p.account != nil {
-		if err := os.Chown(data, int(p.account.Uid), int(p.account.Gid)); err != nil {
-			return err
-		}
+	if err := own(data, p.account); err != nil {
+		return err
 	}
 	if err := p.write("pwfile", password, 0o600); err != nil {
 		return err

@@ -16,7 +16,9 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -44,10 +46,8 @@ func newServers(dir string, account *syscall.Credential) (*servers, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, err
 	}
-	if account != nil {
-		if err := os.Chown(dir, int(account.Uid), int(account.Gid)); err != nil {
-			return nil, err
-		}
+	if err := own(dir, account); err != nil {
+		return nil, err
 	}
 	for _, port := range []*int{&s.ports.server, &s.ports.peer, &s.ports.proxy, &s.ports.admin} {
 		var err error
@@ -58,6 +58,35 @@ func newServers(dir string, account *syscall.Credential) (*servers, error) {
 	return s, s.writeCertificate()
 }
 
+// accountOf is the operating system's user for servers that refuse to be root;
+// nil where we are not root ourselves.
+func accountOf(name string) (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, fmt.Errorf("install the Debian packages of the servers: %w", err)
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+// own gives the file or folder to the account, if there is one.
+func own(path string, account *syscall.Credential) error {
+	if account == nil {
+		return nil
+	}
+	return os.Chown(path, int(account.Uid), int(account.Gid))
+}
+
 // path is a file of the run, owned by the servers' user.
 func (s *servers) path(name string) string { return filepath.Join(s.dir, name) }
 
@@ -65,10 +94,7 @@ func (s *servers) write(name, content string, mode os.FileMode) error {
 	if err := os.WriteFile(s.path(name), []byte(content), mode); err != nil {
 		return err
 	}
-	if s.account == nil {
-		return nil
-	}
-	return os.Chown(s.path(name), int(s.account.Uid), int(s.account.Gid))
+	return own(s.path(name), s.account)
 }
 
 // command is a program run as the servers' user.

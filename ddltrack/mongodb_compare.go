@@ -90,9 +90,9 @@ func canFollow(old, fresh MongoCollection) bool {
 // standsFor says whether a collection stands where another one was, and is like
 // it: $out and mapReduce exchange a collection for one with its options and
 // indexes, which is no change of the schema. A drop would take the documents of
-// all to whom the queue is brought.
+// all to whom the queue is brought. Neither of them writes to a capped one.
 func standsFor(fresh, old MongoCollection) bool {
-	return fresh.Name == old.Name && canFollow(old, fresh)
+	return fresh.Name == old.Name && canFollow(old, fresh) && !truthOf(fresh.Options, "capped")
 }
 
 // mongoComparison collects the changes.

@@ -101,6 +101,8 @@ func TestMongoSchemasDifferByRunnableCommands(t *testing.T) {
 		{"replaced while it moves", `[{"name": "c", "uuid": "1"}]`, `[{"name": "c", "uuid": "2"}, {"name": "d", "uuid": "1"}]`,
 			[]string{`{"renameCollection":"db.c","to":"db.d"}`, `{"create":"c"}`}, []string{`{"renameCollection":"db.d","to":"db.c"}`, `{"drop":"c"}`}},
 		{"made anew in another way", `[{"name": "c", "uuid": "1"}]`, `[{"name": "c", "uuid": "2", "options": {"capped": true}}]`, []string{`{"drop":"c"}`, `{"create":"c","capped":true}`}, []string{"-", `{"drop":"c"}`}},
+		{"capped made anew in another size", `[{"name": "c", "uuid": "1", "options": {"capped": true, "size": 4096}}]`, `[{"name": "c", "uuid": "2", "options": {"capped": true, "size": 8192}}]`,
+			[]string{`{"drop":"c"}`, `{"create":"c","capped":true,"size":8192}`}, []string{"-", `{"drop":"c"}`}},
 		{"number of another width", `[{"name": "c", "options": {"capped": true, "size": 4096}}]`, `[{"name": "c", "options": {"capped": true, "size": {"$numberLong": "4096"}}}]`, nil, nil},
 		{"clustered is for good", `[{"name": "c", "uuid": "1"}]`, `[{"name": "c", "uuid": "1", "options": {"collation": {"locale": "de"}}}]`, []string{`{"drop":"c"}`, `{"create":"c","collation":{"locale":"de"}}`}, []string{"-", `{"drop":"c"}`}},
 	} {

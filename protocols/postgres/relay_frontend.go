@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgproto3/v2"
+)
+
+// backendWriteError marks an error at its source.
+type backendWriteError struct{ err error }
+
+func (e *backendWriteError) Error() string { return "write backend: " + e.err.Error() }
+func (e *backendWriteError) Unwrap() error { return e.err }
+
+// pumpFrontend relays what the client sends.
+func (r *relay) pumpFrontend() error {
+	for {
+		if err := r.fromFrontend.Fill(r.front); err != nil {
+			return fmt.Errorf("read frontend: %w", err)
+		}
+		if err := r.forwardFrontend(); err != nil {
+			return err
+		}
+	}
+}
+
+// forwardFrontend passes on what the window holds, but for an incomplete frame
+// at its end that has to be seen whole.
+func (r *relay) forwardFrontend() error {
+	for {
+		b := r.fromFrontend.Bytes()
+		now := r.protocol.wheel.Now()
+		timeout := r.live.QueryTimeout()
+		s, err := r.scanFrontend(b, now, timeout)
+		if s.pass > 0 {
+			r.in.Add(int64(s.pass))
+			if _, err := r.back.conn.Write(b[:s.pass]); err != nil {
+				return &backendWriteError{err}
+			}
+			r.fromFrontend.Discard(s.pass)
+		}
+		if err != nil {
+			return err
+		}
+		switch s.act {
+		case refuse:
+			if err := r.substitute(b[s.pass:s.pass+s.size], refusalStatement(s.why), now, timeout); err != nil {
+				return err
+			}
+			r.fromFrontend.Discard(s.size)
+		case replace:
+			if err := r.substitute(b[s.pass:s.pass+s.size], s.text, now, timeout); err != nil {
+				return err
+			}
+			r.fromFrontend.Discard(s.size)
+		case terminate:
+			return errGoodbye
+		case full:
+			if !r.awaitRoom() {
+				return errGoodbye
+			}
+		default:
+			if err := r.fromFrontend.Hold(s.need, maxStatement); err != nil {
+				return fmt.Errorf("hold frontend frame: %w", err)
+			}
+			return r.flush()
+		}
+	}
+}
+
+// flushMessage makes the server send what it has.
+var flushMessage = encode(nil, &pgproto3.Flush{})
+
+// flush asks for the replies to a client's unsynced Executes: without them a
+// statement that has ended could not be told from one that takes too long.
+func (r *relay) flush() error {
+	if !r.track.unflushed || r.track.frontPass > 0 {
+		return nil // both change in this direction only
+	}
+	r.track.unflushed = false
+	if _, err := r.back.conn.Write(flushMessage); err != nil {
+		return &backendWriteError{err}
+	}
+	return nil
+}
+
+// scanFrontend is track's, under the lock.
+func (r *relay) scanFrontend(b []byte, now int64, timeout time.Duration) (step, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, err := r.track.scanFrontend(b, r.tracked, now, timeout)
+	r.deadline.Store(r.track.deadline)
+	return s, err
+}
+
+// awaitRoom waits until the client's pipeline has room; false when the relay
+// ends.
+func (r *relay) awaitRoom() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.track.owed.n >= maxOwed && r.cause == nil {
+		r.room.Wait()
+	}
+	return r.cause == nil
+}
+
+// substitute sends a Query or Parse with another text in the place of frame. One
+// that is refused is put in the place by a statement that makes the server raise
+// the refusal: so it arrives in its order in the pipeline, and fails the
+// transaction as any error does.
+func (r *relay) substitute(frame []byte, text string, now int64, timeout time.Duration) error {
+	var out []byte
+	if frame[0] == 'Q' {
+		out = encode(nil, &pgproto3.Query{String: text})
+		r.mu.Lock()
+		r.track.owe(reply{kind: replyQuery, unsynced: r.track.unsynced}, now, timeout)
+		r.deadline.Store(r.track.deadline)
+		r.mu.Unlock()
+	} else {
+		r.mu.Lock()
+		r.track.unsynced = true
+		r.mu.Unlock()
+		name, _ := cstring(frame[headerLen:])
+		out = encode(nil, &pgproto3.Parse{Name: string(name), Query: text})
+	}
+	if _, err := r.back.conn.Write(out); err != nil {
+		return &backendWriteError{err}
+	}
+	return nil
+}

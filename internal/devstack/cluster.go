@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -34,19 +36,18 @@ const (
 
 // cluster is a PostgreSQL data folder and the programs that work on it.
 type cluster struct {
-	dir      string
+	folder
 	programs string
-	account  *account
-	sockets  string // folder of the socket
 	host     string // address of TCP; empty: none
 	port     int
 	settings map[string]string
+	password string // the superuser's
 }
 
-func findCluster(c PostgresConfig) (*cluster, error) {
-	cl := &cluster{dir: c.Dir, port: socketPort, settings: c.Settings}
+func findCluster(dir string, c PostgresConfig) (*cluster, error) {
+	cl := &cluster{port: socketPort, settings: c.Settings}
 	var err error
-	if cl.programs, err = postgresPrograms(firstLine(filepath.Join(c.Dir, "data", "PG_VERSION"))); err != nil {
+	if cl.programs, err = postgresPrograms(firstLine(filepath.Join(dir, "data", "PG_VERSION"))); err != nil {
 		return nil, err
 	}
 	if c.TCP != "" {
@@ -54,14 +55,8 @@ func findCluster(c PostgresConfig) (*cluster, error) {
 			return nil, fmt.Errorf("postgresql address: %w", err)
 		}
 	}
-	if cl.account, err = accountFor("postgres"); err != nil {
-		return nil, err
-	}
-	if err := cl.account.reach(c.Dir); err != nil {
-		return nil, err
-	}
-	cl.sockets = socketFolder(c.Dir)
-	return cl, nil
+	cl.folder, err = openFolder(dir, "postgres")
+	return cl, err
 }
 
 func splitAddress(address string) (host string, port int, err error) {
@@ -73,45 +68,30 @@ func splitAddress(address string) (host string, port int, err error) {
 	return host, int(n), err
 }
 
-func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
-
-// makeFolder leaves the folder to us and lets the server's account through it:
-// what root writes there must not be in a folder that others can change.
-func makeFolder(dir string) error {
-	mode := fs.FileMode(0o700)
-	if os.Geteuid() == 0 {
-		mode = 0o711
-	}
-	if err := os.MkdirAll(dir, mode); err != nil {
+// initialize makes the cluster, and the superuser's password, unless they are
+// there. A crash half-way leaves no data folder but a part of one, which the
+// next start makes anew.
+func (c *cluster) initialize(ctx context.Context) error {
+	file := c.path("superuser.password")
+	switch _, err := os.Stat(c.data()); {
+	case err == nil:
+		if c.password = firstLine(file); c.password == "" {
+			return fmt.Errorf("%s is missing or empty, and the cluster is there already", file)
+		}
+		return nil
+	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	return os.Chmod(dir, mode)
-}
-
-// initialize makes the cluster unless it is there, and gives the superuser's
-// password. A crash half-way leaves no data folder but a part of one, which
-// the next start makes anew.
-func (c *cluster) initialize(ctx context.Context) (password string, err error) {
-	file := c.path("superuser.password")
-	switch _, err := os.Stat(c.path("data")); {
-	case err == nil:
-		password := firstLine(file)
-		if password == "" {
-			return "", fmt.Errorf("%s is missing or empty, and the cluster is there already", file)
-		}
-		return password, nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return "", err
-	}
-	if password, err = c.makePassword(file); err != nil {
-		return "", err
+	c.password = rand.Text()
+	if err := errors.Join(writePrivate(file, c.password+"\n"), c.account.own(file)); err != nil {
+		return err
 	}
 	part := c.path("data.part")
 	if err := os.RemoveAll(part); err != nil {
-		return "", err
+		return err
 	}
 	if err := c.account.folder(part); err != nil {
-		return "", err
+		return err
 	}
 	cmd := c.account.command(part, filepath.Join(c.programs, "initdb"),
 		"--pgdata="+part, "--username="+superuser, "--pwfile="+file,
@@ -119,24 +99,9 @@ func (c *cluster) initialize(ctx context.Context) (password string, err error) {
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := runUntil(ctx, cmd); err != nil {
-		return "", fmt.Errorf("initdb: %w; it said:\n%s", err, said.String())
+		return fmt.Errorf("initdb: %w; it said:\n%s", err, said.String())
 	}
-	return password, os.Rename(part, c.path("data"))
-}
-
-// makePassword keeps a new superuser password where only its account (and
-// root) can read it.
-func (c *cluster) makePassword(file string) (string, error) {
-	password := rand.Text()
-	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", err
-	}
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return "", err
-	}
-	_, err = f.WriteString(password + "\n")
-	return password, errors.Join(err, f.Sync(), f.Close(), c.account.own(file))
+	return os.Rename(part, c.data())
 }
 
 // command starts the server. Its log tells of the server itself; statements and
@@ -156,11 +121,11 @@ func (c *cluster) command(output *os.File) *exec.Cmd {
 		"log_error_verbosity":     "terse",
 	}
 	maps.Copy(settings, c.settings)
-	args := []string{"-D", c.path("data")}
+	args := []string{"-D", c.data()}
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "-c", name+"="+settings[name])
 	}
-	cmd := c.account.command(c.path("data"), filepath.Join(c.programs, "postgres"), args...)
+	cmd := c.account.command(c.data(), filepath.Join(c.programs, "postgres"), args...)
 	cmd.Stdout, cmd.Stderr = output, output
 	return cmd
 }
@@ -169,7 +134,7 @@ func (c *cluster) command(output *os.File) *exec.Cmd {
 // removes the lock files of one that is gone already when their process number
 // is somebody else's by now: PostgreSQL itself would refuse to start.
 func (c *cluster) clearLeftovers(ctx context.Context) error {
-	data, err := filepath.EvalSymlinks(c.path("data"))
+	data, err := filepath.EvalSymlinks(c.data())
 	if err != nil {
 		return err
 	}
@@ -184,9 +149,8 @@ func (c *cluster) clearLeftovers(ctx context.Context) error {
 			return err
 		}
 	}
-	// The temporary folder may have been swept while the server was down.
-	if err := c.account.folder(c.sockets); err != nil {
-		return fmt.Errorf("socket folder: %w", err)
+	if err := c.makeSockets(); err != nil {
+		return err
 	}
 	old, err := filepath.Glob(filepath.Join(c.sockets, ".s.PGSQL.*"))
 	if err != nil {
@@ -198,6 +162,22 @@ func (c *cluster) clearLeftovers(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// answers asks the server once whether it takes queries.
+func (c *cluster) answers(ctx context.Context) error {
+	to, err := pgconn.ParseConfig("sslmode=disable dbname=postgres connect_timeout=5")
+	if err != nil {
+		return err
+	}
+	to.Host, to.Port = c.sockets, uint16(c.port)
+	to.User, to.Password = superuser, c.password
+	to.Fallbacks, to.RuntimeParams = nil, nil
+	conn, err := pgconn.ConnectConfig(ctx, to)
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
 }
 
 // endSurvivor stops a server that is not our child and waits for its end.

@@ -2,11 +2,8 @@ package devstack
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 )
@@ -25,10 +22,8 @@ type FerretDBConfig struct {
 // FerretDB is a running server of the MongoDB protocol. It knows no users: who
 // reaches its socket may do everything.
 type FerretDB struct {
-	store   *ferretStore
-	process *process
-	lock    *os.File
-	output  *os.File // what the server writes
+	server *server
+	store  *ferretStore
 }
 
 // StartFerretDB runs FerretDB, which keeps its data in SQLite files, in c.Dir
@@ -37,26 +32,21 @@ type FerretDB struct {
 // there is none, nobody. A missing program is a *MissingError; a folder that
 // another process holds is ErrInUse.
 func StartFerretDB(ctx context.Context, c FerretDBConfig) (*FerretDB, error) {
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	var err error
-	if c.Dir, err = filepath.Abs(c.Dir); err != nil {
-		return nil, fmt.Errorf("mongodb folder: %w", err)
-	}
-	if c.Program, err = ferretProgram(c.Program); err != nil {
+	binary, err := ferretProgram(c.Program)
+	if err != nil {
 		return nil, err
 	}
-	if err := makeFolder(c.Dir); err != nil {
-		return nil, fmt.Errorf("mongodb folder: %w", err)
-	}
-	lock, err := Lock(filepath.Join(c.Dir, "lock"))
+	f := &FerretDB{}
+	f.server, err = startServer(ctx, kind{
+		name: "mongodb",
+		stop: syscall.SIGTERM, // gives connections three seconds to end
+		quit: syscall.SIGKILL, // SQLite's files survive that
+	}, c.Dir, c.Log, func(dir string) (_ store, err error) {
+		f.store, err = openFerretStore(dir, binary)
+		return f.store, err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("mongodb folder: %w", err)
-	}
-	f := &FerretDB{lock: lock}
-	if err := f.start(ctx, c); err != nil {
-		return nil, errors.Join(err, f.release())
+		return nil, err
 	}
 	return f, nil
 }
@@ -76,45 +66,9 @@ func ferretProgram(path string) (string, error) {
 	return filepath.Abs(path)
 }
 
-func (f *FerretDB) start(ctx context.Context, c FerretDBConfig) error {
-	var err error
-	if f.store, err = openFerretStore(c); err != nil {
-		return err
-	}
-	if err := f.store.initialize(); err != nil {
-		return fmt.Errorf("initialize mongodb: %w", err)
-	}
-	if f.output, err = openOutput(f.store.path("server.log")); err != nil {
-		return fmt.Errorf("mongodb log: %w", err)
-	}
-	f.process, err = startProcess(ctx, program{
-		name:    "mongodb",
-		prepare: f.store.clearLeftovers,
-		command: func() *exec.Cmd { return f.store.command(f.output) },
-		ready:   f.store.answers,
-		stop:    syscall.SIGTERM, // gives connections three seconds to end
-		quit:    syscall.SIGKILL, // SQLite's files survive that
-	}, c.Log)
-	if err != nil {
-		return fmt.Errorf("%w; the server said:\n%s", err, tail(f.output.Name()))
-	}
-	return nil
-}
-
 // Socket is the path of the unix socket. It is in the server's own folder, which
 // only its account and root may enter.
-func (f *FerretDB) Socket() string { return f.store.socket() }
+func (f *FerretDB) Socket() string { return f.store.socket(ferretSocket) }
 
 // Stop ends the server: while ctx lasts cleanly, afterwards less politely.
-func (f *FerretDB) Stop(ctx context.Context) error {
-	return errors.Join(f.process.Stop(ctx), removeSocketFolder(f.store.sockets, f.store.dir), f.release())
-}
-
-// release lets the folder go once the server is gone.
-func (f *FerretDB) release() error {
-	var err error
-	if f.output != nil {
-		err = f.output.Close()
-	}
-	return errors.Join(err, f.lock.Close())
-}
+func (f *FerretDB) Stop(ctx context.Context) error { return f.server.stop(ctx) }

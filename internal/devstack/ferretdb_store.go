@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
@@ -26,36 +25,23 @@ const (
 
 // ferretStore is a folder of FerretDB and the program that works on it.
 type ferretStore struct {
-	dir     string
+	folder
 	program string // where we were told that it is
-	account *account
-	sockets string // folder of the socket
 }
 
-func openFerretStore(c FerretDBConfig) (*ferretStore, error) {
-	s := &ferretStore{dir: c.Dir, program: c.Program}
-	var err error
-	if s.account, err = accountFor("mongodb"); err != nil {
-		if s.account, err = accountFor("nobody"); err != nil {
-			return nil, err
-		}
+func openFerretStore(dir, program string) (*ferretStore, error) {
+	f, err := openFolder(dir, "mongodb")
+	if err != nil {
+		f, err = openFolder(dir, "nobody")
 	}
-	if err := s.account.reach(c.Dir); err != nil {
-		return nil, err
-	}
-	s.sockets = socketFolder(c.Dir)
-	return s, nil
+	return &ferretStore{folder: f, program: program}, err
 }
-
-func (s *ferretStore) path(name string) string { return filepath.Join(s.dir, name) }
-
-func (s *ferretStore) socket() string { return filepath.Join(s.sockets, ferretSocket) }
 
 // initialize makes the data folder and, where the server has an account of its
 // own, a copy of the program: the folder that it was built in may be one that
 // the account can't enter.
-func (s *ferretStore) initialize() error {
-	if err := s.account.folder(s.path("data")); err != nil {
+func (s *ferretStore) initialize(context.Context) error {
+	if err := s.account.folder(s.data()); err != nil {
 		return err
 	}
 	if s.account == nil {
@@ -92,39 +78,25 @@ func copyProgram(from, to string) error {
 	return os.Rename(part, to)
 }
 
-func (s *ferretStore) pidFile() string { return filepath.Join(s.path("data"), "ferretdb.pid") }
+func (s *ferretStore) pidFile() string { return filepath.Join(s.data(), "ferretdb.pid") }
 
 func (s *ferretStore) command(output *os.File) *exec.Cmd {
-	cmd := s.account.command(s.path("data"), s.program,
-		"-data", s.path("data"), "-socket", s.socket(), "-pid-file", s.pidFile())
+	cmd := s.account.command(s.data(), s.program,
+		"-data", s.data(), "-socket", s.socket(ferretSocket), "-pid-file", s.pidFile())
 	cmd.Stdout, cmd.Stderr = output, output
 	return cmd
 }
 
-// clearLeftovers waits until a server that outlived its parent is gone, and
-// makes the folder of the socket, which may have been swept meanwhile. A socket
-// that is left is replaced by the server itself.
+// clearLeftovers leaves a socket that is there: the server replaces it.
 func (s *ferretStore) clearLeftovers(ctx context.Context) error {
-	data, err := filepath.EvalSymlinks(s.path("data"))
-	if err != nil {
-		return err
-	}
-	if pid, err := strconv.Atoi(firstLine(s.pidFile())); err == nil && pid > 0 && pid != os.Getpid() && runsIn(pid, data) {
-		if err := endOrphan(ctx, pid, data); err != nil {
-			return err
-		}
-	}
-	if err := s.account.folder(s.sockets); err != nil {
-		return fmt.Errorf("socket folder: %w", err)
-	}
-	return nil
+	return errors.Join(s.endOld(ctx, s.pidFile()), s.makeSockets())
 }
 
 // answers pings the server once.
 func (s *ferretStore) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket())
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket(ferretSocket))
 	if err != nil {
 		return err
 	}

@@ -30,34 +30,22 @@ const (
 
 // mysqlStore is a data folder and the programs that work on it.
 type mysqlStore struct {
-	dir      string
+	folder
 	programs mysqlPrograms
-	account  *account
-	sockets  string // folder of the socket
 	settings map[string]string
 	password string
 }
 
-func openMySQLStore(c MySQLConfig, programs mysqlPrograms) (*mysqlStore, error) {
-	s := &mysqlStore{dir: c.Dir, programs: programs, settings: c.Settings}
-	var err error
-	if s.account, err = accountFor("mysql"); err != nil {
-		return nil, err
-	}
-	if err := s.account.reach(c.Dir); err != nil {
-		return nil, err
-	}
-	s.sockets = socketFolder(c.Dir)
-	return s, nil
+func openMySQLStore(dir string, programs mysqlPrograms, settings map[string]string) (*mysqlStore, error) {
+	f, err := openFolder(dir, "mysql")
+	return &mysqlStore{folder: f, programs: programs, settings: settings}, err
 }
-
-func (s *mysqlStore) path(name string) string { return filepath.Join(s.dir, name) }
-
-func (s *mysqlStore) socket() string { return filepath.Join(s.sockets, mysqlSocket) }
 
 // temporary is the folder of temporary tables, which a server that starts takes
 // for left behind, whosever they are.
 func (s *mysqlStore) temporary() string { return s.path("tmp") }
+
+func (s *mysqlStore) pidFile() string { return filepath.Join(s.data(), "mysql.pid") }
 
 // loginFile holds the statements that a starting server runs before it takes
 // its first connection.
@@ -70,7 +58,7 @@ func (s *mysqlStore) initialize(ctx context.Context) error {
 	if err := s.makeLogin(); err != nil {
 		return err
 	}
-	switch _, err := os.Stat(s.path("data")); {
+	switch _, err := os.Stat(s.data()); {
 	case err == nil:
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
@@ -99,7 +87,7 @@ func (s *mysqlStore) initialize(ctx context.Context) error {
 	if err := runUntil(ctx, cmd); err != nil {
 		return fmt.Errorf("%s: %w; it said:\n%s", filepath.Base(cmd.Path), err, said.String())
 	}
-	return os.Rename(part, s.path("data"))
+	return os.Rename(part, s.data())
 }
 
 // makeLogin keeps the administrator's password where only we can read it, and
@@ -122,10 +110,10 @@ func (s *mysqlStore) makeLogin() error {
 // given as "loose".
 func (s *mysqlStore) command(output *os.File) *exec.Cmd {
 	settings := map[string]string{
-		"datadir":         s.path("data"),
+		"datadir":         s.data(),
 		"tmpdir":          s.temporary(),
-		"socket":          s.socket(),
-		"pid-file":        filepath.Join(s.path("data"), "mysql.pid"),
+		"socket":          s.socket(mysqlSocket),
+		"pid-file":        s.pidFile(),
 		"init-file":       s.loginFile(),
 		"skip-networking": "ON",
 		"loose-mysqlx":    "OFF",
@@ -156,7 +144,7 @@ func (s *mysqlStore) command(output *os.File) *exec.Cmd {
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "--"+name+"="+settings[name])
 	}
-	cmd := s.account.command(s.path("data"), s.programs.server, args...)
+	cmd := s.account.command(s.data(), s.programs.server, args...)
 	cmd.Stdout, cmd.Stderr = output, output
 	return cmd
 }
@@ -164,23 +152,15 @@ func (s *mysqlStore) command(output *os.File) *exec.Cmd {
 // clearLeftovers waits until a server that outlived its parent is gone, and
 // removes what one that was killed left of its socket.
 func (s *mysqlStore) clearLeftovers(ctx context.Context) error {
-	data, err := filepath.EvalSymlinks(s.path("data"))
-	if err != nil {
+	if err := errors.Join(s.endOld(ctx, s.pidFile()), s.makeSockets()); err != nil {
 		return err
 	}
-	pidFile := filepath.Join(data, "mysql.pid")
-	if pid, err := strconv.Atoi(firstLine(pidFile)); err == nil && pid > 0 && pid != os.Getpid() && runsIn(pid, data) {
-		if err := endOrphan(ctx, pid, data); err != nil {
-			return err
-		}
-	}
-	// The socket's folder may have been swept while the server was down.
-	for _, folder := range []string{s.sockets, s.path("files"), s.temporary()} {
+	for _, folder := range []string{s.path("files"), s.temporary()} {
 		if err := s.account.folder(folder); err != nil {
 			return err
 		}
 	}
-	for _, left := range []string{s.socket(), s.socket() + ".lock"} {
+	for _, left := range []string{s.socket(mysqlSocket), s.socket(mysqlSocket) + ".lock"} {
 		if err := os.Remove(left); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -192,7 +172,7 @@ func (s *mysqlStore) clearLeftovers(ctx context.Context) error {
 func (s *mysqlStore) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
-	conn, err := client.ConnectWithContext(ctx, s.socket(), mysqlAdmin, s.password, "", answerWait)
+	conn, err := client.ConnectWithContext(ctx, s.socket(mysqlSocket), mysqlAdmin, s.password, "", answerWait)
 	if err != nil {
 		return err
 	}

@@ -32,16 +32,13 @@ const (
 
 // program is one kind of server: how to start, ask and stop it.
 type program struct {
-	name string
+	kind
 	// prepare clears what a previous run left behind; called before each run.
 	prepare func(ctx context.Context) error
 	// command is a new command for each run.
 	command func() *exec.Cmd
 	// ready asks the running server once whether it answers.
 	ready func(ctx context.Context) error
-	// stop asks for a clean exit that does not wait for clients, quit for one
-	// at once.
-	stop, quit syscall.Signal
 }
 
 // process keeps one program running until it is stopped.

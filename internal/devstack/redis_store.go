@@ -33,36 +33,22 @@ const (
 
 // redisStore is a Redis data folder and the program that works on it.
 type redisStore struct {
-	dir      string
+	folder
 	program  string
-	account  *account
-	sockets  string // folder of the socket
 	settings map[string]string
 	password string
 }
 
-func openRedisStore(c RedisConfig, program string) (*redisStore, error) {
-	s := &redisStore{dir: c.Dir, program: program, settings: c.Settings}
-	var err error
-	if s.account, err = accountFor("redis"); err != nil {
-		return nil, err
-	}
-	if err := s.account.reach(c.Dir); err != nil {
-		return nil, err
-	}
-	s.sockets = socketFolder(c.Dir)
-	return s, nil
+func openRedisStore(dir, program string, settings map[string]string) (*redisStore, error) {
+	f, err := openFolder(dir, "redis")
+	return &redisStore{folder: f, program: program, settings: settings}, err
 }
-
-func (s *redisStore) path(name string) string { return filepath.Join(s.dir, name) }
-
-func (s *redisStore) socket() string { return filepath.Join(s.sockets, redisSocket) }
 
 // initialize makes the folders and the administrator's password where they are
 // not there, and the server's file of users. The users of workspaces are saved
 // to that file by whoever makes them; the administrator's line is ours.
-func (s *redisStore) initialize() error {
-	if err := s.account.folder(s.path("data")); err != nil {
+func (s *redisStore) initialize(context.Context) error {
+	if err := s.account.folder(s.data()); err != nil {
 		return err
 	}
 	file := s.path("admin.password")
@@ -87,32 +73,21 @@ func (s *redisStore) initialize() error {
 	return errors.Join(s.account.own(part), os.Rename(part, s.aclFile()))
 }
 
-// aclFile is the server's own: it replaces it when users are saved.
-func (s *redisStore) aclFile() string { return filepath.Join(s.path("data"), "users.acl") }
+func (s *redisStore) pidFile() string { return filepath.Join(s.data(), "redis.pid") }
 
-// writePrivate writes a file that only we may read, durably.
-func writePrivate(path, text string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(text)
-	return errors.Join(err, f.Sync(), f.Close())
-}
+// aclFile is the server's own: it replaces it when users are saved.
+func (s *redisStore) aclFile() string { return filepath.Join(s.data(), "users.acl") }
 
 // command starts the server. Secrets are in its file of users, not among the
 // arguments, which every process of the machine may read.
 func (s *redisStore) command(output *os.File) *exec.Cmd {
 	settings := map[string]string{
 		"port":             "0",
-		"unixsocket":       s.socket(),
+		"unixsocket":       s.socket(redisSocket),
 		"unixsocketperm":   "700",
-		"dir":              s.path("data"),
+		"dir":              s.data(),
 		"aclfile":          s.aclFile(),
-		"pidfile":          filepath.Join(s.path("data"), "redis.pid"),
+		"pidfile":          s.pidFile(),
 		"daemonize":        "no",
 		"supervised":       "no",
 		"databases":        strconv.Itoa(redisDatabases),
@@ -131,29 +106,14 @@ func (s *redisStore) command(output *os.File) *exec.Cmd {
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		args = append(args, "--"+name, settings[name])
 	}
-	cmd := s.account.command(s.path("data"), s.program, args...)
+	cmd := s.account.command(s.data(), s.program, args...)
 	cmd.Stdout, cmd.Stderr = output, output
 	return cmd
 }
 
-// clearLeftovers waits until a server that outlived its parent is gone, and
-// makes the folder of the socket, which may have been swept meanwhile. A socket
-// that is left is replaced by the server itself.
+// clearLeftovers leaves a socket that is there: the server replaces it.
 func (s *redisStore) clearLeftovers(ctx context.Context) error {
-	data, err := filepath.EvalSymlinks(s.path("data"))
-	if err != nil {
-		return err
-	}
-	pidFile := filepath.Join(data, "redis.pid")
-	if pid, err := strconv.Atoi(firstLine(pidFile)); err == nil && pid > 0 && pid != os.Getpid() && runsIn(pid, data) {
-		if err := endOrphan(ctx, pid, data); err != nil {
-			return err
-		}
-	}
-	if err := s.account.folder(s.sockets); err != nil {
-		return fmt.Errorf("socket folder: %w", err)
-	}
-	return nil
+	return errors.Join(s.endOld(ctx, s.pidFile()), s.makeSockets())
 }
 
 // answers asks the server once whether it takes commands: it has loaded its
@@ -161,7 +121,7 @@ func (s *redisStore) clearLeftovers(ctx context.Context) error {
 func (s *redisStore) answers(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket())
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket(redisSocket))
 	if err != nil {
 		return err
 	}

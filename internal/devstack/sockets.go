@@ -22,14 +22,6 @@ func socketFolder(dir string) string {
 	return filepath.Join(os.TempDir(), fmt.Sprintf("tenantsdb-%x", sha256.Sum256([]byte(dir)))[:len("tenantsdb-")+16])
 }
 
-// removeSocketFolder takes away the socket folder if it is not in dir itself.
-func removeSocketFolder(sockets, dir string) error {
-	if filepath.Dir(sockets) == dir {
-		return nil
-	}
-	return os.RemoveAll(sockets)
-}
-
 // endOrphan stops a server that is not our child, and that writes all it has on
 // SIGTERM, and waits for its end.
 func endOrphan(ctx context.Context, pid int, data string) error {

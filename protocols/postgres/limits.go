@@ -2,37 +2,15 @@ package postgres
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
-const (
-	// cancelAgain is how often a statement that did not stop is cancelled anew.
-	cancelAgain = time.Second
-	// defaultCancelGrace is how long a statement may ignore that before its
-	// session is ended.
-	defaultCancelGrace = 10 * time.Second
-)
-
-// enforcement is the proxy's own end of a statement: cancel requests until the
-// backend obeys, or the end of the session.
-type enforcement struct {
-	obeyed  chan struct{} // closed by obey
-	obey    func()        // says that the statement ended; may be called again
-	ended   chan struct{} // closed when no request of ours is on its way
-	timeout time.Duration // the limit that was passed, where it was the time
-}
-
-func (e *enforcement) isObeyed() bool {
-	select {
-	case <-e.obeyed:
-		return true
-	default:
-		return false
-	}
-}
+// defaultCancelGrace is how long a statement may ignore cancel requests before
+// its session is ended.
+const defaultCancelGrace = 10 * time.Second
 
 // Deadline is when the statement at hand must end.
 func (r *relay) Deadline() int64 { return r.deadline.Load() }
@@ -58,32 +36,8 @@ func (r *relay) Expire(now int64) {
 // if the backend does not obey. The caller holds the lock under which it set
 // track.stop, so that the statement's end can't slip between.
 func (r *relay) enforce(f *failure, timeout time.Duration) {
-	e := &enforcement{obeyed: make(chan struct{}), ended: make(chan struct{}), timeout: timeout}
-	e.obey = sync.OnceFunc(func() { close(e.obeyed) })
-	r.enforcing = e
-	go r.cancelUntilObeyed(e, f)
-}
-
-func (r *relay) cancelUntilObeyed(e *enforcement, f *failure) {
-	defer close(e.ended)
-	again := time.NewTicker(cancelAgain)
-	defer again.Stop()
-	grace := time.NewTimer(r.protocol.config.CancelGrace)
-	defer grace.Stop()
-	for {
-		r.cancelBackend(context.Background())
-		select {
-		case <-e.obeyed:
-			return
-		case <-again.C:
-		case <-grace.C:
-			r.abort(f)
-			return
-		}
-		if e.isObeyed() {
-			return // while the request was long on its way
-		}
-	}
+	r.enforcing = window.Enforce(timeout, r.protocol.config.CancelGrace,
+		func() { r.cancelBackend(context.Background()) }, func() { r.abort(f) })
 }
 
 // endEnforcement ends the enforcement under way, if any, and waits until no
@@ -94,8 +48,7 @@ func (r *relay) endEnforcement() {
 	r.enforcing = nil
 	r.mu.Unlock()
 	if e != nil {
-		e.obey()
-		<-e.ended
+		e.End()
 	}
 	r.mu.Lock()
 	r.track.stop = running

@@ -102,7 +102,7 @@ func (r *relay) scanBackend(b []byte, maxRows, now int64, timeout time.Duration)
 	s, err := r.track.scanBackend(b, maxRows, now, timeout)
 	r.deadline.Store(r.track.deadline)
 	if r.track.obeyed && r.enforcing != nil {
-		r.enforcing.obey()
+		r.enforcing.Obeyed()
 	}
 	r.room.Signal()
 	return s, err
@@ -141,7 +141,7 @@ func (r *relay) timeoutTold() *failure {
 	defer r.mu.Unlock()
 	var limit time.Duration
 	if r.enforcing != nil {
-		limit = r.enforcing.timeout
+		limit = r.enforcing.Timeout
 	}
 	return timeoutFailure("ERROR", r.live, limit)
 }

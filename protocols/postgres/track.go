@@ -1,7 +1,8 @@
 package postgres
 
 // stop is why the proxy itself ends the statement at hand. Set by enforce,
-// cleared by ReadyForQuery once no cancel request is on its way.
+// cleared once no cancel request is on its way: by ReadyForQuery, or by the
+// result of a statement that ended by itself when its time was up.
 type stop uint8
 
 const (
@@ -76,7 +77,7 @@ const (
 	rewrite                   // backend: say that the timeout is reached, then drop size bytes
 	retag                     // backend: send a CommandComplete with tag text, then drop size bytes
 	renew                     // backend: new sessions start differently now, let no warm one stand in for them
-	awaitReady                // backend: let cancel requests arrive before this ReadyForQuery passes
+	awaitReady                // backend: let cancel requests arrive before this end of a statement passes
 )
 
 // step is the result of a scan: pass bytes go on as they are, then act is due.

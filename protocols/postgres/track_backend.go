@@ -29,6 +29,9 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 		}
 		act, told := more, ""
 		t.last = rest[0]
+		if t.stop == timedOut && completes(rest[0]) {
+			return step{pass: pos, act: awaitReady}, nil
+		}
 		switch rest[0] {
 		case 'D':
 			t.rows++
@@ -216,6 +219,9 @@ func discards(typ byte) bool {
 	}
 	return true
 }
+
+// completes says whether a frame is the result of a statement that did not fail.
+func completes(typ byte) bool { return typ == 'C' || typ == 'I' || typ == 's' }
 
 // dropped settles n bytes of a frame that the relay did not pass on.
 func (t *track) dropped(n int) {

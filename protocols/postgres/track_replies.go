@@ -66,6 +66,8 @@ func (t *track) completed(now int64, timeout time.Duration) {
 	if t.owed.front().kind == replyExecute {
 		t.owed.pop()
 	}
+	// What the client was told of as failed may have ended by itself.
+	t.obeyed = t.stop == tooManyRows && t.owed.n == 0
 	t.startRows(t.owed.front())
 	t.rearm(now, timeout)
 }

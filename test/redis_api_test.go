@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	goredis "github.com/redis/go-redis/v9"
 )
 
 // redisWorkspace makes a Redis workspace that lives as long as the test, and
@@ -301,4 +303,44 @@ func TestRedisWorkspaceOutlivesItsServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	in.mustRedisCLI(t, "1", address, "GET", "a")
+}
+
+// TestRedisQueriesBeyondMaxConnections: a session of a client and a query come
+// out of one number, which is what a new workspace has.
+func TestRedisQueriesBeyondMaxConnections(t *testing.T) {
+	in := shared
+	const limit = 100
+	options := in.redisOptions(t, in.redisAddress(t, "redis-full", nil))
+	options.PoolSize = limit
+	client := goredis.NewClient(options)
+	defer client.Close()
+	sessions := make([]*goredis.Conn, limit)
+	for n := range sessions {
+		sessions[n] = client.Conn()
+		defer sessions[n].Close()
+		if err := sessions[n].Ping(t.Context()).Err(); err != nil {
+			t.Fatalf("session %d: %v", n+1, err)
+		}
+	}
+	query := map[string]any{"query": "PING"}
+	a := in.call(t, "POST", "/workspaces/redis-full/queries", query)
+	if a.status != http.StatusTooManyRequests {
+		t.Fatalf("beyond the limit: got %d %v", a.status, a.body)
+	}
+	holds(t, a.body, `{"code": "rate_limited", "reason": "max_connections",
+		"error": "workspace \"redis-full\" has reached its max_connections limit of 100"}`)
+	if err := sessions[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Close(); err != nil { // what it keeps in its pool goes with it
+		t.Fatal(err)
+	}
+	deadline := time.After(time.Minute)
+	for in.call(t, "POST", "/workspaces/redis-full/queries", query).status != http.StatusOK {
+		select {
+		case <-deadline:
+			t.Fatal("no place is free after a session has ended")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }

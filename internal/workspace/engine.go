@@ -2,8 +2,13 @@ package workspace
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
+
+// ErrFull says that an Engine whose queries are sessions of the proxy was not let
+// in, since the workspace's max_connections are in use.
+var ErrFull = errors.New("max_connections are in use")
 
 // Target is one workspace database on a physical server.
 type Target struct {

@@ -114,7 +114,11 @@ func (s *Service) query(ctx context.Context, h *held, text string, limits Limits
 		}
 		defer h.live.Leave()
 	}
-	return h.server.engine.Query(ctx, h.target, text, limits)
+	result, err := h.server.engine.Query(ctx, h.target, text, limits)
+	if errors.Is(err, ErrFull) {
+		return Result{}, full(h.live)
+	}
+	return result, err
 }
 
 func full(l *Live) *Error {

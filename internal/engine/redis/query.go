@@ -67,9 +67,12 @@ func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, lim
 	return result, nil
 }
 
-// noSession says why a query has no connection: what the front told (that the
-// workspace is full, say) is for the client.
+// noSession says why a query has no connection: what the front told is for the
+// client.
 func (e *Engine) noSession(err error) error {
+	if e.config.Front != nil && goredis.IsMaxClientsError(err) {
+		return fmt.Errorf("connect for a query: %w", workspace.ErrFull)
+	}
 	if reply, ok := errors.AsType[goredis.Error](err); ok && e.config.Front != nil {
 		return workspace.Errorf(workspace.Unavailable, "connect for a query: %s", reply.Error())
 	}
@@ -138,20 +141,26 @@ func (e *Engine) session(ctx context.Context, t workspace.Target) (*goredis.Clie
 	o.PoolSize = 1
 	o.ReadTimeout, o.WriteTimeout = -1, -1 // ctx alone bounds a command: it may be a blocking one
 	dial := goredis.NewDialer(o)
+	login := func(ctx context.Context, conn *goredis.Conn) error {
+		return conn.AuthACL(ctx, t.Role, t.Password).Err()
+	}
 	if e.config.Front != nil {
-		o.Username, o.Password = t.Client.User, t.Client.Password
+		// A login of the client's own would try again after a refusal, on a
+		// connection that the front has ended, and lose what it said.
+		o.Username, o.Password = "", ""
 		o.TLSConfig = nil
 		dial = func(ctx context.Context, _, _ string) (net.Conn, error) { return e.config.Front(ctx) }
+		login = func(ctx context.Context, conn *goredis.Conn) error {
+			return conn.AuthACL(ctx, t.Client.User, t.Client.Password).Err()
+		}
 	} else {
 		n, err := number(t.Database)
 		if err != nil {
 			return nil, nil, err
 		}
 		o.DB = n
-		o.OnConnect = func(ctx context.Context, conn *goredis.Conn) error {
-			return conn.AuthACL(ctx, t.Role, t.Password).Err()
-		}
 	}
+	o.OnConnect = login
 	w := &wire{}
 	o.Dialer = func(dialing context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(dialing, network, address)

@@ -178,9 +178,16 @@ func TestQueriesTakeTheFrontWhereThereIsOne(t *testing.T) {
 }
 
 func TestTheFrontsRefusalIsTold(t *testing.T) {
-	e, _ := fronted(t, "-ERR max number of clients reached\r\n")
+	e, _ := fronted(t, "-ERR workspace 'shop' was deleted\r\n")
 	_, err := e.Query(t.Context(), target(17), "PING", workspace.Limits{})
-	if workspace.ErrorCode(err) != workspace.Unavailable || !strings.Contains(err.Error(), "max number of clients") {
+	if workspace.ErrorCode(err) != workspace.Unavailable || !strings.Contains(err.Error(), "was deleted") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAFullWorkspaceIsTold(t *testing.T) {
+	e, _ := fronted(t, "-ERR max number of clients reached\r\n")
+	if _, err := e.Query(t.Context(), target(17), "PING", workspace.Limits{}); !errors.Is(err, workspace.ErrFull) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -249,6 +249,20 @@ func (d *directory) routeUser(t DatabaseType, user string) (project *heldProject
 	return project, h
 }
 
+// routesOf is the workspaces of that type in the user's project that can be
+// reached.
+func (d *directory) routesOf(t DatabaseType, user string) []*held {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	var list []*held
+	for _, h := range d.byID {
+		if h.w.ProjectID == user && h.w.Type == t && h.w.State == Ready && h.server != nil {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
 // routeByPassword finds where a login without a database leads: its password
 // decides the project, its user names a workspace of that type there, or, as
 // anyWorkspace, the only one of that type. Nil where it leads nowhere. The

@@ -1,6 +1,10 @@
 package workspace
 
-import "context"
+import (
+	"context"
+	"slices"
+	"strings"
+)
 
 // Login finds what a protocol needs to check a login; never an error for an
 // unknown user or database (see Login.Known). It reads memory only.
@@ -31,6 +35,18 @@ func (s *Service) LoginUser(_ context.Context, t DatabaseType, user string) (Log
 	return loginTo(project, h), nil
 }
 
+// Routes are where user may go on: to the workspaces of that type in its project,
+// by the names of their databases, none for an unknown user. It checks no
+// password and reads memory only.
+func (s *Service) Routes(_ context.Context, t DatabaseType, user string) ([]Route, error) {
+	var routes []Route
+	for _, h := range s.directory.routesOf(t, user) {
+		routes = append(routes, routeTo(h))
+	}
+	slices.SortFunc(routes, func(a, b Route) int { return strings.Compare(a.Database, b.Database) })
+	return routes, nil
+}
+
 // anyWorkspace is the user name that stands for the project's only workspace of
 // the type.
 const anyWorkspace = "workspace"
@@ -49,9 +65,13 @@ func (s *Service) LoginByPassword(_ context.Context, t DatabaseType, user, passw
 }
 
 func loginTo(project *heldProject, h *held) Login {
+	return Login{Known: true, Password: project.password, SCRAM: project.scram, Route: routeTo(h)}
+}
+
+func routeTo(h *held) Route {
 	route := Route{Live: h.live, Address: h.server.engine.Address(), Database: h.target.Database}
 	if engine, may := h.server.engine.(Roleless); !may || engine.HasRoles() {
 		route.Role, route.Password = h.target.Role, h.target.Password
 	}
-	return Login{Known: true, Password: project.password, SCRAM: project.scram, Route: route}
+	return route
 }

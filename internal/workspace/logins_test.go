@@ -2,6 +2,7 @@ package workspace_test
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/xdg-go/scram"
@@ -160,6 +161,33 @@ func TestLoginWithoutADatabaseLeadsToTheOnlyWorkspaceOfItsType(t *testing.T) {
 	_, err := s.Delete(t.Context(), p, "shop")
 	must(t, err)
 	leadsTo("one is left", user, true, "second")
+}
+
+func TestRoutesAreTheProjectsWorkspacesOfAType(t *testing.T) {
+	i := install(t)
+	i.engines["mysql"] = newFakeServer(workspace.MySQL, i.faults)
+	s := i.start()
+	p, user := i.admin(s), i.boot.ProjectID
+	for name, database := range map[string]string{"shop": "MySQL", "other": "PostgreSQL", "blog": "MySQL", "gone": "MySQL"} {
+		_, err := s.Create(t.Context(), p, name, database, "control")
+		must(t, err)
+	}
+	_, err := s.Delete(t.Context(), p, "gone")
+	must(t, err)
+	created, err := s.CreateProject(t.Context(), p, "neighbour")
+	must(t, err)
+	for of, want := range map[string]string{user: "[blog_workspace shop_workspace]", created.ID: "[]", "tdb_ffffffff": "[]", "": "[]"} {
+		routes, err := s.Routes(t.Context(), workspace.MySQL, of)
+		must(t, err)
+		databases := []string{}
+		for _, r := range routes {
+			databases = append(databases, r.Database)
+			login, err := s.Login(t.Context(), workspace.MySQL, of, r.Database)
+			must(t, err)
+			equal(t, "route of "+r.Database, r, login.Route)
+		}
+		equal(t, "routes of "+of, fmt.Sprint(databases), want)
+	}
 }
 
 // roleless is a server that knows no users.

@@ -22,7 +22,7 @@ type backend struct {
 	id           uint32 // the server's number of the connection
 	capabilities capabilities
 	charset      byte
-	database     string
+	database     string // the default; empty where there is none
 	welcome      []byte // the payload of the OK that ended the login
 	born         time.Time
 
@@ -157,6 +157,9 @@ func (b *backend) freshen(dst []byte, charset uint16) []byte {
 		option[1] = 0
 	}
 	dst = appendPacket(dst, 0, option)
+	if b.database == "" {
+		return appendPacket(dst, 0, []byte{mysql.COM_PING}) // it can't have been left
+	}
 	return appendPacket(dst, 0, append([]byte{mysql.COM_INIT_DB}, b.database...))
 }
 

@@ -117,6 +117,9 @@ func (l *backendLogin) parseGreeting(payload []byte) error {
 // asked is what we tell the server of ourselves.
 func (l *backendLogin) asked() uint32 {
 	asked := l.key.capabilities.base&l.capabilities.base | loginCapabilities
+	if l.route.Database == "" {
+		asked &^= mysql.CLIENT_CONNECT_WITH_DB
+	}
 	if l.route.Address.TLS != nil {
 		asked |= mysql.CLIENT_SSL
 	}
@@ -162,7 +165,9 @@ func (l *backendLogin) response() []byte {
 	b := append(l.head(), l.route.Role...)
 	b = append(b, nul, byte(len(proof)))
 	b = append(b, proof...)
-	b = append(append(b, l.route.Database...), nul)
+	if l.route.Database != "" {
+		b = append(append(b, l.route.Database...), nul)
+	}
 	return append(append(b, l.plugin...), nul)
 }
 

@@ -207,16 +207,8 @@ func (s *session) Refuse(r protocols.Reason) {
 // Connect takes a backend and tells the client that it is ready.
 func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	p, st := s.protocol, s.startup
-	key := poolKey{s.route.Live.ID, s.route.Role, st.capabilities, st.charset}
-	b, err := p.take(ctx, key, s.route)
-	if refusedPassword(err) {
-		if err = p.config.Restorer.RestoreRole(ctx, s.route.Live.ID); err == nil {
-			b, err = p.take(ctx, key, s.route)
-		}
-	}
-	if missing, ok := errors.AsType[*missingError](err); ok {
-		p.lacks(missing.capabilities)
-	}
+	key := poolKey{s.route.Live.ID, s.route.Role, st.capabilities, st.charset, false}
+	b, err := p.open(ctx, key, s.route)
 	if err != nil {
 		return nil, errors.Join(st.refuse(dialFailure(err, s.route.Live)), err)
 	}

@@ -196,6 +196,7 @@ func (r *relay) gone() bool {
 type directory struct {
 	route   workspace.Route
 	several bool
+	others  []workspace.Route // that are told of only
 }
 
 func (d *directory) LoginUser(_ context.Context, _ workspace.DatabaseType, user string) (workspace.Login, error) {
@@ -214,6 +215,13 @@ func (d *directory) Login(_ context.Context, _ workspace.DatabaseType, user, dat
 		return workspace.Login{Password: "known to nobody"}, nil
 	}
 	return workspace.Login{Known: true, Password: testPassword, Route: d.route}, nil
+}
+
+func (d *directory) Routes(_ context.Context, _ workspace.DatabaseType, user string) ([]workspace.Route, error) {
+	if user != testUser {
+		return nil, nil
+	}
+	return append([]workspace.Route{d.route}, d.others...), nil
 }
 
 // recorder keeps what is announced and counts records, or restored roles;

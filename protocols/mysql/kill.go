@@ -2,10 +2,13 @@ package mysql
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"strconv"
 	"strings"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
 // kill is a KILL statement around its connection's number.
@@ -88,4 +91,34 @@ func (r *relay) mapKill(k kill) error {
 	r.mu.Unlock()
 	text := k.before + strconv.FormatUint(id, 10) + k.after
 	return r.writeBackend(r.back.appendQuery(nil, text))
+}
+
+// kill ends the statement or the session of another connection for a client that
+// has chosen no database, as the mysql program does when it is interrupted: of any
+// workspace that it may choose.
+func (l *lobby) kill(ctx context.Context, k kill) error {
+	r := l.protocol.sessions.find(uint32(min(k.id, 1<<32-1)))
+	if r == nil {
+		return l.say(noThread(k.id))
+	}
+	login, err := l.protocol.config.Directory.Login(ctx, workspace.MySQL, l.user, r.route.Database)
+	if err != nil {
+		return errors.Join(l.refuse(noLogins()), err)
+	}
+	if !login.Known || login.Route.Live != r.live {
+		return l.say(noThread(k.id))
+	}
+	target := l.protocol.sessions.target(k.id, r.live.ID)
+	if target == nil {
+		return l.say(noThread(k.id))
+	}
+	defer target.kills.Done()
+	if err := l.protocol.kill(r.poolKey, r, k.before+strconv.FormatUint(uint64(target.id), 10)+k.after); err != nil {
+		return l.say(errandFailure(err))
+	}
+	return l.ok()
+}
+
+func noThread(id uint64) *failure {
+	return failf(mysql.ER_NO_SUCH_THREAD, stateGeneral, "Unknown thread id: %d", id)
 }

@@ -24,10 +24,10 @@ const (
 )
 
 // lobby is where a client waits that has authenticated, but named none of its
-// project's several workspaces. It has no backend there, and leaves by
-// COM_INIT_DB or USE, whose OK is then the backend's own, or by a statement that
-// names one of its databases, as mysqldump does. What such clients set before is
-// remembered for the backend.
+// project's several workspaces. It has no backend of its own there: what needs no
+// database runs as an errand. It leaves by COM_INIT_DB or USE, whose OK is then
+// the backend's own, or by a statement that names one of its databases, as
+// mysqldump does. What it set before is remembered for the backend.
 type lobby struct {
 	*startup
 	protocol *Protocol
@@ -57,7 +57,7 @@ func (l *lobby) admit(ctx context.Context, last []byte) (workspace.Route, error)
 		if err != nil {
 			return workspace.Route{}, leftLobby(err)
 		}
-		route, err := l.answer(ctx, command)
+		route, err := l.answer(lasting, command)
 		if err != nil || route.Live != nil {
 			return route, err
 		}
@@ -90,6 +90,11 @@ func (l *lobby) answer(ctx context.Context, command []byte) (workspace.Route, er
 		return l.use(ctx, string(command[1:]))
 	case mysql.COM_QUERY:
 		return l.query(ctx, command)
+	case mysql.COM_STATISTICS:
+		return workspace.Route{}, l.statistics(ctx)
+	case mysql.COM_PROCESS_KILL:
+		f := fields{b: command[1:]}
+		return workspace.Route{}, l.kill(ctx, kill{before: "KILL ", id: uint64(f.uint32())})
 	case mysql.COM_STMT_CLOSE, mysql.COM_STMT_SEND_LONG_DATA:
 		return workspace.Route{}, nil // have no reply
 	}
@@ -105,12 +110,14 @@ func (l *lobby) query(ctx context.Context, command []byte) (workspace.Route, err
 	if len(text) > maxLobbyText {
 		return workspace.Route{}, l.say(noneSelected())
 	}
+	if k, ok := parseKill(text); ok {
+		return workspace.Route{}, l.kill(ctx, k)
+	}
 	if gtidQuestion.Match(text) {
 		return workspace.Route{}, l.noRows("Variable_name", "Value")
 	}
-	if setsUp(string(text)) && len(l.remembered) < maxRemembered {
-		l.remembered = append(l.remembered, string(text))
-		return workspace.Route{}, l.ok()
+	if sent, err := l.runErrand(ctx, string(text)); sent {
+		return workspace.Route{}, err
 	}
 	for _, name := range namesIn(string(text)) {
 		login, err := l.protocol.config.Directory.Login(ctx, workspace.MySQL, l.user, name)
@@ -124,24 +131,6 @@ func (l *lobby) query(ctx context.Context, command []byte) (workspace.Route, err
 		}
 	}
 	return workspace.Route{}, l.say(noneSelected())
-}
-
-// setsUp says whether a statement concerns the session only, so that its backend
-// can be told later.
-func setsUp(text string) bool {
-	text = strings.TrimSpace(strings.TrimRight(text, "; \t\r\n"))
-	if comment, executable := strings.CutPrefix(text, "/*!"); executable {
-		text = strings.TrimLeft(comment, "0123456789 \t")
-	}
-	if strings.Contains(text, ";") {
-		return false
-	}
-	word, _, _ := strings.Cut(text, " ")
-	switch strings.ToUpper(word) {
-	case "SET", "START", "BEGIN", "COMMIT", "ROLLBACK", "UNLOCK":
-		return true
-	}
-	return false
 }
 
 // namesIn is the words of a statement that may name a database, quoted or not.

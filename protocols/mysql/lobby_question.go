@@ -1,11 +1,110 @@
 package mysql
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/tenantsdb/tenantsdb/ddltrack"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
+
+// runErrand answers a statement that needs no database; false where it is none.
+func (l *lobby) runErrand(ctx context.Context, text string) (run bool, err error) {
+	errand, condition := ddltrack.MySQLErrandOf(text)
+	sets := errand == ddltrack.MySQLSets
+	switch {
+	case idQuestion.MatchString(text):
+		text = fmt.Sprintf("SELECT %d AS `CONNECTION_ID()`", l.id)
+	case errand == ddltrack.MySQLNeedsDatabase, sets && len(l.remembered) == maxRemembered:
+		return false, nil
+	case errand == ddltrack.MySQLLists:
+		if text, err = l.databasesQuery(ctx, condition); err != nil {
+			return true, errors.Join(l.refuse(noLogins()), err)
+		}
+	}
+	reply, ok, err := l.errand(ctx, mysql.COM_QUERY, text)
+	if err != nil {
+		l.protocol.config.Log.Warn("statement without a database not run", "user", l.user, "error", err)
+		return true, l.say(errandFailure(err))
+	}
+	if sets && ok {
+		l.remember(text)
+	}
+	if _, err := l.conn.Write(reply); err != nil {
+		return true, fmt.Errorf("write frontend: %w", err)
+	}
+	return true, nil
+}
+
+// statistics answers COM_STATISTICS, a line for people.
+func (l *lobby) statistics(ctx context.Context) error {
+	line, _, err := l.errand(ctx, mysql.COM_STATISTICS, "")
+	if err != nil {
+		l.protocol.config.Log.Warn("statistics without a database not read", "user", l.user, "error", err)
+		return l.say(errandFailure(err))
+	}
+	if _, err := l.conn.Write(line); err != nil {
+		return fmt.Errorf("write frontend: %w", err)
+	}
+	return nil
+}
+
+// errandFailure is what the client may know of an errand that came to nothing:
+// what the server says of its statements, or that it is full.
+func errandFailure(err error) *failure {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	if e, ok := errors.AsType[*serverError](err); ok && !refusedPassword(err) {
+		return (*failure)(e)
+	}
+	return failf(numberUnreachable, stateConnection, "Can't ask the database server; try again, or choose a database first")
+}
+
+// remember keeps a statement that sets up the session. Where constants are
+// assigned once more, as by a pool to each of its borrowers, the last counts.
+func (l *lobby) remember(text string) {
+	depends := func(s string) bool {
+		return strings.Contains(s, "@") || strings.Contains(strings.ToUpper(s), "TRANSACTION")
+	}
+	if i := slices.Index(l.remembered, text); i >= 0 && !slices.ContainsFunc(l.remembered[i:], depends) {
+		l.remembered = slices.Delete(l.remembered, i, i+1)
+	}
+	l.remembered = append(l.remembered, text)
+}
+
+// databasesQuery is SHOW DATABASES of those that the client may choose, with the
+// condition that it had, which the server judges.
+func (l *lobby) databasesQuery(ctx context.Context, condition string) (string, error) {
+	routes, err := l.protocol.config.Directory.Routes(ctx, workspace.MySQL, l.user)
+	if err != nil {
+		return "", err
+	}
+	names := make([]string, len(routes))
+	for i, route := range routes {
+		names[i] = "SELECT '" + strings.ReplaceAll(route.Database, "'", "''") + "' AS `Database`"
+	}
+	title := "Database"
+	if len(condition) > 0 && !strings.EqualFold(condition[:len("LIKE")], "LIKE") {
+		condition = " " + condition
+	} else if len(condition) > 0 {
+		pattern := strings.Trim(condition[len("LIKE"):], " \t\r\n'\"")
+		if len(pattern) <= maxName {
+			title += " (" + strings.ReplaceAll(pattern, "`", "``") + ")"
+		}
+		condition = " WHERE `Database` " + condition
+	}
+	return "SELECT `Database` AS `" + title + "` FROM (" + strings.Join(names, " UNION ALL ") + ") AS `databases`" + condition + " ORDER BY 1", nil
+}
+
+// idQuestion asks for the connection's number, which is the greeting's: no
+// backend is the client's own, and KILL takes that number.
+var idQuestion = regexp.MustCompile(`(?i)^\s*SELECT\s+CONNECTION_ID\(\)[\s;]*$`)
 
 // gtidQuestion is what MySQL's mysqldump asks before it names its database:
 // whether the dump is to begin with the server's transaction numbers. They are the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ func TestALoginWithoutADatabaseChoosesOneLater(t *testing.T) {
 				if p := c.read(); p.isError() || p.sequence != 1 {
 					t.Errorf("ping: got %d %q", p.sequence, p.payload)
 				}
-				for _, statement := range []string{"select 1", "use", "use mysql", "create table t (id int)"} {
+				for _, statement := range []string{"select * from t", "use", "use mysql", "create table t (id int)"} {
 					if kinds, _ := c.ask(statement); kinds != "E" {
 						t.Errorf("%s: got %s, want an error", statement, kinds)
 					}
@@ -120,11 +121,37 @@ func TestTheLobbyHasNoTransactionNumbers(t *testing.T) {
 	})
 }
 
-func TestWhatTheServerRefusesOfTheLobbyIsToldLater(t *testing.T) {
-	w := newWorld(t)
-	w.directory.several = true
+func TestWhatTheServerRefusesOfTheLobbyIsToldAtOnce(t *testing.T) {
+	w := newLobby(t)
 	c := w.wire(t, withoutDatabase)
-	c.ask("set no_such_variable = 1")
+	if _, all := c.ask("set no_such_variable = 1"); all[0].number() != mysql.ER_UNKNOWN_SYSTEM_VARIABLE {
+		t.Errorf("got %q, want the server's error", all[0].payload)
+	}
+	c.query("use " + w.route.Database)
+	if p := c.read(); p.isError() {
+		t.Errorf("got %q, want OK", p.payload)
+	}
+	c.usable()
+}
+
+func TestWhatAnotherServerRefusesOfTheLobbyIsToldLater(t *testing.T) {
+	unknown := failf(mysql.ER_UNKNOWN_SYSTEM_VARIABLE, stateGeneral, "Unknown system variable")
+	var connections atomic.Int64
+	peer := newScriptedServer(t, func(s *scripted) {
+		first := connections.Add(1) == 1
+		for s.command() != nil {
+			if first {
+				s.ok()
+				continue
+			}
+			s.send(1, unknown.append(nil, 0)[headerLen:])
+		}
+	})
+	w := newLobby(t, withBackend(peer.Addr))
+	c := w.wire(t, withoutDatabase)
+	if kinds, all := c.ask("set some_variable = 1"); kinds != "K" {
+		t.Fatalf("got %q, want OK", all[0].payload)
+	}
 	c.query("use " + w.route.Database)
 	if p := c.read(); p.number() != mysql.ER_UNKNOWN_SYSTEM_VARIABLE {
 		t.Errorf("got %q, want the server's error", p.payload)

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"context"
+	"errors"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
@@ -14,6 +15,7 @@ type poolKey struct {
 	role         string
 	capabilities capabilities
 	charset      byte
+	nowhere      bool // they have no default database
 }
 
 // Workspace is whose backends they are.
@@ -24,6 +26,21 @@ type pool = window.Pool[poolKey, *backend]
 // take gives a warm backend of the key, or dials.
 func (p *Protocol) take(ctx context.Context, key poolKey, route workspace.Route) (*backend, error) {
 	return p.pool.Take(ctx, key, func(ctx context.Context) (*backend, error) { return dial(ctx, key, route) })
+}
+
+// open is take for a session: it puts back a role that was lost, and remembers
+// what a server lacks.
+func (p *Protocol) open(ctx context.Context, key poolKey, route workspace.Route) (*backend, error) {
+	b, err := p.take(ctx, key, route)
+	if refusedPassword(err) {
+		if err = p.config.Restorer.RestoreRole(ctx, key.workspaceID); err == nil {
+			b, err = p.take(ctx, key, route)
+		}
+	}
+	if missing, ok := errors.AsType[*missingError](err); ok {
+		p.lacks(missing.capabilities)
+	}
+	return b, err
 }
 
 // give keeps b for the next session.

@@ -18,6 +18,8 @@ type Directory interface {
 	// only workspace of the user's project, or nowhere where there are more.
 	LoginUser(ctx context.Context, t workspace.DatabaseType, user string) (workspace.Login, error)
 	Login(ctx context.Context, t workspace.DatabaseType, user, database string) (workspace.Login, error)
+	// Routes are where a user whose password was checked may go on.
+	Routes(ctx context.Context, t workspace.DatabaseType, user string) ([]workspace.Route, error)
 }
 
 // Recorder moves committed schema changes into the deploy queue.
@@ -58,6 +60,7 @@ type Protocol struct {
 	sessions sessions
 	pool     *pool
 	wheel    *window.Wheel
+	errands  chan struct{} // one for each that is under way
 
 	mu      sync.Mutex
 	lacking capabilities // what some server behind turned out not to have
@@ -73,6 +76,7 @@ func New(config Config) *Protocol {
 		sessions: newSessions(),
 		pool:     window.NewPool[poolKey, *backend](isFull),
 		wheel:    window.NewWheel(),
+		errands:  make(chan struct{}, maxErrands),
 	}
 	return p
 }

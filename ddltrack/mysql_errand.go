@@ -1,0 +1,156 @@
+package ddltrack
+
+import "strings"
+
+// MySQLErrand is what a statement does that needs no database.
+type MySQLErrand uint8
+
+const (
+	// MySQLNeedsDatabase is every statement that is not known to need none.
+	MySQLNeedsDatabase MySQLErrand = iota
+	// MySQLAsks reads what the server or the session is, and changes nothing:
+	// SELECT @@version, SHOW VARIABLES.
+	MySQLAsks
+	// MySQLSets changes the session only: SET NAMES, START TRANSACTION.
+	MySQLSets
+	// MySQLLists is SHOW DATABASES.
+	MySQLLists
+)
+
+// MySQLErrandOf says what the text, one statement, does where no database is
+// chosen. It knows few statements, by lists of the words and functions that they
+// may have: what is no errand under some sql_mode, on some server, or in some
+// character set, is none. So a text that is one reaches no table, no stored
+// routine and no file, and waits for nothing. condition is what follows SHOW
+// DATABASES: empty, LIKE with its pattern, or WHERE with its expression.
+func MySQLErrandOf(text string) (errand MySQLErrand, condition string) {
+	text, ok := unwrapMySQL(text)
+	if !ok {
+		return MySQLNeedsDatabase, ""
+	}
+	for i, mode := range []MySQLMode{{}, {ANSIQuotes: true}, {NoBackslashEscapes: true}, {ANSIQuotes: true, NoBackslashEscapes: true}} {
+		e, c := errandOf(text, mode)
+		if i > 0 && (e != errand || c != condition) {
+			return MySQLNeedsDatabase, ""
+		}
+		errand, condition = e, c
+	}
+	return errand, condition
+}
+
+// unwrapMySQL takes off the comment in which dumps put all of a statement for
+// the servers of a version. Beyond that nothing may be in such a comment, nor
+// outside of ASCII, where character sets differ in what a quote is.
+func unwrapMySQL(text string) (inner string, ok bool) {
+	inner = strings.Trim(text, "; \t\r\n")
+	if behind, wrapped := strings.CutPrefix(inner, "/*!"); wrapped {
+		if inner, ok = strings.CutSuffix(behind, "*/"); !ok || strings.Contains(inner, "*/") {
+			return "", false
+		}
+		inner = strings.TrimLeft(inner, "0123456789")
+	}
+	for _, c := range []byte(inner) {
+		if c >= 0x80 || c == 0 {
+			return "", false
+		}
+	}
+	return inner, !strings.Contains(inner, "/*!") && !strings.Contains(inner, "/*M!")
+}
+
+func errandOf(text string, mode MySQLMode) (MySQLErrand, string) {
+	r := newMySQLReader(MySQLStatement{Text: text, mode: mode})
+	for _, t := range r.tokens {
+		if t.kind == partial || t.upper == ";" {
+			return MySQLNeedsDatabase, ""
+		}
+	}
+	if len(r.tokens) > maxErrandTokens {
+		return MySQLNeedsDatabase, ""
+	}
+	switch {
+	case r.take("SELECT"):
+		r.dropDual()
+		if r.isPlain(r.rest()) {
+			return MySQLAsks, ""
+		}
+	case r.take("SHOW", "DATABASES"), r.take("SHOW", "SCHEMAS"):
+		if from := r.at; r.isCondition() {
+			return MySQLLists, r.textFrom(from)
+		}
+	case r.take("SHOW"):
+		if r.isShown() {
+			return MySQLAsks, ""
+		}
+	case r.take("SET"):
+		if r.setsSession() {
+			return MySQLSets, ""
+		}
+	case r.isTransaction():
+		return MySQLSets, ""
+	}
+	return MySQLNeedsDatabase, ""
+}
+
+// maxErrandTokens bounds how deep an expression may nest.
+const maxErrandTokens = 1000
+
+// rest is what was not read yet.
+func (r *mysqlReader) rest() []mysqlToken { return r.tokens[r.at:] }
+
+// textFrom is the text from the token with that number on.
+func (r *mysqlReader) textFrom(at int) string {
+	if at >= len(r.tokens) {
+		return ""
+	}
+	return r.sql[r.tokens[at].start:r.tokens[len(r.tokens)-1].end]
+}
+
+// dropDual drops FROM DUAL at the end, by which some clients say that they mean
+// no table.
+func (r *mysqlReader) dropDual() {
+	if n := len(r.tokens); n >= 2 && r.tokens[n-2].upper == "FROM" && r.tokens[n-1].upper == "DUAL" {
+		r.tokens = r.tokens[:n-2]
+	}
+}
+
+// isTransaction reads the statements of transactions that end no connection.
+func (r *mysqlReader) isTransaction() bool {
+	switch {
+	case r.take("START", "TRANSACTION"):
+		return onlyWords(r.rest(), "WITH", "CONSISTENT", "SNAPSHOT", "READ", "ONLY", "WRITE", ",")
+	case r.take("UNLOCK", "TABLES"):
+	case r.takeOne("BEGIN", "COMMIT", "ROLLBACK"):
+		r.take("WORK")
+	default:
+		return false
+	}
+	return r.done()
+}
+
+// isShown reads what follows SHOW, where it concerns the server or the session.
+func (r *mysqlReader) isShown() bool {
+	switch {
+	case r.take("WARNINGS"), r.take("ERRORS"):
+		return r.done() || r.take("LIMIT") && r.isPlain(r.rest())
+	case r.take("COUNT", "(", "*", ")"):
+		return r.takeOne("WARNINGS", "ERRORS") && r.done()
+	case r.take("STORAGE", "ENGINES"), r.takeOne("ENGINES", "PLUGINS", "PRIVILEGES"):
+		return r.done()
+	case r.take("CHARACTER", "SET"), r.takeOne("CHARSET", "COLLATION"):
+		return r.isCondition()
+	}
+	r.takeOne("GLOBAL", "SESSION", "LOCAL")
+	return r.takeOne("VARIABLES", "STATUS") && r.isCondition()
+}
+
+// isCondition reads nothing, LIKE and a pattern, or WHERE and an expression.
+func (r *mysqlReader) isCondition() bool {
+	look := *r
+	switch {
+	case look.done():
+		return true
+	case look.take("LIKE"):
+		return len(look.rest()) == 1 && isWordOrText(look.rest()[0])
+	}
+	return look.take("WHERE") && look.isPlain(look.rest())
+}

@@ -1,0 +1,148 @@
+package ddltrack
+
+import "testing"
+
+func TestStatementsThatNeedNoDatabase(t *testing.T) {
+	for text, want := range map[string]MySQLErrand{
+		// What clients ask and say before they choose a database.
+		"select @@version_comment limit 1":     MySQLAsks,
+		"select DATABASE(), USER() limit 1":    MySQLAsks,
+		"SELECT @@max_allowed_packet;":         MySQLAsks,
+		"SELECT 1":                             MySQLAsks,
+		"select 1 from dual":                   MySQLAsks,
+		"SELECT 'it''s' AS `a word`, -1.5e3":   MySQLAsks,
+		"SELECT current_user()":                MySQLAsks,
+		"select @@SESSION . sql_mode as `x`":   MySQLAsks,
+		"SELECT VERSION(), @@global.read_only": MySQLAsks,
+		"/* mysql-connector-j-8.4.0 (Revision: 1c3f5c1) */SELECT  @@session.auto_increment_increment AS auto_increment_increment, @@character_set_client AS character_set_client": MySQLAsks,
+		"select @@max_allowed_packet,@@system_time_zone,@@time_zone,@@auto_increment_increment":                                                                                   MySQLAsks,
+		"SELECT TIMEDIFF(NOW(), UTC_TIMESTAMP())":                           MySQLAsks,
+		"SELECT CASE WHEN @@version LIKE '%Maria%' THEN 1 ELSE (2 + 3) END": MySQLAsks,
+		"SHOW VARIABLES": MySQLAsks,
+		"SHOW SESSION VARIABLES LIKE 'lower\\_case\\_table\\_names'":               MySQLAsks,
+		"SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', \"Threads\")":        MySQLAsks,
+		"SHOW VARIABLES WHERE `Variable_name` = 'sql_mode' OR Variable_name = 'x'": MySQLAsks,
+		"show warnings":                   MySQLAsks,
+		"SHOW COUNT(*) WARNINGS":          MySQLAsks,
+		"show engines ;":                  MySQLAsks,
+		"SHOW COLLATION":                  MySQLAsks,
+		"SHOW CHARACTER SET LIKE 'utf8%'": MySQLAsks,
+		"SHOW DATABASES":                  MySQLLists,
+		"show schemas like 'shop%'":       MySQLLists,
+		"SHOW DATABASES WHERE `Database` NOT IN ('mysql', 'sys')": MySQLLists,
+		"SET NAMES utf8mb4": MySQLSets,
+		"set names 'utf8mb4' collate 'utf8mb4_general_ci'": MySQLSets,
+		"SET CHARACTER SET utf8":                           MySQLSets,
+		"SET autocommit=1":                                 MySQLSets,
+		"set autocommit=1, session_track_schema=1, sql_mode = concat(@@sql_mode,',STRICT_TRANS_TABLES')": MySQLSets,
+		"SET character_set_results = NULL":                        MySQLSets,
+		"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ": MySQLSets,
+		"/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='' */":   MySQLSets,
+		"/*!40101 SET NAMES utf8 */;":                             MySQLSets,
+		`SET sql_mode="ANSI", NAMES = 1`:                          MySQLSets, `SET NAMES "utf8"`: MySQLSets, `SHOW VARIABLES LIKE "sql%"`: MySQLAsks,
+		"SET @@session.time_zone = '+00:00', @a := 41 + 1":       MySQLSets,
+		"START TRANSACTION /*!40100 WITH CONSISTENT SNAPSHOT */": MySQLNeedsDatabase,
+		"START TRANSACTION WITH CONSISTENT SNAPSHOT":             MySQLSets,
+		"BEGIN": MySQLSets, "commit work": MySQLSets, "ROLLBACK;": MySQLSets, "UNLOCK TABLES": MySQLSets,
+
+		// What reads, does or waits for something.
+		"": MySQLNeedsDatabase, ";": MySQLNeedsDatabase, "SELECT": MySQLNeedsDatabase, "SET": MySQLNeedsDatabase,
+		"SELECT * FROM t":                             MySQLNeedsDatabase,
+		"select 1 from dual, t":                       MySQLNeedsDatabase,
+		"SELECT (SELECT 1)":                           MySQLNeedsDatabase,
+		"SELECT EXISTS(TABLE t)":                      MySQLNeedsDatabase,
+		"SELECT 1 UNION TABLE t":                      MySQLNeedsDatabase,
+		"SELECT 1 INTO OUTFILE '/tmp/x'":              MySQLNeedsDatabase,
+		"SELECT 1 INTO @a":                            MySQLNeedsDatabase,
+		"SELECT SLEEP(1)":                             MySQLNeedsDatabase,
+		"SELECT GET_LOCK('a', 1)":                     MySQLNeedsDatabase,
+		"SELECT BENCHMARK(100000000, MD5('a'))":       MySQLNeedsDatabase,
+		"SELECT LOAD_FILE('/etc/passwd')":             MySQLNeedsDatabase,
+		"SELECT f()":                                  MySQLNeedsDatabase,
+		"SELECT shop.f()":                             MySQLNeedsDatabase,
+		"SELECT shop.concat('a')":                     MySQLNeedsDatabase,
+		"SELECT shop . `concat` ('a')":                MySQLNeedsDatabase,
+		"SELECT `concat`('a')":                        MySQLNeedsDatabase,
+		"SELECT NEXT VALUE FOR shop.s":                MySQLNeedsDatabase,
+		"SELECT NEXTVAL(shop.s)":                      MySQLNeedsDatabase,
+		"SELECT LAST_INSERT_ID(5)":                    MySQLNeedsDatabase,
+		"SELECT @a := 1":                              MySQLNeedsDatabase,
+		"SELECT REPEAT('a', 100000000)":               MySQLNeedsDatabase,
+		"SELECT 1; DROP TABLE t":                      MySQLNeedsDatabase,
+		"SET NAMES utf8; DROP TABLE t":                MySQLNeedsDatabase,
+		"SELECT 1 /*! FROM t */":                      MySQLNeedsDatabase,
+		"SELECT /*M!100000 f() */ 1":                  MySQLNeedsDatabase,
+		"/*!40101 SET @a = 1 */ /*!40101 , @b = 2 */": MySQLNeedsDatabase,
+		"/*!40101 SET @a = 1 */; DROP TABLE t":        MySQLNeedsDatabase,
+		"SELECT 'a":                                   MySQLNeedsDatabase,
+		"SELECT /* 1":                                 MySQLNeedsDatabase,
+		// Under another sql_mode these are another statement.
+		`SELECT 'a\', f(), '`:                                MySQLNeedsDatabase,
+		`SELECT 'a\'', f(), '\'`:                             MySQLNeedsDatabase,
+		`SELECT "a'", f(), "'"`:                              MySQLNeedsDatabase,
+		"SELECT '\xe6`', f()":                                MySQLNeedsDatabase, // in gbk
+		"SELECT '\x00'":                                      MySQLNeedsDatabase,
+		"SHOW TABLES":                                        MySQLNeedsDatabase,
+		"SHOW DATABASES LIKE 'a', f()":                       MySQLNeedsDatabase,
+		"SHOW DATABASES WHERE f()":                           MySQLNeedsDatabase,
+		"SHOW DATABASES WHERE EXISTS (SELECT 1 FROM shop.t)": MySQLNeedsDatabase,
+		"SHOW GRANTS":                                        MySQLNeedsDatabase,
+		"SHOW PROCESSLIST":                                   MySQLNeedsDatabase,
+		"SHOW CREATE TABLE t":                                MySQLNeedsDatabase,
+		"SHOW TABLE STATUS":                                  MySQLNeedsDatabase,
+		"SHOW ENGINE innodb STATUS":                          MySQLNeedsDatabase,
+		"SET PASSWORD = 'x'":                                 MySQLNeedsDatabase,
+		"SET PASSWORD = PASSWORD('x')":                       MySQLNeedsDatabase,
+		"SET ROLE NONE":                                      MySQLNeedsDatabase,
+		"SET DEFAULT ROLE a":                                 MySQLNeedsDatabase,
+		"SET GLOBAL a = 1":                                   MySQLNeedsDatabase,
+		"SET @@GLOBAL.a = 1":                                 MySQLNeedsDatabase,
+		"SET a = 1, @@persist.b = 2":                         MySQLNeedsDatabase,
+		"SET a = 1, GLOBAL b = 2":                            MySQLNeedsDatabase,
+		"SET a = 1, PASSWORD = 'x'":                          MySQLNeedsDatabase,
+		"SET @a = (SELECT id FROM shop.t)":                   MySQLNeedsDatabase,
+		"SET @a = shop.f()":                                  MySQLNeedsDatabase,
+		"SET STATEMENT max_statement_time = 1 FOR DROP DATABASE shop": MySQLNeedsDatabase,
+		"SET RESOURCE GROUP a":      MySQLNeedsDatabase,
+		"COMMIT RELEASE":            MySQLNeedsDatabase,
+		"COMMIT AND CHAIN":          MySQLNeedsDatabase,
+		"BEGIN NOT ATOMIC SELECT 1": MySQLNeedsDatabase,
+		"START SLAVE":               MySQLNeedsDatabase,
+		"LOCK TABLES t READ":        MySQLNeedsDatabase,
+		"KILL 5":                    MySQLNeedsDatabase,
+		"DO 1":                      MySQLNeedsDatabase,
+		"CALL shop.p()":             MySQLNeedsDatabase,
+	} {
+		if got, _ := MySQLErrandOf(text); got != want {
+			t.Errorf("%q: got %d, want %d", text, got, want)
+		}
+	}
+}
+
+func TestTheConditionOfShowDatabases(t *testing.T) {
+	for text, want := range map[string]string{
+		"SHOW DATABASES": "", "show databases like 'a_' ;": "like 'a_'", "SHOW SCHEMAS /* all */ WHERE `Database` = 'a' -- b": "WHERE `Database` = 'a'",
+	} {
+		if errand, got := MySQLErrandOf(text); errand != MySQLLists || got != want {
+			t.Errorf("%q: got %d %q, want %q", text, errand, got, want)
+		}
+	}
+}
+
+// FuzzMySQLErrandOf holds that an errand is one statement, however it is read.
+func FuzzMySQLErrandOf(f *testing.F) {
+	for _, seed := range []string{"select @@version", "SHOW DATABASES LIKE 'a'", "SET @a = concat('a', \"b\")", "/*!40101 SET NAMES utf8 */", "SELECT 'a\\', f(), '"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		errand, _ := MySQLErrandOf(text)
+		if errand == MySQLNeedsDatabase {
+			return
+		}
+		for _, mode := range []MySQLMode{{}, {ANSIQuotes: true}, {NoBackslashEscapes: true}, {MariaDB: true, Version: 101106}} {
+			if n := len(SplitMySQL(text, mode)); n > 1 || n == 0 && !mode.MariaDB {
+				t.Errorf("%q is errand %d, and %d statements with %+v", text, errand, n, mode)
+			}
+		}
+	})
+}

@@ -1,0 +1,150 @@
+package ddltrack
+
+import "slices"
+
+// setsSession reads what follows SET, where it changes the session only.
+func (r *mysqlReader) setsSession() bool {
+	switch {
+	case r.take("NAMES"), r.take("CHARSET"), r.take("CHARACTER", "SET"):
+		return r.isCharacterSet()
+	case r.take("TRANSACTION"), r.take("SESSION", "TRANSACTION"), r.take("LOCAL", "TRANSACTION"):
+		return !r.done() && onlyWords(r.rest(), "ISOLATION", "LEVEL", "READ", "COMMITTED", "UNCOMMITTED", "REPEATABLE", "SERIALIZABLE", "ONLY", "WRITE", ",")
+	}
+	for _, assignment := range clauses(r.rest()) {
+		if a := r.of(assignment); !a.isVariable() || !a.take("=") && !a.take(":", "=") || !a.isValue() {
+			return false
+		}
+	}
+	return true
+}
+
+// isCharacterSet reads a character set and perhaps its collation.
+func (r *mysqlReader) isCharacterSet() bool {
+	if !r.isWordOrText() {
+		return false
+	}
+	return r.done() || r.take("COLLATE") && r.isWordOrText() && r.done()
+}
+
+// isWordOrText passes one word or one string.
+func (r *mysqlReader) isWordOrText() bool {
+	if r.done() {
+		return false
+	}
+	r.at++
+	return isWordOrText(r.tokens[r.at-1])
+}
+
+// isWordOrText takes what double quotes enclose for either.
+func isWordOrText(t mysqlToken) bool {
+	return t.kind == word || t.kind == text || t.kind == quotedName
+}
+
+// isVariable passes a variable of the session, or one of the client's own. What
+// has no @ and is no variable (PASSWORD, ROLE) begins a statement of its own.
+func (r *mysqlReader) isVariable() bool {
+	switch {
+	case r.take("@", "@"):
+		if r.takeOne("SESSION", "LOCAL") && !r.take(".") {
+			return false
+		}
+	case r.take("@"):
+		return r.isWordOrText()
+	default:
+		r.takeOne("SESSION", "LOCAL")
+	}
+	if r.takeOne("PASSWORD", "ROLE", "GLOBAL", "PERSIST", "PERSIST_ONLY", "STATEMENT") || r.done() {
+		return false
+	}
+	r.at++
+	return r.tokens[r.at-1].kind == word
+}
+
+// isValue reads what a variable is set to: an expression, or a word such as
+// DEFAULT, ON or utf8mb4.
+func (r *mysqlReader) isValue() bool {
+	rest := r.rest()
+	if len(rest) == 1 {
+		return isWordOrText(rest[0])
+	}
+	return r.isPlain(rest)
+}
+
+// isPlain says whether an expression, or a list of them with their names, has
+// only what is known to reach nothing beyond the server's and the session's own
+// settings.
+func (r *mysqlReader) isPlain(tokens []mysqlToken) bool {
+	if len(tokens) == 0 {
+		return false
+	}
+	for i, t := range tokens {
+		before, after := upperAt(tokens, i-1), upperAt(tokens, i+1)
+		called := after == "("
+		switch t.kind {
+		case text:
+		case quotedName:
+			if called || after == "." || before == "." {
+				return false
+			}
+		case word:
+			named := before == "@" || before == "." || before == "AS"
+			switch {
+			case called && (before == "." || before == "@" || !slices.Contains(plainFunctions, t.upper)):
+				return false
+			case called, named, isDigit(t.upper[0]):
+			case after == "." && upperAt(tokens, i-2) == "@":
+			case !slices.Contains(plainWords, t.upper):
+				return false
+			}
+		case mark: // := sets a variable
+			if t.upper == "{" || t.upper == ":" || t.upper == "?" || t.upper == "\\" {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// upperAt is the word or the mark with that number; empty for others.
+func upperAt(tokens []mysqlToken, i int) string {
+	if i < 0 || i >= len(tokens) {
+		return ""
+	}
+	return tokens[i].upper
+}
+
+// onlyWords says whether the tokens are of these words and marks.
+func onlyWords(tokens []mysqlToken, words ...string) bool {
+	for _, t := range tokens {
+		if !slices.Contains(words, t.upper) {
+			return false
+		}
+	}
+	return true
+}
+
+// plainWords may stand anywhere in an expression: operators, constants, types,
+// functions without parentheses, and the columns that SHOW filters by.
+var plainWords = []string{
+	"ALL", "AND", "AS", "BETWEEN", "BINARY", "CASE", "COLLATE", "DISTINCT", "DIV", "ELSE", "END", "FALSE", "IN", "IS", "LIKE", "LIMIT", "MOD",
+	"NOT", "NULL", "OFFSET", "OR", "REGEXP", "RLIKE", "SQL_NO_CACHE", "THEN", "TRUE", "USING", "WHEN", "XOR",
+	"CHAR", "DATE", "DATETIME", "DECIMAL", "SIGNED", "TIME", "UNSIGNED", "INTEGER", "UTF8", "UTF8MB3", "UTF8MB4", "LATIN1", "ASCII",
+	"_BINARY", "_LATIN1", "_UTF8", "_UTF8MB3", "_UTF8MB4", "N", "X", "B",
+	"CURRENT_DATE", "CURRENT_ROLE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER", "LOCALTIME", "LOCALTIMESTAMP", "UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP",
+	"HOUR", "MICROSECOND", "MINUTE", "SECOND",
+	"CHARSET", "COLLATION", "ID", "SCHEMA_NAME", "VALUE", "VARIABLE_NAME",
+}
+
+// plainFunctions change nothing, wait for nothing, and give little more than
+// they were given. Words that stand before other parentheses are among them.
+var plainFunctions = []string{
+	"ABS", "AND", "CASE", "CAST", "CEIL", "CEILING", "CHAR", "CHARACTER_LENGTH", "CHARSET", "CHAR_LENGTH", "COALESCE", "COERCIBILITY", "COLLATION",
+	"CONCAT", "CONCAT_WS", "CONVERT", "CURDATE", "CURRENT_DATE", "CURRENT_ROLE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER", "CURTIME",
+	"DATABASE", "DATE", "DATEDIFF", "DATE_FORMAT", "DECIMAL", "DISTINCT", "DIV", "ELSE", "FIELD", "FIND_IN_SET", "FLOOR", "FROM_UNIXTIME", "GREATEST",
+	"HEX", "IF", "IFNULL", "IN", "INSTR", "ISNULL", "LCASE", "LEAST", "LEFT", "LENGTH", "LIKE", "LOCALTIME", "LOCALTIMESTAMP", "LOCATE", "LOWER", "LTRIM",
+	"MID", "MOD", "NOT", "NOW", "NULLIF", "OR", "RIGHT", "ROUND", "RTRIM", "SCHEMA", "SESSION_USER", "SIGN", "STRCMP", "SUBSTR", "SUBSTRING", "SUBSTRING_INDEX",
+	"SYSDATE", "SYSTEM_USER", "THEN", "TIME", "TIMEDIFF", "TIMESTAMP", "TIMESTAMPDIFF", "TIME_FORMAT", "TRIM", "TRUNCATE", "UCASE", "UNHEX", "UNIX_TIMESTAMP",
+	"UPPER", "USER", "UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP", "UUID", "VERSION", "WHEN", "XOR",
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -83,32 +82,20 @@ func (r *relay) Run(context.Context) error {
 	r.protocol.wheel.Remove(r)
 	r.endExchange()
 	r.dispose(err)
-	if b, ok := errors.AsType[*bug](err); ok {
-		panic(b)
-	}
+	window.Release(err)
 	if isGoodbye(err) {
 		return nil
 	}
 	return err
 }
 
-// bug is a panic on its way through Run, which cleans up first.
-type bug struct {
-	value any
-	stack []byte
-}
-
-func (b *bug) Error() string { return fmt.Sprintf("panic: %v\n%s", b.value, b.stack) }
-
-// contained makes a panic the end of this session only.
-func (r *relay) contained(serve func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			r.dropBackend()
-			err = &bug{p, debug.Stack()}
-		}
-	}()
-	return serve()
+// contained makes a panic the end of this session, and of its backend, only.
+func (r *relay) contained(serve func() error) error {
+	err := window.Contain(serve)
+	if _, ok := errors.AsType[*window.Panic](err); ok {
+		r.dropBackend()
+	}
+	return err
 }
 
 // serve answers one request after another. The first may be at hand.

@@ -3,35 +3,14 @@ package mysql
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
-const (
-	// killAgain is how often a statement that did not stop is killed anew.
-	killAgain = time.Second
-	// defaultKillGrace is how long a statement may ignore that before its
-	// session is ended.
-	defaultKillGrace = 10 * time.Second
-)
-
-// enforcement is the proxy's own end of a statement: KILL QUERY until the
-// backend obeys, or the end of the session.
-type enforcement struct {
-	obeyed  chan struct{} // closed by obey
-	obey    func()        // says that the command ended; may be called again
-	ended   chan struct{} // closed when no KILL of ours is on its way
-	timeout time.Duration // the limit that was passed, where it was the time
-}
-
-func (e *enforcement) isObeyed() bool {
-	select {
-	case <-e.obeyed:
-		return true
-	default:
-		return false
-	}
-}
+// defaultKillGrace is how long a statement may ignore KILL QUERY before its
+// session is ended.
+const defaultKillGrace = 10 * time.Second
 
 // Deadline is when the command at hand must end.
 func (r *relay) Deadline() int64 { return r.deadline.Load() }
@@ -57,33 +36,9 @@ func (r *relay) Expire(now int64) {
 // the backend does not obey. The caller holds the lock under which it set
 // track.stop, so that the command's end can't slip between.
 func (r *relay) enforce(f *failure, timeout time.Duration) {
-	e := &enforcement{obeyed: make(chan struct{}), ended: make(chan struct{}), timeout: timeout}
-	e.obey = sync.OnceFunc(func() { close(e.obeyed) })
-	r.enforcing = e
 	r.track.unkilled = false
-	go r.killUntilObeyed(e, f)
-}
-
-func (r *relay) killUntilObeyed(e *enforcement, f *failure) {
-	defer close(e.ended)
-	again := time.NewTicker(killAgain)
-	defer again.Stop()
-	grace := time.NewTimer(r.protocol.config.KillGrace)
-	defer grace.Stop()
-	for {
-		r.killBackend("KILL QUERY")
-		select {
-		case <-e.obeyed:
-			return
-		case <-again.C:
-		case <-grace.C:
-			r.abort(f)
-			return
-		}
-		if e.isObeyed() {
-			return // while the KILL was long on its way
-		}
-	}
+	r.enforcing = window.Enforce(timeout, r.protocol.config.KillGrace,
+		func() { r.killBackend("KILL QUERY") }, func() { r.abort(f) })
 }
 
 // endEnforcement ends the enforcement under way, if any, and waits until no
@@ -93,8 +48,7 @@ func (r *relay) endEnforcement() {
 	e := r.enforcing
 	r.mu.Unlock()
 	if e != nil {
-		e.obey()
-		<-e.ended
+		e.End()
 	}
 	r.mu.Lock()
 	r.track.unkilled = true

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,7 +54,7 @@ type relay struct {
 	mu        sync.Mutex
 	room      sync.Cond // the reply at hand has ended, or the relay ends
 	track     track
-	enforcing *enforcement
+	enforcing *window.Enforcement
 	stopped   protocols.Reason
 	leaving   bool // the frontend is done: end when nothing is owed
 	ended     bool // the backend is no longer ours to kill
@@ -104,34 +103,23 @@ func (r *relay) Run(ctx context.Context) error {
 	r.endEnforcement()
 	cause := r.dispose()
 	r.lastWords(cause)
-	if b, ok := errors.AsType[*bug](cause); ok {
-		panic(b)
-	}
+	window.Release(cause)
 	if errors.Is(cause, errGoodbye) || errors.Is(cause, io.EOF) {
 		return nil
 	}
 	return cause
 }
 
-// bug is a panic on its way through Run, which cleans up first.
-type bug struct {
-	value any
-	stack []byte
-}
-
-func (b *bug) Error() string { return fmt.Sprintf("panic: %v\n%s", b.value, b.stack) }
-
-// contained makes a panic in one direction the end of this session only.
-func (r *relay) contained(pump func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.track.lost = true
-			err = &bug{p, debug.Stack()}
-		}
-	}()
-	return pump()
+// contained makes a panic in one direction the end of this session, and of its
+// backend, only.
+func (r *relay) contained(pump func() error) error {
+	err := window.Contain(pump)
+	if _, ok := errors.AsType[*window.Panic](err); ok {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.track.lost = true
+	}
+	return err
 }
 
 // end keeps the first cause; what follows is its consequence.

@@ -130,7 +130,7 @@ func (r *relay) timeoutTold() *failure {
 	defer r.mu.Unlock()
 	var limit time.Duration
 	if r.enforcing != nil {
-		limit = r.enforcing.timeout
+		limit = r.enforcing.Timeout
 	}
 	return timeoutFailure(r.live, limit)
 }

@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgproto3/v2"
@@ -121,11 +123,25 @@ func (r *relay) substitute(frame []byte, text string, now int64, timeout time.Du
 		r.mu.Lock()
 		r.track.unsynced = true
 		r.mu.Unlock()
-		name, _ := cstring(frame[headerLen:])
-		out = encode(nil, &pgproto3.Parse{Name: string(name), Query: text})
+		out = parseInstead(frame, text)
 	}
 	if _, err := r.back.conn.Write(out); err != nil {
 		return &backendWriteError{err}
 	}
 	return nil
+}
+
+// parseInstead is a whole Parse frame with another text: of the same name, and
+// with the types that the client gave of its parameters.
+func parseInstead(frame []byte, text string) []byte {
+	name, ok := cstring(frame[headerLen:])
+	types := frame[min(headerLen+len(name)+1, len(frame)):]
+	was, ended := cstring(types)
+	if !ok || !ended {
+		return frame // the server says what is wrong with it
+	}
+	types = types[len(was)+1:]
+	body := slices.Concat(name, []byte{0}, []byte(text), []byte{0}, types)
+	out := binary.BigEndian.AppendUint32([]byte{'P'}, uint32(4+len(body)))
+	return append(out, body...)
 }

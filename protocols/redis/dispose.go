@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tenantsdb/tenantsdb/protocols"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // dispose gives the backend back or closes it, and says what ended the relay.
@@ -15,6 +16,9 @@ func (r *relay) dispose() error {
 	reusable := r.owed.n == 0 && !r.replies.v.within() && len(r.fromBackend.Bytes()) == 0 &&
 		!t.within && !t.lasting && (r.stopped == 0 || r.stopped == protocols.Draining)
 	cause := r.cause
+	if _, ok := errors.AsType[*window.Panic](cause); ok {
+		reusable = false
+	}
 	if r.stopped != 0 && !isGoodbye(cause) {
 		cause = reasonFailure(r.stopped, r.live)
 	}

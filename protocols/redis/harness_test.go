@@ -48,6 +48,9 @@ type world struct {
 	directory *directory
 	log       *wiretest.Log
 
+	prepare  func(*relay) // what is done to a relay before it runs; nil: nothing
+	mayPanic bool         // a panic is planted
+
 	mu     sync.Mutex
 	relays []*relay
 }
@@ -96,7 +99,7 @@ func newWorld(t testing.TB, options ...func(*Config)) *world {
 				t.Error("the log holds a secret")
 			}
 		}
-		if strings.Contains(w.log.String(), "panicked") {
+		if !w.mayPanic && strings.Contains(w.log.String(), "panicked") {
 			t.Errorf("a session panicked:\n%s", w.log.String())
 		}
 	})
@@ -158,6 +161,9 @@ func (s watchedSession) Connect(ctx context.Context) (protocols.Relay, error) {
 	}
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()
+	if s.world.prepare != nil {
+		s.world.prepare(r.(*relay))
+	}
 	s.world.relays = append(s.world.relays, r.(*relay))
 	return r, nil
 }

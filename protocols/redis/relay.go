@@ -61,15 +61,16 @@ func (r *relay) Run(context.Context) error {
 	backendDone := make(chan struct{})
 	go func() {
 		defer close(backendDone)
-		r.end(r.pumpBackend())
+		r.end(window.Contain(r.pumpBackend))
 		r.unblockFrontend()
 	}()
-	err := r.pumpFrontend()
+	err := window.Contain(r.pumpFrontend)
 	r.end(err)
 	r.leave(err)
 	<-backendDone
 	cause := r.dispose()
 	r.lastWords(cause)
+	window.Release(cause)
 	if isGoodbye(cause) {
 		return nil
 	}
@@ -353,10 +354,7 @@ func (r *relay) pumpBackend() error {
 // reply at its end that has to be seen further.
 func (r *relay) forwardBackend() error {
 	b := r.fromBackend.Bytes()
-	r.mu.Lock()
-	pos, need, limit, err := r.scanBackend(b)
-	r.room.Signal()
-	r.mu.Unlock()
+	pos, need, limit, err := r.replied(b)
 	n := pos - r.replies.from + len(r.replies.out)
 	if err := r.replies.write(r.front, b, pos); err != nil {
 		return fmt.Errorf("write frontend: %w", err)
@@ -371,6 +369,14 @@ func (r *relay) forwardBackend() error {
 		return fmt.Errorf("hold reply: %w", err)
 	}
 	return r.atBoundary()
+}
+
+// replied is scanBackend for the relay's state, which both directions change.
+func (r *relay) replied(b []byte) (pos, need, limit int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer r.room.Signal()
+	return r.scanBackend(b)
 }
 
 // atBoundary ends the backend's direction where nothing is owed and the session

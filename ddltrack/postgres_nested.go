@@ -33,20 +33,25 @@ func FindNested(context string, sources []string, standardStrings bool, c Comman
 	return Statement{}, false
 }
 
+// maxEnds is how many ends of an executed text are tried.
+const maxEnds = 64
+
 // findExecuted finds the command in the text that ends with one of the quotes
 // before a line's end in rest: the text may hold such quotes too, so the first
-// end that leaves a fitting statement is taken.
+// end that leaves a fitting statement is taken. A text that ran has whole tokens
+// only, so no quote within one of them is looked at.
 func findExecuted(rest string, standardStrings bool, c Command) (Statement, bool) {
-	for from := 0; from < len(rest); {
-		i := strings.IndexByte(rest[from:], '"')
-		if i < 0 {
+	l := lexer{sql: rest, escapes: !standardStrings}
+	for tried := 0; tried < maxEnds; {
+		k, start := l.next()
+		if k == end {
 			break
 		}
-		stop := from + i
-		from = stop + 1
-		if from < len(rest) && rest[from] != '\n' {
+		stop, ok := closing(rest, start, l.pos)
+		if !ok {
 			continue
 		}
+		tried++
 		list := Split(rest[:stop], standardStrings)
 		if s, ok := nthOf(list, c); ok && s.node != nil {
 			return s, true
@@ -56,6 +61,17 @@ func findExecuted(rest string, standardStrings bool, c Command) (Statement, bool
 		return nthOf(Split(rest[:i], standardStrings), c)
 	}
 	return Statement{}, false
+}
+
+// closing is where the token sql[start:stop] has the quote that may end an
+// executed text: it is the whole of a line's rest, or ends a comment to which the
+// lexer counts it.
+func closing(sql string, start, stop int) (at int, ok bool) {
+	at = start
+	if strings.HasPrefix(sql[start:stop], "--") {
+		at = stop - 1
+	}
+	return at, sql[at] == '"' && (at+1 == len(sql) || sql[at+1] == '\n')
 }
 
 // nthOf is Find for a text that may have been run several times.

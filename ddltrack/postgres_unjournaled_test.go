@@ -1,10 +1,25 @@
 package ddltrack
 
-import "testing"
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// manyParameters are more than format takes.
+func manyParameters() string {
+	var list []string
+	for i := range maxParameters + 1 {
+		list = append(list, fmt.Sprintf("$%d::int", i+1))
+	}
+	return strings.Join(list, ", ")
+}
 
 func TestUnjournaledStatementsAreRefused(t *testing.T) {
 	for _, test := range []struct{ sql, reason string }{
-		{"EXPLAIN ANALYZE CREATE TABLE a AS SELECT $1::int", noExplain},
+		{"EXPLAIN ANALYZE CREATE TABLE a AS EXECUTE p($1)", noExplain},
+		{"EXPLAIN ANALYZE CREATE TABLE a AS WITH d AS (DELETE FROM b RETURNING i) SELECT $1::int FROM d", noExplain},
+		{"EXPLAIN ANALYZE CREATE TABLE a AS SELECT " + manyParameters(), noExplain},
 		{"EXPLAIN ANALYZE CREATE TABLE a AS SELECT 1; ALTER ROLE w RENAME TO v", noRole},
 		{"CLUSTER (VERBOSE, SOMETHING_NEW) a USING i", noCluster},
 		{"ALTER USER CURRENT_USER PASSWORD 'x'", noRole},
@@ -45,6 +60,9 @@ func TestUnjournaledStatementsAreReplaced(t *testing.T) {
 		{"CLUSTER VERBOSE \"I\" ON s.a", cluster("s.a", "I", "(VERBOSE)")},
 		{"SELECT ';'; cluster (verbose off) \"A b\" using i; SELECT 2", "SELECT ';'; " + cluster(`"A b"`, "i", "") + "; SELECT 2"},
 		{`SELECT '\n'; CLUSTER a USING i`, `SELECT '\n'; ` + cluster("a", "i", "")},
+		{"EXPLAIN ANALYZE CREATE TABLE a AS SELECT $2 % $1, $2, '$1', $$ $1 $$", "WITH tenantsdb AS (SELECT $2 % $1, $2, '$1', ' $1 ') SELECT * FROM pg_catalog.tenantsdb_explain(pg_catalog.format(" +
+			"$tenantsdb$EXPLAIN ANALYZE CREATE TABLE a AS SELECT (%1$L::%2$s) %% (%3$L::%4$s), (%1$L::%2$s), '$1', $$ $1 $$$tenantsdb$, $2, pg_catalog.format_type(pg_catalog.pg_typeof($2), -1), $1, pg_catalog.format_type(pg_catalog.pg_typeof($1), -1)), " +
+			`$tenantsdb$a$tenantsdb$, NULL::pg_catalog.text) AS _ ("QUERY PLAN")`},
 		{quotes, "SELECT * FROM pg_catalog.tenantsdb_explain($tenantsdb_$" + quotes + `$tenantsdb_$, $tenantsdb$a$tenantsdb$, NULL::pg_catalog.text) AS _ ("QUERY PLAN")`},
 	} {
 		if u, found := Unjournaled(test.sql); !found || u.Instead != test.instead || u.Refusal != "" {

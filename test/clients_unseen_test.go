@@ -1,8 +1,11 @@
 package test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // TestStatementsThatTheServerDoesNotReport wants EXPLAIN ANALYZE of a statement
@@ -64,6 +67,40 @@ func TestStatementsThatTheServerDoesNotReport(t *testing.T) {
 			}
 			alive(t, conn)
 		})
+	}
+}
+
+// TestParametersOfStatementsThatTheServerDoesNotReport wants such a statement to
+// take parameters, with types that the client gives and such that the server
+// finds out.
+func TestParametersOfStatementsThatTheServerDoesNotReport(t *testing.T) {
+	d := shared.workspace(t, "unseen-parameters", "tenant")
+	l := d.login(t)
+	conn := l.connect(t).PgConn()
+	for i, types := range [][]uint32{nil, {pgtype.Int8OID}, {0}} {
+		name := fmt.Sprintf("made%d", i)
+		column := "$1"
+		if types == nil || types[0] == 0 {
+			column = "$1::int8"
+		}
+		prepared, err := conn.Prepare(t.Context(), name, "EXPLAIN ANALYZE CREATE TABLE "+name+" AS SELECT "+column+" AS id", types)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(prepared.ParamOIDs) != 1 || prepared.ParamOIDs[0] != pgtype.Int8OID {
+			t.Errorf("%s: parameters %v", name, prepared.ParamOIDs)
+		}
+		result := conn.ExecPrepared(t.Context(), name, [][]byte{[]byte("7")}, nil, nil).Read()
+		if result.Err != nil || result.CommandTag.String() != "EXPLAIN" {
+			t.Fatalf("%s: %s, %v", name, result.CommandTag, result.Err)
+		}
+		pending := d.queue(t)
+		if len(pending) != i+1 || pending[i].DDL != "CREATE TABLE public."+name+" (id bigint)" {
+			t.Errorf("%s: queued %+v", name, pending)
+		}
+		if rows := conn.ExecParams(t.Context(), "SELECT id FROM "+name, nil, nil, nil, nil).Read().Rows; len(rows) != 1 || string(rows[0][0]) != "7" {
+			t.Errorf("%s: holds %q", name, rows)
+		}
 	}
 }
 

@@ -132,16 +132,13 @@ func (r *relay) substitute(frame []byte, text string, now int64, timeout time.Du
 }
 
 // parseInstead is a whole Parse frame with another text: of the same name, and
-// with the types that the client gave of its parameters.
+// with the types that the client gave of its parameters. That the text was found
+// to be replaced says that it is there, and ends.
 func parseInstead(frame []byte, text string) []byte {
-	name, ok := cstring(frame[headerLen:])
-	types := frame[min(headerLen+len(name)+1, len(frame)):]
-	was, ended := cstring(types)
-	if !ok || !ended {
-		return frame // the server says what is wrong with it
-	}
-	types = types[len(was)+1:]
-	body := slices.Concat(name, []byte{0}, []byte(text), []byte{0}, types)
+	name, _ := cstring(frame[headerLen:])
+	rest := frame[headerLen+len(name)+1:]
+	was, _ := cstring(rest)
+	body := slices.Concat(name, []byte{0}, []byte(text), []byte{0}, rest[len(was)+1:])
 	out := binary.BigEndian.AppendUint32([]byte{'P'}, uint32(4+len(body)))
 	return append(out, body...)
 }

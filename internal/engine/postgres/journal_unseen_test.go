@@ -3,6 +3,9 @@ package postgres
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/tenantsdb/tenantsdb/ddltrack"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
@@ -76,6 +79,44 @@ func TestWhatTheServerDoesNotTellOfIsRecorded(t *testing.T) {
 			got[i].Statement = strings.ReplaceAll(got[i].Statement, " users.", " ")
 		}
 		wantStatements(t, got, test.want...)
+	}
+	wantReplay(t, e, target, all)
+}
+
+// A statement's parameters have the types and the values that they have where
+// the server runs it itself.
+func TestWhatTheServerDoesNotTellOfTakesParameters(t *testing.T) {
+	e := newEngine(t)
+	target := newTracked(t, e)
+	s := newSession(t, target)
+	s.run(unseenSetup)
+	all := taken(t, e, target)
+	at := time.Date(2024, 2, 3, 4, 5, 6, 789000, time.UTC)
+	for _, test := range []struct {
+		statement string
+		args      []any
+		want      string
+		holds     string // is true of what it made
+	}{
+		{`EXPLAIN ANALYZE CREATE TABLE p1 AS SELECT id + $1 AS n, $2 AS s, '$1 100%' AS l FROM users WHERE name = $3`, []any{41, `it's \ %1$s`, "x"},
+			`CREATE TABLE public.p1 (n integer, s text, l text)`, `(SELECT n = 42 AND s = 'it''s \ %1$s' AND l = '$1 100%' FROM p1)`},
+		{`EXPLAIN (ANALYZE, FORMAT json) CREATE TABLE p2 AS SELECT $1::char(3) AS c, ($2::int[])[1] AS a, $3::timestamptz AS at, $4::bytea AS b, $5::jsonb AS j, $6::bool AS n`,
+			[]any{"ab ", []int32{7, 8}, at, []byte{0, 255}, `{"a": "'"}`, nil},
+			`CREATE TABLE public.p2 (c character(3), a integer, at timestamp with time zone, b bytea, j jsonb, n boolean)`,
+			`(SELECT c = 'ab' AND a = 7 AND at = '2024-02-03 04:05:06.000789Z' AND b = '\x00ff' AND j->>'a' = '''' AND n IS NULL FROM p2)`},
+		{`EXPLAIN ANALYZE SELECT $1::numeric AS d INTO p3 FROM users LIMIT $2`, []any{"1.50", 1},
+			`CREATE TABLE public.p3 (d numeric)`, `(SELECT d::text = '1.50' FROM p3)`},
+	} {
+		if _, err := s.conn.Exec(t.Context(), instead(t, test.statement), append([]any{pgx.QueryExecModeDescribeExec}, test.args...)...); err != nil {
+			t.Fatalf("%s: %v", test.statement, err)
+		}
+		var holds bool
+		if err := s.conn.QueryRow(t.Context(), "SELECT "+test.holds).Scan(&holds); err != nil || !holds {
+			t.Errorf("%s: made something else, %v", test.statement, err)
+		}
+		got := taken(t, e, target)
+		wantStatements(t, got, test.want)
+		all = append(all, got...)
 	}
 	wantReplay(t, e, target, all)
 }

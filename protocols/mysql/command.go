@@ -192,6 +192,7 @@ func (t *track) beginQuery(b []byte, size int) (step, error) {
 		}
 	}
 	t.owe(mysql.COM_QUERY)
+	t.mayLoad = mayLoad(t.capabilities.queryText(b[headerLen+1:min(size, len(b))]), len(b) >= size)
 	return step{}, nil
 }
 
@@ -219,6 +220,7 @@ func (t *track) beginPrepare(b []byte, size int) (step, error) {
 			t.statements.prepare("", false)
 		}
 	}
+	t.statements.latestLoads = mayLoad(text, len(b) >= size)
 	t.owe(mysql.COM_STMT_PREPARE)
 	return step{}, nil
 }
@@ -244,6 +246,7 @@ func (t *track) beginExecute(b []byte, size int) (step, error) {
 	case mysql.COM_STMT_EXECUTE:
 		t.opening = flags != 0
 	}
+	t.mayLoad = command != mysql.COM_STMT_FETCH && t.statements.loads(id)
 	return step{}, nil
 }
 

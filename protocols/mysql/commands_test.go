@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	driver "github.com/go-sql-driver/mysql"
@@ -132,10 +133,13 @@ func TestAFileOfTheClientIsLoaded(t *testing.T) {
 		"a line":    {"one\n"},
 		"no line":   {},
 		"parts":     {"o", "ne\ntw", "o\nthree\n"},
-		"large":     {strings.Repeat("a line of many\n", 1<<20)},
+		"large":     {strings.Repeat(strings.Repeat("one of many ", 8)+"\n", 160_000)},
 		"two loads": {"one\n", "two\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if err := c.conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
+				t.Fatal(err)
+			}
 			c.ask("delete from lined")
 			kinds, all := c.ask(load)
 			if kinds != "L" || string(all[0].payload) != "\xfbgoods.txt" {
@@ -156,6 +160,9 @@ func TestAFileOfTheClientIsLoaded(t *testing.T) {
 				t.Errorf("%s lines, want %s", got, want)
 			}
 		})
+	}
+	if err := c.conn.SetDeadline(time.Now().Add(2 * patience)); err != nil {
+		t.Fatal(err)
 	}
 	t.Run("one that looks like commands", func(t *testing.T) {
 		c.ask("delete from lined")

@@ -77,6 +77,10 @@ func (r *relay) forwardBackend(ctx context.Context) error {
 			if err := r.replace(r.timeoutTold(), s); err != nil {
 				return err
 			}
+		case refuseFile, withoutFile:
+			if err := r.sendNoFile(s); err != nil {
+				return err
+			}
 		case swallowed:
 			r.drop(s.size)
 		}

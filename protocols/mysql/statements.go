@@ -26,6 +26,9 @@ type statements struct {
 	// schema.
 	latest    string
 	latestMay bool
+	// loading are those that may make the server ask for a file.
+	loading     map[uint32]bool
+	latestLoads bool
 }
 
 // prepare remembers what is prepared next: text, where it may change the schema.
@@ -34,6 +37,12 @@ func (s *statements) prepare(text string, may bool) { s.latest, s.latestMay = te
 // prepared gives the statement its number.
 func (s *statements) prepared(id uint32) {
 	s.forget(id)
+	if s.latestLoads {
+		if s.loading == nil {
+			s.loading = make(map[uint32]bool)
+		}
+		s.loading[id] = true
+	}
 	if !s.latestMay {
 		return
 	}
@@ -56,6 +65,11 @@ func (s *statements) text(id uint32) (text string, may bool) {
 	}
 	text, may = s.changing[id]
 	return text, may
+}
+
+// loads says whether an execution of id may make the server ask for a file.
+func (s *statements) loads(id uint32) bool {
+	return id == lastPrepared && s.latestLoads || s.loading[id]
 }
 
 // sent is how many rows were fetched from id's cursor.
@@ -84,10 +98,12 @@ func (s *statements) forget(id uint32) {
 	s.kept -= len(s.changing[id])
 	delete(s.changing, id)
 	delete(s.cursors, id)
+	delete(s.loading, id)
 }
 
 func (s *statements) forgetAll() {
 	clear(s.changing)
 	clear(s.cursors)
-	s.kept, s.latest, s.latestMay = 0, "", false
+	clear(s.loading)
+	s.kept, s.latest, s.latestMay, s.latestLoads = 0, "", false, false
 }

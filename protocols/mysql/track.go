@@ -30,6 +30,7 @@ type track struct {
 	command  byte
 	prepared uint32 // the statement that it executes or fetches from
 	opening  bool   // it asks for a cursor
+	mayLoad  bool   // it may make the server ask for a file
 	judged   bool   // it was looked at by the rules, and may go
 	announce bool   // it may change the schema: record before its reply ends
 	recorded bool
@@ -77,19 +78,21 @@ const (
 type verdict uint8
 
 const (
-	more       verdict = iota // read more: at least need bytes in all, or any where need is 0
-	terminate                 // frontend: the client said goodbye
-	busy                      // frontend: wait until the reply at hand has ended
-	judge                     // frontend: announce this statement
-	mapKill                   // frontend: put the server's number in the place of ours
-	changeUser                // frontend: let the client authenticate anew
-	dropped                   // frontend: size bytes of a refused command
-	refuse                    // frontend: say that the command is refused
-	record                    // backend: record the schema change before this packet passes
-	awaitQuiet                // backend: let KILLs arrive before this packet passes
-	limitRows                 // backend: say that the row limit is reached, then drop size bytes
-	rewrite                   // backend: say that the timeout is reached, then drop size bytes
-	swallowed                 // backend: drop size bytes
+	more        verdict = iota // read more: at least need bytes in all, or any where need is 0
+	terminate                  // frontend: the client said goodbye
+	busy                       // frontend: wait until the reply at hand has ended
+	judge                      // frontend: announce this statement
+	mapKill                    // frontend: put the server's number in the place of ours
+	changeUser                 // frontend: let the client authenticate anew
+	dropped                    // frontend: size bytes of a refused command
+	refuse                     // frontend: say that the command is refused
+	record                     // backend: record the schema change before this packet passes
+	awaitQuiet                 // backend: let KILLs arrive before this packet passes
+	limitRows                  // backend: say that the row limit is reached, then drop size bytes
+	refuseFile                 // backend: say that no file is sent, send none, then drop size bytes
+	withoutFile                // backend: send no file, then drop size bytes
+	rewrite                    // backend: say that the timeout is reached, then drop size bytes
+	swallowed                  // backend: drop size bytes
 )
 
 // step is the result of a scan: pass bytes go on as they are, then act is due.
@@ -99,7 +102,7 @@ type step struct {
 	size int  // of the packet that act is about, header included
 	need int  // for more
 	kill kill // for mapKill
-	// sequence is the number of the packet that limitRows and rewrite replace.
+	// sequence is the number of the packet that is replaced.
 	sequence byte
 }
 
@@ -179,6 +182,9 @@ func (t *track) packet(head []byte, size int, maxRows, now int64, timeout time.D
 		t.endResult()
 		t.arm(now, timeout)
 	case partFile:
+		if refused := t.refusesFile(); refused != more {
+			return refused
+		}
 		t.infile = true
 		t.deadline = 0 // it is the client who works
 	case partLast, partFailure:
@@ -226,7 +232,7 @@ func (t *track) endReply() {
 		t.statements.forgetAll()
 	}
 	t.letGo()
-	t.owed, t.opening, t.announce, t.recorded = false, false, false, false
+	t.owed, t.opening, t.mayLoad, t.announce, t.recorded = false, false, false, false, false
 	t.phase, t.left, t.shift, t.deadline = phaseFirst, 0, 0, 0
 	t.stop, t.told, t.unkilled = running, false, false
 }

@@ -18,6 +18,9 @@ import (
 type backend struct {
 	conn net.Conn
 	born time.Time
+	id   int64 // the server's for it, which CLIENT ID tells
+	// informed says that a client told its library (CLIENT SETINFO).
+	informed bool
 }
 
 // serverError is an error that the server answered, without its "-".
@@ -35,15 +38,22 @@ func (p *Protocol) dial(ctx context.Context, route workspace.Route) (*backend, e
 	defer release()
 	setup := appendCommand(nil, "SELECT", route.Database)
 	setup = appendCommand(setup, "AUTH", route.Role, route.Password)
-	if err := exchange(conn, setup, 2); err != nil {
+	setup = appendCommand(setup, "CLIENT", "ID")
+	answer, err := exchange(conn, setup, 3)
+	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("backend handshake: %w", err)
+	}
+	id, ok := answer.(int64)
+	if !ok {
+		conn.Close()
+		return nil, fmt.Errorf("backend handshake: client id: %w", errAnswer)
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("backend handshake: clear deadline: %w", err)
 	}
-	return &backend{conn: conn, born: time.Now()}, nil
+	return &backend{conn: conn, born: time.Now(), id: id}, nil
 }
 
 // dialAdmin connects to the physical server as its administrator. Until release
@@ -70,7 +80,7 @@ func (p *Protocol) dialAdmin(ctx context.Context, address workspace.Address) (co
 	case user == "":
 		login = []string{"AUTH", password}
 	}
-	if err := exchange(conn, appendCommand(nil, login...), 1); err != nil {
+	if _, err := exchange(conn, appendCommand(nil, login...), 1); err != nil {
 		release()
 		conn.Close()
 		return nil, nil, fmt.Errorf("backend handshake as administrator: %w", err)
@@ -78,25 +88,26 @@ func (p *Protocol) dialAdmin(ctx context.Context, address workspace.Address) (co
 	return conn, release, nil
 }
 
-// exchange sends commands that answer with n statuses, and reads them; the
-// first error is given.
-func exchange(conn net.Conn, commands []byte, n int) error {
+// exchange sends n commands and reads their answers. It gives the last one, and
+// the first error.
+func exchange(conn net.Conn, commands []byte, n int) (answer any, err error) {
 	if _, err := conn.Write(commands); err != nil {
-		return err
+		return nil, err
 	}
 	in := bufio.NewReaderSize(conn, 1<<10)
 	var failed error
 	for range n {
-		if _, err := readAnswer(in); err != nil {
+		answer, err = readAnswer(in)
+		if err != nil {
 			if _, refused := errors.AsType[serverError](err); !refused {
-				return err
+				return nil, err
 			}
 			if failed == nil {
 				failed = err
 			}
 		}
 	}
-	return failed
+	return answer, failed
 }
 
 const (
@@ -118,13 +129,32 @@ func (b *backend) reset(multi bool) error {
 	commands = appendCommand(commands, "UNWATCH")
 	commands = appendCommand(commands, "CLIENT", "SETNAME", "")
 	commands = appendCommand(commands, "HELLO", "2")
-	if err := exchange(b.conn, commands, n); err != nil {
+	if _, err := exchange(b.conn, commands, n); err != nil {
 		return fmt.Errorf("backend reset: %w", err)
+	}
+	if err := b.forgetLibrary(); err != nil {
+		return fmt.Errorf("backend reset: forget library: %w", err)
 	}
 	if err := b.conn.SetDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("backend reset: clear deadline: %w", err)
 	}
 	return nil
+}
+
+// forgetLibrary takes back what a client told of its library. Redis knows of
+// that from 7.2 on.
+func (b *backend) forgetLibrary() error {
+	if !b.informed {
+		return nil
+	}
+	b.informed = false
+	commands := appendCommand(nil, "CLIENT", "SETINFO", "LIB-NAME", "")
+	commands = appendCommand(commands, "CLIENT", "SETINFO", "LIB-VER", "")
+	_, err := exchange(b.conn, commands, 2)
+	if _, refused := errors.AsType[serverError](err); refused {
+		return nil
+	}
+	return err
 }
 
 // Conn is the connection, for the pool.

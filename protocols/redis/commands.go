@@ -114,8 +114,9 @@ func newCommands() commands {
 	t.add("cluster clusterscan asking readonly readwrite", command{act: refuse, text: errNoCluster})
 	t.addSubs("acl", refuse, wholeServer("acl"), "whoami:special", "help cat genpass:pass")
 	t.addSubs("client", refuse, errOwnSession,
-		"getname help id setinfo setname:pass",
-		"caching getredir info list no-touch reply tracking trackinginfo:special")
+		"getname help id setname:pass",
+		"caching getredir info kill list no-touch reply setinfo tracking trackinginfo unblock:special")
+	t["client"].sub["kill"].noMulti, t["client"].sub["unblock"].noMulti = true, true
 	t.addSubs("command", pass, "", "")
 	t.addSubs("commandlog", refuse, wholeServer("commandlog"), "help:pass")
 	t.addSubs("config", refuse, wholeServer("config"), "help:pass")

@@ -197,10 +197,16 @@ func (r *relay) decideSub(b []byte, q *request, name string, sub *command) (need
 		if q.n != 2 {
 			return 0, r.pass(q)
 		}
-		return 0, r.describeClient(b, q)
+		return 0, r.describeClient(b, q, sub.name, clientFilter{})
 	case "client list":
-		// Whatever the client asked to see, there is its own session to see.
-		return 0, r.describeClient(b, q)
+		return 0, r.decideClientList(b, q)
+	case "client kill":
+		return 0, r.decideClientKill(b, q)
+	case "client unblock":
+		return 0, r.decideClientUnblock(b, q)
+	case "client setinfo":
+		r.back.informed = true
+		return 0, r.pass(q)
 	case "client no-touch":
 		t.lasting = true
 		return 0, r.pass(q)
@@ -212,19 +218,6 @@ func (r *relay) decideSub(b []byte, q *request, name string, sub *command) (need
 		return 0, r.decideScriptCache(b, q, sub.name)
 	}
 	return 0, r.decidePubsub(b, q, sub.name)
-}
-
-// describeClient shows the client its own session. In MULTI, whose replies come
-// with EXEC, the server's number of the database stays in it.
-func (r *relay) describeClient(b []byte, q *request) error {
-	t := &r.track
-	line := appendCommand(nil, "CLIENT", "INFO")
-	if t.multi {
-		return r.put(b, q, line...)
-	}
-	t.owe(reply{kind: described})
-	t.instead(b, q, line...)
-	return nil
 }
 
 // decideReply turns replies off and on. The server never hears of it, so that
@@ -287,8 +280,8 @@ func (r *relay) exec(b []byte, q *request) error {
 	tx := t.tx
 	t.multi, t.watching, t.tx = false, false, transaction{}
 	owed := reply{kind: passed}
-	if tx.hidden != nil || tx.scripts != nil {
-		owed = reply{kind: executed, shape: tx.hidden, scripts: tx.scripts}
+	if tx.hidden != nil || tx.translations != nil {
+		owed = reply{kind: executed, shape: tx.hidden, translations: tx.translations}
 	}
 	owed.claim = tx.held
 	if len(tx.keys)+tx.moves > 0 && t.rules != nil && t.rules.maxKeys > 0 {

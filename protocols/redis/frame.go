@@ -248,7 +248,12 @@ func appendHeader(dst []byte, kind byte, n int) []byte {
 }
 
 func appendBulk[S ~string | ~[]byte](dst []byte, value S) []byte {
-	dst = appendHeader(dst, '$', len(value))
+	return appendBulkOf(dst, '$', value)
+}
+
+// appendBulkOf is appendBulk for any kind that is framed so.
+func appendBulkOf[S ~string | ~[]byte](dst []byte, kind byte, value S) []byte {
+	dst = appendHeader(dst, kind, len(value))
 	dst = append(dst, value...)
 	return append(dst, '\r', '\n')
 }

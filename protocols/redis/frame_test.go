@@ -2,6 +2,7 @@ package redis
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -145,12 +146,13 @@ func (s *sink) Write(b []byte) (int, error) {
 
 func (s *sink) Read(b []byte) (int, error) { return s.Buffer.Read(b) }
 
-// bench is a relay without sockets.
+// newBench is a relay without sockets.
 func newBench(s workspace.Settings) (*relay, *sink) {
 	to := &sink{}
 	live := workspace.NewLive(workspace.Workspace{ID: 1, Name: "shop", Settings: s})
 	p := &Protocol{commands: newCommands(), prologue: "p;", spaces: make(map[int64]*space), unknown: map[judgedName]*command{}}
-	r := &relay{protocol: p, live: live, route: workspace.Route{Live: live, Database: "7"}, space: &space{}, channels: newChannels("7"),
+	front, _ := net.Pipe()
+	r := &relay{protocol: p, front: tls.Server(front, nil), live: live, route: workspace.Route{Live: live, Database: "7"}, space: &space{}, channels: newChannels("7"),
 		back: &backend{conn: to}, log: slog.New(slog.DiscardHandler)}
 	r.room.L = &r.mu
 	return r, to
@@ -313,13 +315,15 @@ func FuzzBackend(f *testing.F) {
 		f.Add([]byte(reply+reply), uint8(0), uint16(3))
 	}
 	f.Add([]byte("*3\r\n$9\r\nsubscribe\r\n$3\r\n7:c\r\n:1\r\n*3\r\n$7\r\nmessage\r\n$3\r\n7:c\r\n$1\r\nm\r\n"), uint8(7), uint16(9))
+	f.Add([]byte("$68\r\nid=7 addr=/s:0 laddr=/s:0 fd=8 name= flags=U db=7 multi=-1 user=x resp=2\n\r\n"), uint8(11), uint16(9))
 	f.Add([]byte("+QUEUED\r\n*3\r\n:1\r\n:2\r\n$-1\r\n"), uint8(4), uint16(9))
 	f.Fuzz(func(t *testing.T, in []byte, first uint8, cut uint16) {
 		run := func(parts ...[]byte) (string, error) {
 			r, _ := newBench(workspace.Settings{})
 			kinds := []reply{{kind: passed}, {kind: swallowed}, {kind: replaced, text: "+x"}, {kind: greeted, text: "3"}, {kind: queued},
 				{kind: wrapped}, {kind: executed, shape: []bool{true, false}}, {kind: confirmed, n: 2}, {kind: confirmed, all: true},
-				{kind: confirmed, pattern: &listener{pattern: "a*"}}, {kind: scripted, script: &scriptName{client: "a", server: "b", loaded: true}}}
+				{kind: confirmed, pattern: &listener{pattern: "a*"}}, {kind: translated, translation: &scriptName{client: "a", server: "b", loaded: true}}, {kind: translated, translation: &sight{command: "client|info"}},
+				{kind: executed, translations: map[int]translation{0: &sight{command: "client|list"}, 2: &scriptName{client: "a", server: "b"}}}}
 			for i := range kinds {
 				k := kinds[(i+int(first))%len(kinds)]
 				k.n = max(k.n, 1)

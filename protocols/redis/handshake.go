@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols"
@@ -30,15 +31,17 @@ var errGoodbye = errors.New("client said goodbye")
 
 // startup is a client before it is authenticated.
 type startup struct {
-	protocol *Protocol
-	conn     *tls.Conn
-	buf      []byte // read and not yet understood
-	read     int    // in all
-	failures int
-	name     string // of CLIENT SETNAME
-	user     string
-	hello    hello
-	login    workspace.Login
+	protocol  *Protocol
+	conn      *tls.Conn
+	buf       []byte // read and not yet understood
+	read      int    // in all
+	failures  int
+	name      string // of CLIENT SETNAME
+	library   []byte // commands that tell the server of it (CLIENT SETINFO)
+	libraries int32  // of them
+	user      string
+	hello     hello
+	login     workspace.Login
 }
 
 // session is an authenticated client that does not know it yet.
@@ -167,6 +170,8 @@ func (st *startup) answer(ctx context.Context, args []string) (done bool, err er
 		st.name = args[2]
 		return false, st.reply("+OK")
 	case name == "client" && len(args) == 4 && strings.EqualFold(args[1], "setinfo"):
+		st.library = appendCommand(st.library, args...)
+		st.libraries++
 		return false, st.reply("+OK")
 	case name == "auth":
 		return false, st.reply("-" + wrongArguments(name))
@@ -311,12 +316,18 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 		rest:     st.buf,
 		back:     b,
 		log:      p.config.Log,
+		since:    time.Now(),
 	}
 	r.room.L = &r.mu
 	var first []byte
 	if st.name != "" {
 		first = appendCommand(first, "CLIENT", "SETNAME", st.name)
 		r.owed.push(reply{kind: swallowed, n: 1})
+	}
+	if len(st.library) > 0 {
+		first = append(first, st.library...)
+		b.informed = true
+		r.owed.push(reply{kind: swallowed, n: st.libraries})
 	}
 	if st.hello.asked {
 		first = st.hello.append(first)

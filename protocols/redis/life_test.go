@@ -140,13 +140,12 @@ func TestABackendThatMisbehaves(t *testing.T) {
 		w := newWorld(t)
 		peer := wiretest.NewPeer(t, func(conn net.Conn) {
 			var buf [4096]byte
-			for range 2 { // AUTH, then SELECT and AUTH
+			for _, ready := range []string{"+OK\r\n", "+OK\r\n+OK\r\n:7\r\n"} { // to AUTH, then to SELECT, AUTH and CLIENT ID
 				if _, err := conn.Read(buf[:]); err != nil {
 					return
 				}
-				_, _ = conn.Write([]byte("+OK\r\n"))
+				_, _ = conn.Write([]byte(ready))
 			}
-			_, _ = conn.Write([]byte("+OK\r\n"))
 			if _, err := conn.Read(buf[:]); err != nil {
 				return
 			}

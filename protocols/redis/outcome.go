@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"bytes"
 	"errors"
 	"slices"
 )
@@ -18,11 +17,11 @@ type replies struct {
 	aside    bool // it is no reply that is owed
 	resp3    bool
 
-	elements int                 // of an EXEC still to come, the one under way among them
-	index    int                 // of the one under way
-	shape    []bool              // which of them are left out
-	scripts  map[int]*scriptName // which of them answer scripts
-	failed   bool                // the command within hidden MULTI and EXEC was refused
+	elements     int                 // of an EXEC still to come, the one under way among them
+	index        int                 // of the one under way
+	shape        []bool              // which of them are left out
+	translations map[int]translation // of some of them
+	failed       bool                // the command within hidden MULTI and EXEC was refused
 
 	heard heard
 }
@@ -116,9 +115,9 @@ func (r *relay) beginValue(b []byte, pos int) (size, need, limit int, err error)
 	if s.elements > 0 {
 		if s.index < len(s.shape) && s.shape[s.index] {
 			s.hide(b, pos)
-		} else if name := s.scripts[s.index]; name != nil {
-			if done, size, need, err := r.renamed(b, pos, name); done {
-				return size, need, maxHeld, err
+		} else if t := s.translations[s.index]; t != nil {
+			if done, size, need, limit, err := t.translate(r, b, pos); done {
+				return size, need, limit, err
 			}
 		}
 		s.v.begin()
@@ -168,7 +167,7 @@ func (r *relay) beginReply(b []byte, pos int, owed *reply) (size, need, limit in
 		}
 	case executed:
 		if b[pos] == '*' {
-			return r.beginExec(b, pos, owed.shape, owed.scripts, true)
+			return r.beginExec(b, pos, owed.shape, owed.translations, true)
 		}
 	case confirmed:
 		if !refused {
@@ -187,16 +186,12 @@ func (r *relay) beginReply(b []byte, pos int, owed *reply) (size, need, limit in
 			r.settle()
 			return size, 0, 0, nil
 		}
-	case described:
-		if !refused && !owed.muted {
-			return r.describe(b, pos)
-		}
 	case tracked:
 		s.heard.prefixes = owed.prefixes
-	case scripted:
+	case translated:
 		if !owed.muted {
-			if done, size, need, err := r.renamed(b, pos, owed.script); done {
-				return size, need, maxHeld, err
+			if done, size, need, limit, err := owed.translation.translate(r, b, pos); done {
+				return size, need, limit, err
 			}
 		}
 	}
@@ -207,30 +202,9 @@ func (r *relay) beginReply(b []byte, pos int, owed *reply) (size, need, limit in
 	return 0, 0, 0, nil
 }
 
-// describe shows the client its session, which is in database 0 for it.
-func (r *relay) describe(b []byte, pos int) (size, need, limit int, err error) {
-	n, head, err := header(b[pos:])
-	if err != nil {
-		return 0, 0, maxHeld, err
-	}
-	if n < 0 || n > maxHeld {
-		return 0, 0, 0, errReply
-	}
-	size = head + int(n) + len("\r\n")
-	if len(b) < pos+size {
-		return 0, size, 2 * maxHeld, errShort
-	}
-	line := bytes.Replace(b[pos+head:pos+size-2], []byte(" db="+r.route.Database+" "), []byte(" db=0 "), 1)
-	out := appendHeader(nil, b[pos], len(line))
-	out = append(append(out, line...), '\r', '\n')
-	r.replies.put(b, pos, size, out...)
-	r.settle()
-	return size, 0, 0, nil
-}
-
 // beginExec begins the array of EXEC. counted says that the client gets it,
 // with as many elements as are left in.
-func (r *relay) beginExec(b []byte, pos int, shape []bool, scripts map[int]*scriptName, counted bool) (size, need, limit int, err error) {
+func (r *relay) beginExec(b []byte, pos int, shape []bool, translations map[int]translation, counted bool) (size, need, limit int, err error) {
 	s := &r.replies
 	n, size, err := aggregate(b[pos:])
 	if err != nil {
@@ -255,7 +229,7 @@ func (r *relay) beginExec(b []byte, pos int, shape []bool, scripts map[int]*scri
 		header = appendHeader(nil, '*', shown)
 	}
 	s.put(b, pos, size, header...)
-	s.elements, s.index, s.shape, s.scripts = n, 0, shape, scripts
+	s.elements, s.index, s.shape, s.translations = n, 0, shape, translations
 	if n == 0 {
 		r.settle()
 	}

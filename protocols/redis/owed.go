@@ -4,18 +4,17 @@ package redis
 type replyKind uint8
 
 const (
-	passed    replyKind = iota + 1 // goes to the client; n of them
-	swallowed                      // of a hidden command; n of them
-	replaced                       // the client gets text instead
-	greeted                        // of HELLO: where it is no error the client speaks RESP n from here on
-	queued                         // +QUEUED is taken out; an error passes and is all that the client gets
-	wrapped                        // of the EXEC around one command: its element 1 passes
-	executed                       // of an EXEC with hidden commands: the elements in shape are taken out
-	confirmed                      // of (P|S)(UN)SUBSCRIBE: n confirmations, or one error
-	published                      // of PUBLISH: how many got it, as a client counts
-	described                      // of CLIENT INFO: the database is shown as 0
-	tracked                        // of CLIENT TRACKING: prefixes are told of from here on
-	scripted                       // of a script, which the client knows by another hash
+	passed     replyKind = iota + 1 // goes to the client; n of them
+	swallowed                       // of a hidden command; n of them
+	replaced                        // the client gets text instead
+	greeted                         // of HELLO: where it is no error the client speaks RESP n from here on
+	queued                          // +QUEUED is taken out; an error passes and is all that the client gets
+	wrapped                         // of the EXEC around one command: its element 1 passes
+	executed                        // of an EXEC with hidden commands: the elements in shape are taken out
+	confirmed                       // of (P|S)(UN)SUBSCRIBE: n confirmations, or one error
+	published                       // of PUBLISH: how many got it, as a client counts
+	tracked                         // of CLIENT TRACKING: prefixes are told of from here on
+	translated                      // in the words of the server, which are not the client's
 )
 
 // reply is one reply owed, or n of one kind.
@@ -29,10 +28,10 @@ type reply struct {
 	text string
 	// shape marks the hidden elements of executed.
 	shape []bool
-	// script is the one of scripted; scripts are those among the elements of
-	// executed.
-	script  *scriptName
-	scripts map[int]*scriptName
+	// translation is the one of translated; translations are those of elements
+	// of executed, by their places.
+	translation  translation
+	translations map[int]translation
 	// prefixes are those of tracked; none are all keys.
 	prefixes []string
 	// pattern is the client's, in confirmed of one.
@@ -40,6 +39,13 @@ type reply struct {
 	// all is an UNSUBSCRIBE without names: it has as many confirmations as
 	// there were channels.
 	all bool
+}
+
+// translation makes a reply of the server the client's.
+type translation interface {
+	// translate passes on the reply at pos. done is false for one that has
+	// nothing to translate. Otherwise size, need and limit are as of beginValue.
+	translate(r *relay, b []byte, pos int) (done bool, size, need, limit int, err error)
 }
 
 // maxOwed bounds a client's pipeline. A client that runs further ahead is read

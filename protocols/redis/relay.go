@@ -37,6 +37,7 @@ type relay struct {
 	rest     []byte // read in the handshake and not understood there
 	back     *backend
 	log      *slog.Logger
+	since    time.Time // when the session began
 
 	fromFrontend window.Window
 	fromBackend  window.Window

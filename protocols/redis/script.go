@@ -158,15 +158,7 @@ func (r *relay) decideScript(b []byte, q *request, c *command) (need int, err er
 			return 0, err
 		}
 	}
-	if t.multi {
-		t.tx.element(false)
-		t.tx.name(name)
-	}
-	owed := reply{kind: passed, claim: held}
-	if !t.multi {
-		owed.kind, owed.script = scripted, name
-	}
-	t.owe(owed)
+	t.oweTranslated(name, held)
 	t.instead(b, q, out...)
 	t.suffix = appendBulk(t.suffix, r.scriptArgument(room))
 	return 0, nil
@@ -240,37 +232,30 @@ func (r *relay) decideScriptCache(b []byte, q *request, sub string) error {
 	}
 	wrapped, name := r.wrap(q.args[2])
 	name.loaded = true
-	if t.multi {
-		t.tx.element(false)
-		t.tx.name(name)
-		t.owe(reply{kind: passed})
-	} else {
-		t.owe(reply{kind: scripted, script: name})
-	}
+	t.oweTranslated(name, nil)
 	t.instead(b, q, appendCommand(nil, []byte("SCRIPT"), []byte("LOAD"), wrapped)...)
 	return nil
 }
 
-// renamed passes on the reply to a script with the client's hash in it. done is
-// false where the reply has none.
-func (r *relay) renamed(b []byte, pos int, name *scriptName) (done bool, size, need int, err error) {
+// translate passes on the reply to a script with the client's hash in it.
+func (n *scriptName) translate(r *relay, b []byte, pos int) (done bool, size, need, limit int, err error) {
 	switch {
 	case b[pos] == '-':
 		end := bytes.IndexByte(b[pos:], '\n')
 		if end < 0 {
-			return true, 0, 0, errShort
+			return true, 0, 0, maxHeld, errShort
 		}
 		size = end + 1
-	case b[pos] == '$' && name.loaded:
+	case b[pos] == '$' && n.loaded:
 		_, _, size, err = text(b[pos:])
 		if err != nil {
-			return true, 0, size, err
+			return true, 0, size, maxHeld, err
 		}
 	default:
-		return false, 0, 0, nil
+		return false, 0, 0, 0, nil
 	}
-	line := bytes.Replace(b[pos:pos+size], []byte(name.server), []byte(name.client), 1)
+	line := bytes.Replace(b[pos:pos+size], []byte(n.server), []byte(n.client), 1)
 	r.replies.put(b, pos, size, line...)
 	r.valueDone()
-	return true, size, 0, nil
+	return true, size, 0, 0, nil
 }

@@ -49,9 +49,9 @@ type transaction struct {
 	keys   [][]byte
 	bytes  int // of keys
 	moves  int // keys made of others
-	// scripts are the names of those that are queued, by their places.
-	scripts map[int]*scriptName
-	held    *claim // what they may make
+	// translations are those of replies of what is queued, by their places.
+	translations map[int]translation
+	held         *claim // what scripts may make
 }
 
 // settle ends the claims of a transaction that does not run.
@@ -61,12 +61,12 @@ func (t *transaction) settle() {
 	}
 }
 
-// name notes that the element counted last is a script.
-func (t *transaction) name(n *scriptName) {
-	if t.scripts == nil {
-		t.scripts = make(map[int]*scriptName)
+// translate notes how the element counted last is translated.
+func (t *transaction) translate(by translation) {
+	if t.translations == nil {
+		t.translations = make(map[int]translation)
 	}
-	t.scripts[t.queued-1] = n
+	t.translations[t.queued-1] = by
 }
 
 // element counts one more queued command.
@@ -100,6 +100,18 @@ func (t *track) owe(r reply) {
 		}
 	}
 	t.owing = append(t.owing, r)
+}
+
+// oweTranslated is owe for a reply that the client gets in its own words, in
+// MULTI as an element of EXEC's.
+func (t *track) oweTranslated(by translation, held *claim) {
+	if !t.multi {
+		t.owe(reply{kind: translated, translation: by, claim: held})
+		return
+	}
+	t.tx.element(false)
+	t.tx.translate(by)
+	t.owe(reply{kind: passed, claim: held})
 }
 
 // take hands on the command with what was looked at of it unchanged; the rest

@@ -259,7 +259,7 @@ func TestAKillFromTheLobby(t *testing.T) {
 func TestTheCommandLineClientWithoutADatabase(t *testing.T) {
 	w := newLobby(t, withVersion(serverVersion(t)))
 	c := w.client(t, "mysql", "--batch", "--skip-column-names")
-	c.Stdin = strings.NewReader("select @@version_comment; show databases; set names utf8mb4;\nuse " + w.route.Database + "\nselect database(), @@character_set_client;\n")
+	c.Stdin = strings.NewReader("select @@version_comment; show databases; set names utf8mb4;\nuse " + w.route.Database + ";\nselect database(), @@character_set_client;\n")
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -138,12 +138,12 @@ func sameState(a, b map[string]string) bool {
 	return true
 }
 
-// modelTemplates are the templates whose replies tell no times, and that are
-// no transaction of their own.
+// modelTemplates are the templates whose replies tell no times and no encodings
+// (see sameValue), and that are no transaction of their own.
 func modelTemplates() []string {
 	return slices.DeleteFunc(allTemplates(), func(template string) bool {
 		name, _, _ := strings.Cut(template, " ")
-		return slices.Contains([]string{"TTL", "EXPIRETIME", "MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH", "CLIENT"}, name)
+		return slices.Contains([]string{"TTL", "EXPIRETIME", "DUMP", "MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH", "CLIENT"}, name)
 	})
 }
 

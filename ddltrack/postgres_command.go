@@ -15,7 +15,7 @@ type Command struct {
 	Created    bool
 	Objects    []Object // what it made or changed, in the server's order
 	Dropped    []Object // what it was told to drop
-	Temporary  []string // names of the session's temporary relations; for GRANT and REVOKE
+	Temporary  []string // names of the session's temporary relations; for GRANT, REVOKE and CREATE TABLE with LIKE
 	SearchPath []string // schemas that an unqualified name may mean
 }
 

@@ -20,6 +20,36 @@ func Persistent(s Statement, c Command) (Statement, bool) {
 	return s, true
 }
 
+// CopiesTemporary says whether s, which ended as c, makes a table LIKE what may
+// be a temporary one, so that it can't be run where there is none.
+func CopiesTemporary(s Statement, c Command) bool {
+	return slices.ContainsFunc(s.node.GetCreateStmt().GetTableElts(), func(n *pg_query.Node) bool {
+		r := n.GetTableLikeClause().GetRelation()
+		return r != nil && isTemporary(r, c.Temporary)
+	})
+}
+
+// isTemporary says whether r may be one of the session's temporary relations. An
+// unqualified name means the temporary relation where there is one.
+func isTemporary(r *pg_query.RangeVar, temporary []string) bool {
+	return strings.HasPrefix(r.Schemaname, "pg_temp") || r.Schemaname == "" && slices.Contains(temporary, r.Relname)
+}
+
+// Made is what the journal wrote of a table that a statement made: its CREATE
+// TABLE, with what else makes the same, as one text.
+func Made(text string) Statement {
+	list := Split(text, true)
+	if len(list) == 1 {
+		return list[0]
+	}
+	for _, s := range list {
+		if s.node.GetCreateStmt() != nil {
+			return Statement{Text: text, node: s.node}
+		}
+	}
+	return Statement{Text: text}
+}
+
 func persistentDrop(s Statement, c Command) (Statement, bool) {
 	var kept []string
 	for _, o := range c.Dropped {
@@ -41,17 +71,16 @@ func persistentDrop(s Statement, c Command) (Statement, bool) {
 	return single(Statement{Text: sql}, false), true
 }
 
-// persistentGrant drops the temporary relations from a GRANT. An unqualified
-// name means the temporary relation where there is one.
+// persistentGrant drops the temporary relations from a GRANT.
 func persistentGrant(s Statement, g *pg_query.GrantStmt, temporary []string) (Statement, bool) {
 	if g.Targtype != pg_query.GrantTargetType_ACL_TARGET_OBJECT {
 		return s, true
 	}
-	isTemporary := func(n *pg_query.Node) bool {
+	passing := func(n *pg_query.Node) bool {
 		r := n.GetRangeVar()
-		return r != nil && (r.Schemaname == "pg_temp" || r.Schemaname == "" && slices.Contains(temporary, r.Relname))
+		return r != nil && isTemporary(r, temporary)
 	}
-	if !slices.ContainsFunc(g.Objects, isTemporary) {
+	if !slices.ContainsFunc(g.Objects, passing) {
 		return s, true
 	}
 	node, ok := proto.Clone(s.node).(*pg_query.Node)
@@ -59,7 +88,7 @@ func persistentGrant(s Statement, g *pg_query.GrantStmt, temporary []string) (St
 		return s, true
 	}
 	kept := node.GetGrantStmt()
-	kept.Objects = slices.DeleteFunc(kept.Objects, isTemporary)
+	kept.Objects = slices.DeleteFunc(kept.Objects, passing)
 	if len(kept.Objects) == 0 {
 		return Statement{}, false
 	}

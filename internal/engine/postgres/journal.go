@@ -11,15 +11,19 @@ import (
 	"github.com/tenantsdb/tenantsdb/ddltrack"
 )
 
-// journalVersion is raised with each change of journal.sql, which then brings
-// older journals up to it.
-const journalVersion = 2
+// journalVersion is raised with each change of journal.sql or journal_copied.sql,
+// which then bring older journals up to it.
+const journalVersion = 3
 
 // journalLock keeps two nodes from installing into one database at once.
 const journalLock = 0x74656e616e747301
 
-//go:embed journal.sql
-var journalSQL string
+var (
+	//go:embed journal.sql
+	journalSQL string
+	//go:embed journal_copied.sql
+	journalCopiedSQL string
+)
 
 // installJournal makes the database of conn note its schema changes, or brings
 // an older journal up to journalVersion. Where it is already there, nothing
@@ -45,7 +49,7 @@ func installJournal(ctx context.Context, conn *pgx.Conn) error {
 	}
 	// A schema with the reserved prefix needs the first; the second keeps an
 	// older journal's triggers silent.
-	script := "SET LOCAL allow_system_table_mods = on; SET LOCAL session_replication_role = replica;\n" + journalSQL
+	script := "SET LOCAL allow_system_table_mods = on; SET LOCAL session_replication_role = replica;\n" + journalSQL + journalCopiedSQL
 	if _, err := tx.Conn().PgConn().Exec(ctx, script).ReadAll(); err != nil {
 		return fmt.Errorf("install journal: %w", err)
 	}

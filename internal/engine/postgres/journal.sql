@@ -49,8 +49,8 @@ CREATE TABLE IF NOT EXISTS pg_tenantsdb.journal (
 	objects   jsonb NOT NULL,
 	dropped   jsonb NOT NULL,
 	sources   jsonb NOT NULL,  -- bodies of the SQL functions that the context may mean
-	temporary text[] NOT NULL, -- names of temporary relations; GRANT and REVOKE only
-	structure text,            -- CREATE TABLE text of what CREATE TABLE AS made
+	temporary text[] NOT NULL, -- names of temporary relations, where the command may name one
+	structure text,            -- what makes the table once more that CREATE TABLE AS, or CREATE TABLE with LIKE, made
 	settings  jsonb NOT NULL,
 	source    text NOT NULL,
 	at        timestamptz NOT NULL,
@@ -93,8 +93,9 @@ CREATE TABLE IF NOT EXISTS pg_tenantsdb.broken_index (
 -- can write settings, so it is sealed. Its parts: 1 the message's time, 2 the
 -- top-level commands that ended, 3 the hash of the last context and 4 how many
 -- commands ended in it, 5 the commands that run, innermost last, each as
--- writes:inserts:extension:broken, 6 what the innermost one dropped (t temporary
--- and broken objects only, p others too), 7 the seal.
+-- writes:inserts:extension:broken, where broken are indexes or, of a DROP STATISTICS,
+-- those on temporary tables, 6 what the innermost one dropped (t temporary and
+-- broken objects only, p others too), 7 the seal.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.seal(parts text[]) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -155,6 +156,13 @@ BEGIN
 	                              AND l.pid <> pg_backend_pid()));
 END $$;
 
+-- passes says whether a relation is a temporary one. Statistics on it are in a
+-- schema like others, and go with it.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.passes(relation oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+	SELECT relpersistence = 't' FROM pg_class WHERE oid = relation
+$$;
+
 -- revived notes the broken indexes that are valid now, and forgets those that are
 -- gone. What follows in the transaction may be about them. It says whether there
 -- were any.
@@ -211,9 +219,10 @@ BEGIN
 	END IF;
 	parts[5] := concat_ws(',', nullif(parts[5], ''), concat_ws(':', w.total, w.inserts,
 	            (tg_tag IN ('CREATE EXTENSION', 'ALTER EXTENSION'))::int,
-	            CASE WHEN tg_tag = 'DROP INDEX' THEN concat_ws('.', pg_tenantsdb.broken(),
+	            CASE tg_tag WHEN 'DROP INDEX' THEN concat_ws('.', pg_tenantsdb.broken(),
 	              (SELECT string_agg(c.oid::text, '.') FROM pg_tenantsdb.broken_index b
-	                 JOIN pg_namespace n ON n.nspname = b.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = b.name)) END));
+	                 JOIN pg_namespace n ON n.nspname = b.schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = b.name))
+	              WHEN 'DROP STATISTICS' THEN (SELECT string_agg(s.oid::text, '.') FROM pg_statistic_ext s WHERE pg_tenantsdb.passes(s.stxrelid)) END));
 	parts[6] := '';
 	PERFORM pg_tenantsdb.remember(parts);
 	-- DROP INDEX CONCURRENTLY may not have written anything; one that was revived
@@ -244,7 +253,7 @@ BEGIN
 	  INTO list, kept
 	  FROM pg_event_trigger_dropped_objects() d,
 	       coalesce(d.is_temporary OR (cardinality(d.address_names) > 1 AND d.address_names[1] = 'pg_temp')
-	             OR (d.classid = 1259 AND d.objid::text = ANY (broken)), false) t
+	             OR (d.classid IN (1259, 3381) AND d.objid::text = ANY (broken)), false) t
 	 WHERE d.original;
 	parts[6] := CASE WHEN kept THEN 'p' WHEN list <> '[]' THEN 't' ELSE '' END;
 	IF kept THEN
@@ -346,6 +355,7 @@ DECLARE
 	kept       boolean;
 	creates    boolean;
 	made       oid;
+	structure  text;
 	is_data    boolean := tag IN ('REFRESH MATERIALIZED VIEW', 'ALTER LARGE OBJECT');
 	changed    boolean;
 	sources    jsonb := '[]';
@@ -389,13 +399,14 @@ BEGIN
 	         'names', to_jsonb(a.object_names), 'args', to_jsonb(a.object_args), 'temporary', t) ORDER BY d.ordinality), '[]'),
 	       bool_or(NOT t),
 	       bool_or(d.command_tag LIKE 'CREATE%' OR d.command_tag = 'SELECT INTO'),
-	       max(d.objid::bigint) FILTER (WHERE d.command_tag IN ('CREATE TABLE AS', 'SELECT INTO') AND d.classid = 1259),
+	       max(d.objid::bigint) FILTER (WHERE d.command_tag IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO') AND d.classid = 1259),
 	       is_data OR bool_or(lower(d.object_type) = 'large object')
 	  INTO list, kept, creates, made, is_data
 	  FROM pg_event_trigger_ddl_commands() WITH ORDINALITY d
 	  LEFT JOIN LATERAL pg_identify_object_as_address(d.classid, d.objid, d.objsubid) a ON true,
 	       coalesce(d.schema_name = 'pg_temp' OR (cardinality(a.object_names) > 1 AND a.object_names[1] = 'pg_temp')
-	             OR (d.object_type = 'index' AND d.objid::text = ANY (string_to_array(pg_tenantsdb.broken(), '.'))), false) t
+	             OR (d.object_type = 'index' AND d.objid::text = ANY (string_to_array(pg_tenantsdb.broken(), '.')))
+	             OR (d.classid = 3381 AND pg_tenantsdb.passes((SELECT s.stxrelid FROM pg_statistic_ext s WHERE s.oid = d.objid))), false) t
 	 WHERE NOT d.in_extension;
 
 	IF list = '[]' AND context ~ '^SQL statement "(CREATE TEMP|ALTER) TABLE pg_temp_[0-9]+\.' THEN
@@ -420,13 +431,18 @@ BEGIN
 		SELECT coalesce(jsonb_agg(p.prosrc ORDER BY p.oid DESC), '[]') INTO sources
 		  FROM pg_proc p WHERE p.proname = caller[1] AND p.prolang = 14 AND p.prosqlbody IS NULL;
 	END IF;
-	IF tag IN ('GRANT', 'REVOKE') AND pg_my_temp_schema() <> 0 THEN
+	IF pg_my_temp_schema() <> 0 AND (tag IN ('GRANT', 'REVOKE') OR tag = 'CREATE TABLE' AND current_query() || context ILIKE '%like%') THEN
 		SELECT coalesce(array_agg(c.relname::text), '{}') INTO temps
 		  FROM pg_class c WHERE c.relnamespace = pg_my_temp_schema();
 	END IF;
+	IF tag IN ('CREATE TABLE AS', 'SELECT INTO') THEN
+		structure := pg_tenantsdb.structure(made);
+	ELSIF tag = 'CREATE TABLE' AND temps <> '{}' THEN
+		structure := pg_tenantsdb.copied(made);
+	END IF;
 
 	PERFORM pg_tenantsdb.note(tag, context, nth, coalesce(own[2]::bigint < w.inserts, false), list, gone, sources, temps,
-	        CASE WHEN made IS NOT NULL THEN pg_tenantsdb.structure(made) END, search_path, began);
+	        structure, search_path, began);
 END $$;
 
 CREATE OR REPLACE FUNCTION pg_tenantsdb.on_end() RETURNS event_trigger

@@ -146,16 +146,24 @@ func (r *journalReader) asParsed(row *journalRow) {
 	row.Settings[standardStringsName] = r.defaults[standardStringsName]
 }
 
-// statement is the text of what the row's command did.
+// statement is the text of what the row's command did, or where that can't be
+// run again, of what does the same.
 func (r *journalReader) statement(row journalRow, c ddltrack.Command) (ddltrack.Statement, bool) {
-	standardStrings := row.Settings[standardStringsName] != "off"
-	switch {
-	case row.Structure != nil:
-		if list := ddltrack.Split(*row.Structure, true); len(list) == 1 {
-			return list[0], true
+	if row.Structure == nil {
+		return r.sent(row, c)
+	}
+	if row.Tag == "CREATE TABLE" {
+		if s, found := r.sent(row, c); found && !ddltrack.CopiesTemporary(s, c) {
+			return s, true
 		}
-		return ddltrack.Statement{Text: *row.Structure}, true
-	case row.Context != nil:
+	}
+	return ddltrack.Made(*row.Structure), true
+}
+
+// sent is the statement that ran, as it was sent.
+func (r *journalReader) sent(row journalRow, c ddltrack.Command) (ddltrack.Statement, bool) {
+	standardStrings := row.Settings[standardStringsName] != "off"
+	if row.Context != nil {
 		return ddltrack.FindNested(r.bodies[*row.Context], row.Sources, standardStrings, c)
 	}
 	if r.message != row.Message {

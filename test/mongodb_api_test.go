@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -314,58 +311,5 @@ func TestMongoDBRevert(t *testing.T) {
 	a = in.call(t, "POST", fmt.Sprintf("/workspaces/mongo-revert/diff/%d/revert", queue[len(queue)-1].ID), nil)
 	if a.status != http.StatusConflict || fmt.Sprint(a.body["reason"]) != "not_reversible" {
 		t.Errorf("revert of a drop: got %d %v, want 409", a.status, a.body)
-	}
-}
-
-// TestMongoDBWorkspaceOutlivesItsServer kills the server: it comes back with the
-// documents, and the queue goes on.
-func TestMongoDBWorkspaceOutlivesItsServer(t *testing.T) {
-	in := newInstallation(t, "mongodb")
-	body := in.mongoWorkspace(t, "lasting", "tenant")
-	kept := in.mongo(t, body).Collection("kept")
-	if _, err := kept.InsertOne(t.Context(), bson.D{{Key: "_id", Value: 7}}); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(in.dir, "mongodb", "data", "ferretdb.pid"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	process, err := os.FindProcess(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	deadline := time.After(2 * time.Minute)
-	poll := time.NewTicker(50 * time.Millisecond)
-	defer poll.Stop()
-	for {
-		if n, err := kept.CountDocuments(t.Context(), bson.D{}); err == nil && n == 1 {
-			break
-		}
-		select {
-		case <-deadline:
-			t.Fatal("the workspace does not come back")
-		case <-poll.C:
-		}
-	}
-	if _, err := kept.Database().Collection("more").InsertOne(t.Context(), bson.D{}); err != nil {
-		t.Fatal(err)
-	}
-	in.stop()
-	if err := in.start(); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := in.mongo(t, body).Collection("kept").CountDocuments(t.Context(), bson.D{}); err != nil || n != 1 {
-		t.Errorf("after a restart: got %d %v, want 1 document", n, err)
-	}
-	queue := (database{installation: in, id: "lasting"}).queue(t)
-	if len(queue) != 2 || queue[0].Object != "kept" || queue[1].Object != "more" {
-		t.Errorf("the queue has %+v", queue)
 	}
 }

@@ -4,15 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // mysqlWorkspace makes a MySQL workspace that lives as long as the test, and
@@ -377,51 +373,5 @@ func TestMySQLRevert(t *testing.T) {
 	a = in.call(t, "POST", fmt.Sprintf("/workspaces/mysql-revert/diff/%d/revert", queue[len(queue)-1].ID), nil)
 	if a.status != http.StatusConflict || fmt.Sprint(a.body["reason"]) != "not_reversible" {
 		t.Errorf("revert of a drop: got %d %v, want 409", a.status, a.body)
-	}
-}
-
-// TestMySQLWorkspaceOutlivesItsServer kills the server: it comes back with the
-// tables and the users, and the queue goes on.
-func TestMySQLWorkspaceOutlivesItsServer(t *testing.T) {
-	in := newInstallation(t, "mysql")
-	connection := in.mysqlWorkspace(t, "lasting", "tenant")["connection"]
-	in.mustMySQL(t, "", connection, "CREATE TABLE kept (id INT); INSERT INTO kept VALUES (7)")
-	text, err := os.ReadFile(filepath.Join(in.dir, "mysql", "data", "mysql.pid"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	process, err := os.FindProcess(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	deadline := time.After(2 * time.Minute)
-	poll := time.NewTicker(50 * time.Millisecond)
-	defer poll.Stop()
-	for {
-		if got, err := in.mysqlClient(connection, "SELECT id FROM kept"); err == nil && got == "7" {
-			break
-		}
-		select {
-		case <-deadline:
-			t.Fatal("the workspace does not come back")
-		case <-poll.C:
-		}
-	}
-	in.mustMySQL(t, "", connection, "CREATE TABLE more (id INT)")
-	in.stop()
-	if err := in.start(); err != nil {
-		t.Fatal(err)
-	}
-	in.mustMySQL(t, "7", connection, "SELECT id FROM kept")
-	queue := (database{installation: in, id: "lasting"}).queue(t)
-	if len(queue) != 2 || queue[0].Object != "kept" || queue[1].Object != "more" {
-		t.Errorf("the queue has %+v", queue)
 	}
 }

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -270,39 +268,6 @@ func TestRedisLoginIsOfTheWorkspaceAndItsProjectsPassword(t *testing.T) {
 			t.Errorf("%s is let in", wrong)
 		}
 	}
-}
-
-// TestRedisWorkspaceOutlivesItsServer kills the server: it comes back with the
-// keys and the users.
-func TestRedisWorkspaceOutlivesItsServer(t *testing.T) {
-	in := newInstallation(t, "redis")
-	address := in.redisWorkspace(t, "lasting", "control")["connection_string"].(string)
-	in.mustRedisCLI(t, "OK", address, "SET", "a", "1")
-	pid, err := os.ReadFile(filepath.Join(in.dir, "redis", "data", "redis.pid"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("kill", "-9", strings.TrimSpace(string(pid))).CombinedOutput(); err != nil {
-		t.Fatalf("kill: %v %s", err, out)
-	}
-	deadline := time.After(time.Minute)
-	poll := time.NewTicker(50 * time.Millisecond)
-	defer poll.Stop()
-	for {
-		if got, err := in.redisCLI(address, "GET", "a"); err == nil && got == "1" {
-			break
-		}
-		select {
-		case <-deadline:
-			t.Fatal("the workspace does not come back")
-		case <-poll.C:
-		}
-	}
-	in.stop()
-	if err := in.start(); err != nil {
-		t.Fatal(err)
-	}
-	in.mustRedisCLI(t, "1", address, "GET", "a")
 }
 
 // TestRedisQueriesBeyondMaxConnections: a session of a client and a query come

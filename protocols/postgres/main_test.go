@@ -50,9 +50,10 @@ func (s *sharedServer) start(t testing.TB) *devstack.Postgres {
 		s.postgres, s.err = devstack.StartPostgres(context.Background(), devstack.PostgresConfig{
 			Dir: s.dir,
 			Settings: map[string]string{
-				"max_connections": maxServerConnections,
-				"fsync":           "off",
-				"shared_buffers":  "32MB",
+				"max_connections":           maxServerConnections,
+				"fsync":                     "off",
+				"shared_buffers":            "32MB",
+				"max_prepared_transactions": "2",
 			},
 		})
 	})

@@ -64,6 +64,7 @@ func TestTheJournalsNoticeIsRecordedAndTakenOut(t *testing.T) {
 	w := newWorld(t)
 	wire := rawWire(t, w.connect(t))
 	const change = "do $$begin raise info 'x' using errcode = 'TDB01'; end$$"
+	mustExec(t, w.direct(t), "begin; prepare transaction 'other'")
 	for name, c := range map[string]struct {
 		say     []byte
 		want    string
@@ -73,6 +74,8 @@ func TestTheJournalsNoticeIsRecordedAndTakenOut(t *testing.T) {
 		"extended":            {join(extended(change, 0), syncFrame()), "12CZ", 1},
 		"in a transaction":    {join(query("begin"), query(change), query("commit")), "CZCZCZ", 1},
 		"no change":           {query("select 1"), "TDCZ", 0},
+		"prepared, committed": {join(query("begin"), query(change), query("prepare transaction 'p'"), query("commit prepared 'p'")), "CZCZCZCZ", 2},
+		"of another session":  {query("commit prepared 'other'"), "CZ", 1},
 		"others' notices":     {query("do $$begin raise info 'x' using errcode = 'TDB04'; end$$"), "NCZ", 0},
 		"extended in a block": {join(extended("begin", 0), extended(change, 0), syncFrame(), extended("commit", 0), syncFrame()), "12C12CZ12CZ", 1},
 	} {

@@ -78,6 +78,9 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 			if len(rest) < size {
 				return step{pass: pos, need: size}, nil
 			}
+			if t.changed == unchanged && bytes.HasPrefix(rest[headerLen:size], tagCommitPrepared) {
+				t.changed = pending // perhaps: what was prepared told another session, or this one long ago
+			}
 			if t.changed != unchanged && t.commitPoint(rest[headerLen:size]) && !t.settled {
 				act = record
 				break
@@ -175,9 +178,10 @@ const (
 )
 
 var (
-	tagCommit        = []byte("COMMIT")
-	tagAlterRole     = []byte("ALTER ROLE")
-	tagAlterDatabase = []byte("ALTER DATABASE")
+	tagCommit         = []byte("COMMIT")
+	tagCommitPrepared = []byte("COMMIT PREPARED")
+	tagAlterRole      = []byte("ALTER ROLE")
+	tagAlterDatabase  = []byte("ALTER DATABASE")
 	// What the journal tells the proxy: of a change, and that what ran in the
 	// place of an EXPLAIN or a CLUSTER has ended.
 	journalNotice   = []byte("\x00CTDB01\x00")

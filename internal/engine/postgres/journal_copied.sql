@@ -30,9 +30,12 @@ LANGUAGE sql STABLE AS $$
 	                 FROM pg_tenantsdb.copied_sequences(relation) s WHERE s.attnum = a.attnum AND s.deptype = 'i'),
 	         CASE a.attgenerated WHEN '' THEN 'DEFAULT ' || d.expression
 	                             ELSE format('GENERATED ALWAYS AS (%s)', d.expression) || CASE a.attgenerated WHEN 's' THEN ' STORED' ELSE ' VIRTUAL' END END,
-	         CASE WHEN a.attnotnull AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conrelid = relation AND c.contype = 'n' AND c.conkey[1] = a.attnum) THEN 'NOT NULL' END)
+	         -- PostgreSQL before 18 has no constraint for it.
+	         CASE WHEN a.attnotnull AND r.conname IS NULL THEN 'NOT NULL'
+	              WHEN r.conislocal THEN format('CONSTRAINT %I NOT NULL%s', r.conname, CASE WHEN r.connoinherit THEN ' NO INHERIT' END) END)
 	  FROM pg_attribute a
 	  JOIN pg_type t ON t.oid = a.atttypid
+	  LEFT JOIN pg_constraint r ON r.conrelid = a.attrelid AND r.contype = 'n' AND r.conkey[1] = a.attnum
 	  LEFT JOIN LATERAL (
 	    SELECT pg_get_expr(d.adbin, d.adrelid)
 	      FROM pg_attrdef d
@@ -79,7 +82,7 @@ BEGIN
 	lines := lines || concat('CREATE ', CASE WHEN t.relpersistence = 'u' THEN 'UNLOGGED ' END, 'TABLE ', t.named, ' (',
 	  array_to_string(ARRAY(SELECT pg_tenantsdb.copied_columns(relation)) || ARRAY(
 	    SELECT format('CONSTRAINT %I %s', c.conname, pg_get_constraintdef(c.oid)) FROM pg_constraint c
-	     WHERE c.conrelid = relation AND c.conislocal AND c.contype IN ('c', 'p', 'u', 'x', 'f', 'n') ORDER BY c.oid), ', '), ')',
+	     WHERE c.conrelid = relation AND c.conislocal AND c.contype IN ('c', 'p', 'u', 'x', 'f') ORDER BY c.oid), ', '), ')',
 	  (SELECT ' INHERITS (' || string_agg(format('%I.%I', n.nspname, p.relname), ', ' ORDER BY i.inhseqno) || ')'
 	     FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent JOIN pg_namespace n ON n.oid = p.relnamespace WHERE i.inhrelid = relation),
 	  ' PARTITION BY ' || pg_get_partkeydef(relation),

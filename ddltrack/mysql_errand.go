@@ -24,37 +24,46 @@ const (
 // routine and no file, and waits for nothing. condition is what follows SHOW
 // DATABASES: empty, LIKE with its pattern, or WHERE with its expression.
 func MySQLErrandOf(text string) (errand MySQLErrand, condition string) {
-	text, ok := unwrapMySQL(text)
-	if !ok {
-		return MySQLNeedsDatabase, ""
-	}
-	for i, mode := range []MySQLMode{{}, {ANSIQuotes: true}, {NoBackslashEscapes: true}, {ANSIQuotes: true, NoBackslashEscapes: true}} {
-		e, c := errandOf(text, mode)
-		if i > 0 && (e != errand || c != condition) {
-			return MySQLNeedsDatabase, ""
+	for i, reading := range mysqlReadings(text) {
+		for j, mode := range []MySQLMode{{}, {ANSIQuotes: true}, {NoBackslashEscapes: true}, {ANSIQuotes: true, NoBackslashEscapes: true}} {
+			e, c := errandOf(reading, mode)
+			if i+j > 0 && (e != errand || c != condition) {
+				return MySQLNeedsDatabase, ""
+			}
+			errand, condition = e, c
 		}
-		errand, condition = e, c
 	}
 	return errand, condition
 }
 
-// unwrapMySQL takes off the comment in which dumps put all of a statement for
-// the servers of a version. Beyond that nothing may be in such a comment, nor
-// outside of ASCII, where character sets differ in what a quote is.
-func unwrapMySQL(text string) (inner string, ok bool) {
-	inner = strings.Trim(text, "; \t\r\n")
-	if behind, wrapped := strings.CutPrefix(inner, "/*!"); wrapped {
-		if inner, ok = strings.CutSuffix(behind, "*/"); !ok || strings.Contains(inner, "*/") {
-			return "", false
-		}
-		inner = strings.TrimLeft(inner, "0123456789")
-	}
-	for _, c := range []byte(inner) {
+// mysqlReadings is what servers may read of a text with a comment that some of
+// them execute: one around all of a statement, as dumps have it, or one within,
+// where nothing can be mistaken for it. There is none for texts with more of
+// them, nor for those beyond ASCII, where character sets differ in what a quote
+// is.
+func mysqlReadings(text string) []string {
+	for _, c := range []byte(text) {
 		if c >= 0x80 || c == 0 {
-			return "", false
+			return nil
 		}
 	}
-	return inner, !strings.Contains(inner, "/*!") && !strings.Contains(inner, "/*M!")
+	text = strings.Trim(text, "; \t\r\n")
+	switch before, rest, _ := strings.Cut(text, "/*!"); {
+	case strings.Contains(text, "/*M!"), strings.Contains(rest, "/*!"):
+		return nil
+	case len(before) == len(text):
+		return []string{text}
+	case before == "" && strings.Index(rest, "*/") == len(rest)-len("*/"):
+		return []string{strings.TrimLeft(rest[:len(rest)-len("*/")], "0123456789")}
+	case strings.ContainsAny(text, "'\"`#") || strings.Contains(text, "--"):
+		return nil
+	default:
+		inside, behind, ended := strings.Cut(rest, "*/")
+		if !ended || strings.Contains(before, "/*") || strings.Contains(inside, "/*") {
+			return nil
+		}
+		return []string{before + " " + strings.TrimLeft(inside, "0123456789") + " " + behind, before + " " + behind}
+	}
 }
 
 func errandOf(text string, mode MySQLMode) (MySQLErrand, string) {

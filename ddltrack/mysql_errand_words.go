@@ -4,18 +4,23 @@ import "slices"
 
 // setsSession reads what follows SET, where it changes the session only.
 func (r *mysqlReader) setsSession() bool {
-	switch {
-	case r.take("NAMES"), r.take("CHARSET"), r.take("CHARACTER", "SET"):
-		return r.isCharacterSet()
-	case r.take("TRANSACTION"), r.take("SESSION", "TRANSACTION"), r.take("LOCAL", "TRANSACTION"):
+	if r.take("TRANSACTION") || r.take("SESSION", "TRANSACTION") || r.take("LOCAL", "TRANSACTION") {
 		return !r.done() && onlyWords(r.rest(), "ISOLATION", "LEVEL", "READ", "COMMITTED", "UNCOMMITTED", "REPEATABLE", "SERIALIZABLE", "ONLY", "WRITE", ",")
 	}
-	for _, assignment := range clauses(r.rest()) {
-		if a := r.of(assignment); !a.isVariable() || !a.take("=") && !a.take(":", "=") || !a.isValue() {
+	for _, clause := range clauses(r.rest()) {
+		if c := r.of(clause); !c.isSetting() {
 			return false
 		}
 	}
 	return true
+}
+
+// isSetting reads one of the things that SET sets.
+func (r *mysqlReader) isSetting() bool {
+	if next := r.peek(1); next != "=" && next != ":" && (r.takeOne("NAMES", "CHARSET") || r.take("CHARACTER", "SET")) {
+		return r.isCharacterSet()
+	}
+	return r.isVariable() && (r.take("=") || r.take(":", "=")) && r.isValue()
 }
 
 // isCharacterSet reads a character set and perhaps its collation.

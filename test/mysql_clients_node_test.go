@@ -14,6 +14,7 @@ func TestMySQLNode(t *testing.T) {
 	if _, err := os.Stat("clients/node_modules"); err != nil {
 		t.Fatalf("the Node drivers are not installed (make test does it, or npm ci in test/clients): %v", err)
 	}
+	shared.mysqlDatabase(t, "my-node-other", "control") // a login without a database chooses
 	for _, mode := range []string{"tenant", "control"} {
 		for _, file := range scripts(t, "clients/mysql/*.test.js") {
 			t.Run(mode+"/"+filepath.Base(file), func(t *testing.T) {

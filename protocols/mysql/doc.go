@@ -18,7 +18,8 @@
 // side says means the same to the other, and packets pass as they are.
 //
 // A client that names no database, whose project has several workspaces, waits
-// in the lobby without a backend until it names one by COM_INIT_DB, USE or in a
+// in the lobby until it names one by COM_INIT_DB, USE or in a statement. What
+// needs no database is asked there of a backend that is borrowed for each
 // statement.
 //
 // One command is with the backend at a time: a client that sends ahead is read

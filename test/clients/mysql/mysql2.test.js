@@ -56,6 +56,18 @@ test('a wrong login is told, and no more', async () => {
   assert.equal(told[0], told[1]);
 });
 
+test('a login without a database is one to the whole project', async () => {
+  const connection = await connect({ database: undefined });
+  const only = async (sql) => Object.values((await connection.query(sql))[0][0])[0];
+  assert.equal(await only('SELECT DATABASE()'), null);
+  assert.equal(await only('SELECT @@version_comment LIMIT 1'), Object.values((await pool.query('SELECT @@version_comment'))[0][0])[0]);
+  assert.equal(await only(`SHOW DATABASES LIKE '${login.database.replaceAll('_', '\\_')}'`), login.database);
+  await connection.query("SET NAMES utf8mb4, @mine = 'kept'");
+  await assert.rejects(connection.query('SHOW TABLES'), { errno: 1046 });
+  await connection.query(`USE \`${login.database}\``);
+  assert.equal(await only('SELECT CONCAT(@mine, DATABASE())'), `kept${login.database}`);
+});
+
 const row = {
   name: 'ünï \'" \\ 😀', balance: '1234567890.12', born: new Date(2024, 1, 29), at: new Date(2024, 1, 29, 12, 30, 15, 123),
   doc: { a: [1, null, 'x'] }, raw: Buffer.from([0, 1, 255, 10, 13]), big: '18446744073709551615', bits: Buffer.from([2, 5]), yes: 1,

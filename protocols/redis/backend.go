@@ -21,12 +21,21 @@ type backend struct {
 	id   int64 // the server's for it, which CLIENT ID tells
 	// informed says that a client told its library (CLIENT SETINFO).
 	informed bool
+	// last are commands that the session left to be sent, and how many.
+	last  []byte
+	lasts int32
 }
 
 // serverError is an error that the server answered, without its "-".
 type serverError string
 
 func (e serverError) Error() string { return "server: " + string(e) }
+
+// backendWriteError marks an error at its source.
+type backendWriteError struct{ err error }
+
+func (e *backendWriteError) Error() string { return "write backend: " + e.err.Error() }
+func (e *backendWriteError) Unwrap() error { return e.err }
 
 // dial opens a backend for route. The role may not SELECT, so that the
 // server's administrator does, before the connection becomes the role's.
@@ -126,6 +135,8 @@ func (b *backend) reset(multi bool) error {
 	if multi {
 		commands, n = append(commands, discardCommand...), 4
 	}
+	commands, n = append(commands, b.last...), n+int(b.lasts)
+	b.last, b.lasts = nil, 0
 	commands = appendCommand(commands, "UNWATCH")
 	commands = appendCommand(commands, "CLIENT", "SETNAME", "")
 	commands = appendCommand(commands, "HELLO", "2")

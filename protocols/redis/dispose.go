@@ -22,6 +22,7 @@ func (r *relay) dispose() error {
 	if r.stopped != 0 && !isGoodbye(cause) {
 		cause = reasonFailure(r.stopped, r.live)
 	}
+	r.back.last, r.back.lasts = r.takeLate()
 	r.mu.Unlock()
 	t.tx.settle()
 	r.fromFrontend.Release()

@@ -322,7 +322,7 @@ func FuzzBackend(f *testing.F) {
 			r, _ := newBench(workspace.Settings{})
 			kinds := []reply{{kind: passed}, {kind: swallowed}, {kind: replaced, text: "+x"}, {kind: greeted, text: "3"}, {kind: queued},
 				{kind: wrapped}, {kind: executed, shape: []bool{true, false}}, {kind: confirmed, n: 2}, {kind: confirmed, all: true},
-				{kind: confirmed, pattern: &listener{pattern: "a*"}}, {kind: translated, translation: &scriptName{client: "a", server: "b", loaded: true}}, {kind: translated, translation: &sight{command: "client|info"}},
+				{kind: confirmed, pattern: &listener{pattern: "a*"}}, {kind: translated, translation: &scriptName{client: "a", server: "b", loaded: true}}, {kind: translated, translation: &sight{command: "client|info"}}, {kind: surveyed, move: &move{}}, {kind: moved, move: &move{}},
 				{kind: executed, translations: map[int]translation{0: &sight{command: "client|list"}, 2: &scriptName{client: "a", server: "b"}}}}
 			for i := range kinds {
 				k := kinds[(i+int(first))%len(kinds)]

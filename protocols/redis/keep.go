@@ -124,10 +124,7 @@ func (r *relay) send(b []byte, q *request, c *command, keys [][]byte) error {
 	}
 	ttls, expires := r.ttls(keys)
 	if c.blocks && !t.multi && expires {
-		t.owe(reply{kind: passed, claim: held})
-		t.owe(reply{kind: swallowed})
-		t.suffix = appendScript(t.suffix, afterWait, keys, ttls)
-		t.take(q)
+		r.sendMove(b, q, keys, ttls, held)
 		return nil
 	}
 	expires = expires && !c.timed && !(c.creates == createsCounted && givesExpiry(q.args[2+2*len(named):]))

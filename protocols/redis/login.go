@@ -1,8 +1,11 @@
 package redis
 
 import (
+	"context"
 	"slices"
 	"strconv"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
 // decideAuth lets a client authenticate again, to the same workspace.
@@ -84,4 +87,20 @@ func (r *relay) reset(b []byte, q *request) {
 	t.owe(reply{kind: replaced, text: "+RESET"})
 	t.instead(b, q, append(out, marker...)...)
 	t.args = 0
+}
+
+// sameLogin checks a login that must lead to where the session is.
+func (r *relay) sameLogin(user, password string) bool {
+	ctx, done := context.WithTimeout(context.Background(), askTimeout)
+	defer done()
+	login, err := r.protocol.config.Directory.LoginByPassword(ctx, workspace.Redis, loginName(user), password)
+	if err != nil {
+		r.log.Warn("login not checked", "workspace", r.live.Name, "error", err)
+		return false
+	}
+	if login.Known && login.Route.Live != nil && login.Route.Live.ID == r.live.ID {
+		return true
+	}
+	r.protocol.guard.Failed(ctx, r.front.RemoteAddr())
+	return false
 }

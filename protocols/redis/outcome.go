@@ -186,6 +186,9 @@ func (r *relay) beginReply(b []byte, pos int, owed *reply) (size, need, limit in
 			r.settle()
 			return size, 0, 0, nil
 		}
+	case surveyed, moved:
+		need, err := r.learn(b, pos, owed)
+		return 0, need, maxHeld, err
 	case tracked:
 		s.heard.prefixes = owed.prefixes
 	case translated:

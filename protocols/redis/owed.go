@@ -14,6 +14,8 @@ const (
 	confirmed                       // of (P|S)(UN)SUBSCRIBE: n confirmations, or one error
 	published                       // of PUBLISH: how many got it, as a client counts
 	tracked                         // of CLIENT TRACKING: prefixes are told of from here on
+	surveyed                        // of what was asked before a command that waits; it is hidden
+	moved                           // of what was done behind it; it is hidden
 	translated                      // in the words of the server, which are not the client's
 )
 
@@ -32,6 +34,8 @@ type reply struct {
 	// of executed, by their places.
 	translation  translation
 	translations map[int]translation
+	// move is the one of surveyed and moved.
+	move *move
 	// prefixes are those of tracked; none are all keys.
 	prefixes []string
 	// pattern is the client's, in confirmed of one.

@@ -46,12 +46,16 @@ type relay struct {
 	again        again   // as track
 	replies      replies // of the backend's direction
 
+	isLate atomic.Bool // late has any
+
 	mu      sync.Mutex
 	room    sync.Cond // fewer replies are owed, or the relay ends
 	owed    owedQueue
 	stopped protocols.Reason
 	leaving bool // the frontend is done: end when nothing is owed
 	cause   error
+	late    []*move // lists that are to get their expiry
+	woken   bool    // a read of the frontend was ended for them
 }
 
 // Traffic is the bytes relayed so far.
@@ -118,12 +122,6 @@ func (r *relay) leave(err error) {
 // isGoodbye says whether the frontend ended as clients do.
 func isGoodbye(err error) bool { return errors.Is(err, errGoodbye) || errors.Is(err, io.EOF) }
 
-// backendWriteError marks an error at its source.
-type backendWriteError struct{ err error }
-
-func (e *backendWriteError) Error() string { return "write backend: " + e.err.Error() }
-func (e *backendWriteError) Unwrap() error { return e.err }
-
 // pumpFrontend relays what the client sends.
 func (r *relay) pumpFrontend() error {
 	src := io.Reader(r.front)
@@ -132,7 +130,7 @@ func (r *relay) pumpFrontend() error {
 		r.rest = nil
 	}
 	for {
-		if err := r.fromFrontend.Fill(src); err != nil {
+		if err := r.fromFrontend.Fill(src); err != nil && !r.awake(err) {
 			return fmt.Errorf("read frontend: %w", err)
 		}
 		if !r.awaitRoom() {
@@ -217,7 +215,13 @@ func (r *relay) flush(b []byte, at int) error {
 // on must be there to go on, where that is known.
 func (r *relay) scanFrontend(b []byte) (pos, need int, err error) {
 	t := &r.track
-	for pos < len(b) || t.within {
+	for {
+		if !t.within && !t.multi && r.isLate.Load() {
+			r.sendLate(b, pos)
+		}
+		if pos == len(b) && !t.within {
+			return pos, 0, nil
+		}
 		if t.within {
 			if pos, err = t.passArguments(b, pos); err != nil || t.within {
 				return pos, 0, err
@@ -236,7 +240,6 @@ func (r *relay) scanFrontend(b []byte) (pos, need int, err error) {
 			return pos, 0, err
 		}
 	}
-	return pos, 0, nil
 }
 
 // request reads the command at pos as far as it must be seen, and does with it
@@ -318,22 +321,6 @@ func (r *relay) inline(b []byte, pos int) (next int, err error) {
 	}
 	t.from = next
 	return next, err
-}
-
-// sameLogin checks a login that must lead to where the session is.
-func (r *relay) sameLogin(user, password string) bool {
-	ctx, done := context.WithTimeout(context.Background(), askTimeout)
-	defer done()
-	login, err := r.protocol.config.Directory.LoginByPassword(ctx, workspace.Redis, loginName(user), password)
-	if err != nil {
-		r.log.Warn("login not checked", "workspace", r.live.Name, "error", err)
-		return false
-	}
-	if login.Known && login.Route.Live != nil && login.Route.Live.ID == r.live.ID {
-		return true
-	}
-	r.protocol.guard.Failed(ctx, r.front.RemoteAddr())
-	return false
 }
 
 // pumpBackend relays what the server sends.

@@ -91,9 +91,15 @@ if t==` + unexpired + ` then redis.call('PERSIST',k) elseif t==-1 and ARGV[i]~='
 // markOld sets the mark on each key that has no expiry.
 const markOld = `for i,k in ipairs(KEYS) do redis.call('PEXPIREAT',k,` + unexpired + `,'NX') end`
 
-// afterWait is for BLMOVE and BRPOPLPUSH, which can't wait inside of a
-// transaction: a list of one element is the one they just made.
-const afterWait = `if redis.call('TTL',KEYS[1])==-1 and redis.call('LLEN',KEYS[1])==1 then redis.call('EXPIRE',KEYS[1],ARGV[1]) end`
+// What is about BLMOVE and BRPOPLPUSH, which can't wait inside of a transaction
+// (see moved.go). 1 means yes, and of afterWait that it can't tell.
+const (
+	beforeWait = `if redis.call('TTL',KEYS[1])==-1 then return 1 end return 0`
+	afterWait  = `if redis.call('TTL',KEYS[1])~=-1 then return 0 end
+if redis.call('LLEN',KEYS[1])>1 then return 1 end
+redis.call('EXPIRE',KEYS[1],ARGV[1]) return 0`
+	expireLate = `if redis.call('TTL',KEYS[1])==-1 then redis.call('EXPIRE',KEYS[1],ARGV[1]) end`
+)
 
 // copyKey is COPY, which a role may not run because it could name another
 // database.

@@ -212,6 +212,60 @@ func TestBlockedMovesGiveTheirKeyAnExpiry(t *testing.T) {
 	c.want(":100\r\n", "TTL", "to")
 }
 
+// TestMovesThatAreServedTogetherGiveTheirKeyAnExpiry: when the first of them
+// could look, the new list had more than its own element. An old list without an
+// expiry stays so.
+func TestMovesThatAreServedTogetherGiveTheirKeyAnExpiry(t *testing.T) {
+	for name, push := range map[string]string{
+		"one push": "RPUSH from x y\r\n", "and somebody else's": "RPUSH from x\r\nRPUSH to z\r\nRPUSH from y\r\n",
+		"a script": "EVAL \"redis.call('RPUSH','from','x','y')\" 0\r\n",
+	} {
+		for _, ttl := range []string{":100\r\n", ":-1\r\n"} {
+			s := newWorld(t).workspace(t, workspace.Settings{DefaultTTL: 100})
+			look, other := s.admin(t), s.connect(t)
+			if ttl == ":-1\r\n" {
+				look.must("RPUSH", "to", "old")
+			}
+			var waiting []*client
+			for range 2 {
+				c := s.connect(t)
+				c.send(appendCommand(nil, "BLMOVE", "from", "to", "LEFT", "RIGHT", "0"))
+				waiting = append(waiting, c)
+			}
+			wiretest.Await(t, "both wait", func() bool { return strings.Contains(look.must("INFO", "clients"), "blocked_clients:2") })
+			other.send([]byte(push))
+			for _, c := range waiting {
+				if got := c.read(); got != "$1\r\nx\r\n" && got != "$1\r\ny\r\n" {
+					t.Errorf("%s: got %q", name, got)
+				}
+			}
+			if ttl == ":100\r\n" { // the clients send nothing more
+				wiretest.Await(t, name+": the list has its expiry", func() bool { return look.must("TTL", "to") == ttl })
+			}
+			for _, c := range waiting {
+				c.want(ttl, "TTL", "to")
+				c.must("SET", "alive", "1")
+			}
+		}
+	}
+}
+
+// TestAMoveWhoseClientLeavesGivesItsKeyAnExpiry: nobody sends anything more on
+// the connection.
+func TestAMoveWhoseClientLeavesGivesItsKeyAnExpiry(t *testing.T) {
+	w := newWorld(t)
+	s := w.workspace(t, workspace.Settings{DefaultTTL: 100})
+	look := s.admin(t)
+	c := s.connect(t)
+	c.send(append(appendCommand(nil, "BLMOVE", "from", "to", "LEFT", "RIGHT", "0"), "QUIT\r\n"...))
+	s.awaitBlocked(t)
+	s.connect(t).send([]byte("RPUSH from x\r\nRPUSH to y\r\n"))
+	if got := c.ended(); got != "$1\r\nx\r\n+OK\r\n" {
+		t.Errorf("got %q", got)
+	}
+	wiretest.Await(t, "the list has its expiry", func() bool { return look.must("TTL", "to") == ":100\r\n" })
+}
+
 // awaitBlocked waits until a client waits for a key.
 func (s *testSpace) awaitBlocked(t testing.TB) {
 	t.Helper()

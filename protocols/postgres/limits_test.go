@@ -239,6 +239,16 @@ func TestRowLimitOfAPortalFetchedInPieces(t *testing.T) {
 	wire.send(query("rollback"))
 	wire.until(1)
 
+	// Both are bound anew before either is executed: what the portals of these
+	// names had before does not count.
+	anew := join(frame('C', []byte{'P'}, str("p")), frame('C', []byte{'P'}, str("q")), bind("p", "s"), bind("q", "s"))
+	wire.send(query("begin"), bind("p", "s"), bind("q", "s"), execute("p", 8), execute("q", 8), syncFrame(), anew, execute("p", 8), execute("q", 8), syncFrame())
+	if got := types(wire.until(3)); strings.Count(got, "E") != 0 || strings.Count(got, "D") != 32 {
+		t.Errorf("both bound anew: got %s", got)
+	}
+	wire.send(query("rollback"))
+	wire.until(1)
+
 	// The unnamed portal, bound anew for each piece, is a statement each time.
 	again := join(bind("", "s"), execute("", 8))
 	wire.send(query("begin"), again, again, again, syncFrame(), again, syncFrame())

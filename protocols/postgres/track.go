@@ -37,9 +37,7 @@ type track struct {
 	// row count, by the hash of their names. It is emptied when the
 	// transaction, and with it every portal, ends.
 	suspended map[uint64]int64
-	// lastBound is the portal that Bind named last, until it is executed.
-	lastBound   uint64
-	lastBoundOK bool
+	bound     boundPortals
 
 	changed  change
 	settled  bool   // the relay did what the last verdict asked for; the frame may pass

@@ -61,13 +61,11 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 			}
 			t.unsynced = true
 			if rest[0] == 'B' {
-				t.lastBound, t.lastBoundOK = portal, true
+				t.bound.add(portal)
 				break
 			}
-			bound := t.lastBoundOK && t.lastBound == portal
-			t.lastBoundOK = t.lastBoundOK && !bound
 			t.unflushed = true
-			t.owe(reply{kind: replyExecute, portal: portal, bound: bound}, now, timeout)
+			t.owe(reply{kind: replyExecute, portal: portal, bound: t.bound.take(portal)}, now, timeout)
 		case 'S':
 			t.unsynced, t.unflushed, t.skipping = false, false, false
 			t.owe(reply{kind: replySync}, now, timeout)
@@ -126,4 +124,33 @@ func portalHash(frame []byte, size int) (hash uint64, need int) {
 		hash = (hash ^ uint64(frame[i])) * 1099511628211
 	}
 	return hash, 0
+}
+
+// boundPortals are the portals that Bind named and that were not executed since,
+// by the hash of their names. Of more than fit the oldest is forgotten, and may
+// have the rows counted of an earlier portal of its name.
+type boundPortals struct {
+	hashes [8]uint64
+	n      int
+}
+
+func (b *boundPortals) add(portal uint64) {
+	b.take(portal)
+	if b.n == len(b.hashes) {
+		b.n = copy(b.hashes[:], b.hashes[1:])
+	}
+	b.hashes[b.n] = portal
+	b.n++
+}
+
+// take says whether portal is one of them, and removes it.
+func (b *boundPortals) take(portal uint64) bool {
+	for i, h := range b.hashes[:b.n] {
+		if h == portal {
+			copy(b.hashes[i:], b.hashes[i+1:b.n])
+			b.n--
+			return true
+		}
+	}
+	return false
 }

@@ -212,7 +212,7 @@ func TestACommandThatTheTableLacks(t *testing.T) {
 	s := w.workspace(t, workspace.Settings{DefaultTTL: 100})
 	c := s.connect(t)
 	c.want(":1\r\n", "APPEND", "k", "v")
-	c.want(":100\r\n", "TTL", "k")
+	c.wantTTL(":100\r\n", "k")
 	c.want(":1\r\n", "strlen", "k")
 	c.want("-"+errUnjudged+"\r\n", "LOLWUT")
 	c.want("-ERR unknown command 'NOSUCH', with args beginning with: 'k' \r\n", "NOSUCH", "k")
@@ -297,7 +297,7 @@ func TestRepliesTurnedOff(t *testing.T) {
 	if got := c.read(); got != "+OK\r\n" {
 		t.Errorf("after OFF: got %q", got)
 	}
-	c.want(":10\r\n", "TTL", "h")
+	c.wantTTL(":10\r\n", "h")
 	send("CLIENT REPLY SKIP\nLPUSH l 2\nLLEN l\nCLIENT REPLY SKIP\nMONITOR\nPING\n")
 	if got := c.read() + c.read(); got != ":2\r\n+PONG\r\n" {
 		t.Errorf("after SKIP: got %q", got)

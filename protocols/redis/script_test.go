@@ -180,7 +180,7 @@ func TestKeysThatScriptsDoNotName(t *testing.T) {
 		"moved": 7000, "timed": -1, "explicit": 50, "explicit2": 50, "kept": -1, "persisted": -1, "z": 7000, "zz": 7000, "bits": 7000,
 		"sorted": 7000, "stream": 7000, "list": 7000, "5": 7000, "key:3": -2,
 	} {
-		c.want(fmt.Sprintf(":%d\r\n", want), "TTL", key)
+		c.wantTTL(fmt.Sprintf(":%d\r\n", want), key)
 	}
 }
 
@@ -283,10 +283,10 @@ func TestScriptsOfAnotherTime(t *testing.T) {
 	}
 	c.want("+OK\r\n", "EVAL", script, "0", "2")
 	c.want("+OK\r\n", "EVALSHA", hash, "0", "3")
-	c.want(":100\r\n", "TTL", "k")
+	c.wantTTL(":100\r\n", "k")
 	s.live.Set(workspace.Settings{DefaultTTL: 50, MaxKeys: 10})
 	c.want("+OK\r\n", "EVALSHA", hash, "0", "3")
-	c.want(":50\r\n", "TTL", "k")
+	c.wantTTL(":50\r\n", "k")
 	c.want("*2\r\n:1\r\n:0\r\n", "SCRIPT", "EXISTS", strings.ToUpper(hash), unknownScript)
 	s.live.Set(workspace.Settings{})
 	c.want("+OK\r\n", "EVALSHA", hash, "0", "3")

@@ -121,7 +121,7 @@ func TestMalformedFramesEndTheSessionWithAnError(t *testing.T) {
 }
 
 func TestAThousandBrokenConnectionsLeaveNothingBehind(t *testing.T) {
-	w := newWorld(t, withHandshakeTimeout(5*time.Second))
+	w := newWorld(t, withHandshakeTimeout(20*time.Second))
 	kinds := brokenClients()
 	names := make([]string, 0, len(kinds))
 	for name := range kinds {

@@ -39,22 +39,20 @@ const maxEnds = 64
 // findExecuted finds the command in the text that ends with one of the quotes
 // before a line's end in rest: the text may hold such quotes too, so the first
 // end that leaves a fitting statement is taken. A text that ran has whole tokens
-// only, so no quote within one of them is looked at.
+// only, so few of the quotes within one of them are looked at.
 func findExecuted(rest string, standardStrings bool, c Command) (Statement, bool) {
 	l := lexer{sql: rest, escapes: !standardStrings}
-	for tried := 0; tried < maxEnds; {
-		k, start := l.next()
-		if k == end {
-			break
-		}
-		stop, ok := closing(rest, start, l.pos)
-		if !ok {
-			continue
-		}
-		tried++
-		list := Split(rest[:stop], standardStrings)
-		if s, ok := nthOf(list, c); ok && s.node != nil {
-			return s, true
+	tried := 0
+	for k, start := l.next(); k != end; k, start = l.next() {
+		for at := start; at < l.pos && tried < maxEnds; at++ {
+			if !mayClose(rest, start, at, l.pos) {
+				continue
+			}
+			tried++
+			list := Split(rest[:at], standardStrings)
+			if s, ok := nthOf(list, c); ok && s.node != nil {
+				return s, true
+			}
 		}
 	}
 	if i := strings.LastIndexByte(rest, '"'); i >= 0 {
@@ -63,15 +61,22 @@ func findExecuted(rest string, standardStrings bool, c Command) (Statement, bool
 	return Statement{}, false
 }
 
-// closing is where the token sql[start:stop] has the quote that may end an
-// executed text: it is the whole of a line's rest, or ends a comment to which the
-// lexer counts it.
-func closing(sql string, start, stop int) (at int, ok bool) {
-	at = start
-	if strings.HasPrefix(sql[start:stop], "--") {
-		at = stop - 1
+// mayClose says whether an executed text may end at sql[at], of the token
+// sql[start:stop]: at a quote that is the last of its line, and that begins the
+// token, or ends a comment, or follows the last quote of a name. The lexer counts
+// it to the comment, and takes the two for one of the name's.
+func mayClose(sql string, start, at, stop int) bool {
+	if sql[at] != '"' || at+1 < len(sql) && sql[at+1] != '\n' {
+		return false
 	}
-	return at, sql[at] == '"' && (at+1 == len(sql) || sql[at+1] == '\n')
+	token := sql[start:stop]
+	return at == start || at == stop-1 && strings.HasPrefix(token, "--") ||
+		at-1 > start && sql[at-1] == '"' && isQuotedName(token)
+}
+
+// isQuotedName says whether a token is an identifier in double quotes.
+func isQuotedName(token string) bool {
+	return token[0] == '"' || len(token) > 2 && strings.EqualFold(token[:2], "u&") && token[2] == '"'
 }
 
 // nthOf is Find for a text that may have been run several times.

@@ -43,7 +43,7 @@ const maxEnds = 64
 func findExecuted(rest string, standardStrings bool, c Command) (Statement, bool) {
 	l := lexer{sql: rest, escapes: !standardStrings}
 	tried := 0
-	for k, start := l.next(); k != end; k, start = l.next() {
+	for k, start := l.next(); k != end && tried < maxEnds; k, start = l.next() {
 		for at := start; at < l.pos && tried < maxEnds; at++ {
 			if !mayClose(rest, start, at, l.pos) {
 				continue

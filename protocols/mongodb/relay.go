@@ -78,22 +78,13 @@ func (r *relay) Traffic() (in, out int64) { return r.traffic.in.Load(), r.traffi
 // Run relays until either side ends or Stop took effect.
 func (r *relay) Run(context.Context) error {
 	r.protocol.wheel.Add(r)
-	err := r.contained(r.serve)
+	err := window.Contain(r.serve, r.dropBackend)
 	r.protocol.wheel.Remove(r)
 	r.endExchange()
 	r.dispose(err)
 	window.Release(err)
 	if isGoodbye(err) {
 		return nil
-	}
-	return err
-}
-
-// contained makes a panic the end of this session, and of its backend, only.
-func (r *relay) contained(serve func() error) error {
-	err := window.Contain(serve)
-	if _, ok := errors.AsType[*window.Panic](err); ok {
-		r.dropBackend()
 	}
 	return err
 }

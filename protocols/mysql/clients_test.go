@@ -59,8 +59,11 @@ func TestTheCommandLineClientAndDump(t *testing.T) {
 }
 
 // Ctrl-C opens a second connection that kills by the number of the greeting.
-func TestTheCommandLineClientCancels(t *testing.T) {
-	w := newWorld(t)
+func TestTheCommandLineClientCancels(t *testing.T) { mustCancel(t, newWorld(t)) }
+
+// mustCancel has Ctrl-C end an endless statement of the mysql program.
+func mustCancel(t *testing.T, w *world) {
+	t.Helper()
 	c := w.client(t, "mysql", w.route.Database, "--execute="+endless)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

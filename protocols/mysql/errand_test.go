@@ -1,9 +1,7 @@
 package mysql
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -274,26 +272,5 @@ func TestTheCommandLineClientWithoutADatabase(t *testing.T) {
 
 // It kills by another connection, which names no database.
 func TestTheCommandLineClientCancelsInAProjectOfSeveralDatabases(t *testing.T) {
-	w := newLobby(t)
-	c := w.client(t, "mysql", w.route.Database, "--execute="+endless)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	awaitRunning(t, w, endless)
-	if err := c.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	ctx, done := context.WithTimeout(t.Context(), patience)
-	defer done()
-	ended := make(chan error, 1)
-	go func() { ended <- c.Wait() }()
-	select {
-	case <-ended:
-	case <-ctx.Done():
-		t.Fatal("the client does not end")
-	}
-	admin := adminDB(t)
-	wiretest.Await(t, "no statement runs", func() bool {
-		return one(t, admin, "select count(*) from information_schema.processlist where db = ? and command = 'Query'", w.route.Database) == "0"
-	})
+	mustCancel(t, newLobby(t))
 }

@@ -90,11 +90,11 @@ func (r *relay) Run(ctx context.Context) error {
 	backendDone := make(chan struct{})
 	go func() {
 		defer close(backendDone)
-		r.end(r.contained(func() error { return r.pumpBackend(ctx) }))
+		r.end(window.Contain(func() error { return r.pumpBackend(ctx) }, r.lose))
 		r.unblockFrontend()
 		r.unblockWrite()
 	}()
-	err := r.contained(func() error { return r.pumpFrontend(ctx) })
+	err := window.Contain(func() error { return r.pumpFrontend(ctx) }, r.lose)
 	r.end(err)
 	r.leave(err)
 	<-backendDone
@@ -110,16 +110,11 @@ func (r *relay) Run(ctx context.Context) error {
 	return cause
 }
 
-// contained makes a panic in one direction the end of this session, and of its
-// backend, only.
-func (r *relay) contained(pump func() error) error {
-	err := window.Contain(pump)
-	if _, ok := errors.AsType[*window.Panic](err); ok {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.track.lost = true
-	}
-	return err
+// lose keeps the backend from other sessions.
+func (r *relay) lose() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.track.lost = true
 }
 
 // end keeps the first cause; what follows is its consequence.

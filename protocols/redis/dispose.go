@@ -6,19 +6,22 @@ import (
 	"time"
 
 	"github.com/tenantsdb/tenantsdb/protocols"
-	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
+
+// lose keeps the backend from other sessions.
+func (r *relay) lose() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lost = true
+}
 
 // dispose gives the backend back or closes it, and says what ended the relay.
 func (r *relay) dispose() error {
 	r.mu.Lock()
 	t := &r.track
 	reusable := r.owed.n == 0 && !r.replies.v.within() && len(r.fromBackend.Bytes()) == 0 &&
-		!t.within && !t.lasting && (r.stopped == 0 || r.stopped == protocols.Draining)
+		!t.within && !t.lasting && !r.lost && (r.stopped == 0 || r.stopped == protocols.Draining)
 	cause := r.cause
-	if _, ok := errors.AsType[*window.Panic](cause); ok {
-		reusable = false
-	}
 	if r.stopped != 0 && !isGoodbye(cause) {
 		cause = reasonFailure(r.stopped, r.live)
 	}

@@ -53,6 +53,7 @@ type relay struct {
 	owed    owedQueue
 	stopped protocols.Reason
 	leaving bool // the frontend is done: end when nothing is owed
+	lost    bool // nobody knows what the backend was told
 	cause   error
 	late    []*move // lists that are to get their expiry
 	woken   bool    // a read of the frontend was ended for them
@@ -66,10 +67,10 @@ func (r *relay) Run(context.Context) error {
 	backendDone := make(chan struct{})
 	go func() {
 		defer close(backendDone)
-		r.end(window.Contain(r.pumpBackend))
+		r.end(window.Contain(r.pumpBackend, r.lose))
 		r.unblockFrontend()
 	}()
-	err := window.Contain(r.pumpFrontend)
+	err := window.Contain(r.pumpFrontend, r.lose)
 	r.end(err)
 	r.leave(err)
 	<-backendDone

@@ -16,12 +16,14 @@ func (p *Panic) Error() string { return fmt.Sprintf("panic: %v\n%s", p.Value, p.
 
 // Contain runs one direction of a relay and makes its panic an error, a *Panic:
 // a bug is the end of its own session only, and not of the goroutine, and with
-// it the program, that nobody else watches over. A lock that pump takes must be
-// one that it gives back when it panics.
-func Contain(pump func() error) (err error) {
+// it the program, that nobody else watches over. lose is called then: what the
+// backend was told nobody knows, so that no other session may have it. A lock
+// that pump takes must be one that it gives back when it panics.
+func Contain(pump func() error, lose func()) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &Panic{p, debug.Stack()}
+			lose()
 		}
 	}()
 	return pump()

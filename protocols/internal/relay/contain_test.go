@@ -7,10 +7,14 @@ import (
 )
 
 func TestAPanicIsContainedUntilItIsReleased(t *testing.T) {
-	err := Contain(func() error { panic("planted") })
+	lost := 0
+	err := Contain(func() error { panic("planted") }, func() { lost++ })
 	contained, ok := errors.AsType[*Panic](err)
 	if !ok || contained.Value != "planted" {
 		t.Fatalf("got %v, want the panic", err)
+	}
+	if lost != 1 {
+		t.Errorf("lost: got %d, want once", lost)
 	}
 	if !strings.Contains(string(contained.Stack), "TestAPanicIsContained") {
 		t.Errorf("got the stack\n%s\nwant that of the panic", contained.Stack)
@@ -26,7 +30,7 @@ func TestAPanicIsContainedUntilItIsReleased(t *testing.T) {
 
 func TestAnErrorIsNeitherContainedNorReleased(t *testing.T) {
 	want := errors.New("an end")
-	got := Contain(func() error { return want })
+	got := Contain(func() error { return want }, func() { t.Error("the backend is not lost") })
 	Release(got)
 	if got != want {
 		t.Errorf("got %v, want %v", got, want)

@@ -135,6 +135,8 @@ func (h *mysqlHead) readKind() {
 		h.readTriggerTable()
 	case h.kind == "TABLE" && h.verb == "ALTER":
 		h.readAlter()
+	case h.kind == "EVENT" && h.verb == "ALTER":
+		h.readEventRename()
 	}
 }
 
@@ -214,6 +216,22 @@ func (h *mysqlHead) readTriggerTable() {
 		}
 		h.on = h.object("table", database, name)
 		h.objects[0].Table = h.on.Name
+	}
+}
+
+// readEventRename reads the RENAME TO of ALTER EVENT, which stands between the
+// schedule and the comment, before the body.
+func (h *mysqlHead) readEventRename() {
+	for !h.done() && h.peek(0) != "DO" && len(h.objects) > 0 {
+		if h.take("RENAME", "TO") {
+			if database, name, ok := h.qualified(); ok {
+				h.renamed = []MySQLObject{h.object("event", database, name)}
+			}
+			return
+		}
+		if h.parens() == nil {
+			h.at++
+		}
 	}
 }
 

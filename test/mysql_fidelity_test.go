@@ -188,11 +188,17 @@ var counters = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
 // program has none.
 var semicolons = regexp.MustCompile(`(?m) ?;( (?:\*/ ?)?;;)$`)
 
+// triggerTable is the name that a server quotes where it has given a trigger's
+// table another name, also if it took that back because a later pair of the same
+// RENAME TABLE failed, which no log tells.
+var triggerTable = regexp.MustCompile("( TRIGGER \\S+ (?:BEFORE|AFTER) [A-Z]+ ON )`(\\w+)`")
+
 // schema is a dump in which only the role's and the database's own names are
 // made equal, and the counters of rows are left out.
 func (d mysqlDatabase) schema(t testing.TB) string {
 	t.Helper()
 	dump := semicolons.ReplaceAllString(counters.ReplaceAllString(d.dump(t), ""), "$1")
+	dump = triggerTable.ReplaceAllString(dump, "$1$2")
 	return strings.NewReplacer(d.role(t), "role_of_the_workspace", d.name, "name_of_the_database").Replace(dump)
 }
 
@@ -278,7 +284,15 @@ func mustRebuildMySQL(t *testing.T, source mysqlDatabase) {
 	if got := replayed.schema(t); got != want {
 		t.Errorf("a replay of the queue differs from the workspace:\n%s", firstDifference(got, want))
 	}
-	mustEqualQueues(t, replayed.queue(t), renamed)
+	again := replayed.queue(t)
+	for i := range min(len(again), len(renamed)) {
+		// MariaDB logs the time zone of a statement that needs none, too, if an
+		// earlier one of its block did.
+		if _, needed := again[i].Session["time_zone"]; !needed {
+			delete(renamed[i].Session, "time_zone")
+		}
+	}
+	mustEqualQueues(t, again, renamed)
 }
 
 // mustRedefineMySQL holds the statements of the source's details to the same.

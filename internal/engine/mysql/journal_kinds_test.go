@@ -221,3 +221,21 @@ func TestCommentsBehindProgramsAreKept(t *testing.T) {
 	wantStatements(t, list, sent...)
 	wantReplay(t, e, target, list)
 }
+
+func TestRenamedEventIsKnownByItsNewName(t *testing.T) {
+	e := newEngine(t)
+	target := newTracked(t, e)
+	s := newSession(t, e, target)
+	statements := []string{
+		"CREATE EVENT old ON SCHEDULE EVERY 1 DAY DO SELECT 1",
+		"ALTER EVENT old ON SCHEDULE EVERY 2 DAY RENAME TO new COMMENT 'x'",
+		"ALTER EVENT new DISABLE",
+		"CREATE EVENT IF NOT EXISTS old ON SCHEDULE EVERY 3 DAY DO SELECT 2",
+		"DROP EVENT IF EXISTS new",
+	}
+	s.run(statements...)
+	s.run("DROP EVENT IF EXISTS new", "CREATE EVENT IF NOT EXISTS old ON SCHEDULE EVERY 3 DAY DO SELECT 2")
+	got := changes(t, e, target)
+	wantStatements(t, got, statements...)
+	wantReplay(t, e, target, got)
+}

@@ -46,6 +46,28 @@ func TestSettingsThatChangeTheMeaningAreKept(t *testing.T) {
 	wantReplay(t, e, target, got)
 }
 
+// MySQL's log lacks the time zone of a prepared statement about an event.
+func TestTimeZoneOfPreparedEventsIsKept(t *testing.T) {
+	e := newEngine(t)
+	target := newTracked(t, e)
+	s := newSession(t, e, target)
+	s.run("SET time_zone = '+05:00'",
+		"PREPARE s FROM 'CREATE EVENT made ON SCHEDULE AT ''2036-01-01 00:00:00'' DO SET @x = 1'", "EXECUTE s",
+		"PREPARE s FROM 'CREATE EVENT renamed ON SCHEDULE EVERY 1 DAY STARTS ''2036-01-01 00:00:00'' DO SET @x = 1'", "EXECUTE s",
+		"SET time_zone = '+07:00'",
+		"PREPARE s FROM 'ALTER EVENT renamed ON SCHEDULE EVERY 2 DAY STARTS ''2037-01-01 00:00:00'' RENAME TO altered'", "EXECUTE s")
+	got := changes(t, e, target)
+	wantStatements(t, got, "CREATE EVENT made ON SCHEDULE AT '2036-01-01 00:00:00' DO SET @x = 1",
+		"CREATE EVENT renamed ON SCHEDULE EVERY 1 DAY STARTS '2036-01-01 00:00:00' DO SET @x = 1",
+		"ALTER EVENT renamed ON SCHEDULE EVERY 2 DAY STARTS '2037-01-01 00:00:00' RENAME TO altered")
+	for i, want := range map[int]string{0: "+05:00", 2: "+07:00"} {
+		if got[i].Session[timeZone] != want {
+			t.Errorf("%s: time zone %q, want %q", got[i].Statement, got[i].Session[timeZone], want)
+		}
+	}
+	wantReplay(t, e, target, got)
+}
+
 func TestStatementsInOtherCharacterSetsAreReadable(t *testing.T) {
 	e := newEngine(t)
 	target := newTracked(t, e)

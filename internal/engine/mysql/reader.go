@@ -280,6 +280,13 @@ func (b *batch) namesOf(ctx context.Context, database string) (*names, error) {
 // write adds the journal's row.
 func (b *batch) write(ctx context.Context, database string, en entry, created bool) error {
 	q := en.query
+	if q.vars.timeZone == "" && !b.facts.mariaDB {
+		zone, err := b.eventZone(ctx, en.description)
+		if err != nil {
+			return err
+		}
+		q.vars.timeZone = zone
+	}
 	session, err := json.Marshal(b.facts.different(b.facts.settings(q.vars, en.mode)))
 	if err != nil {
 		return fmt.Errorf("note settings: %w", err)

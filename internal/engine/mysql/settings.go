@@ -3,7 +3,10 @@ package mysql
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+
+	"github.com/tenantsdb/tenantsdb/ddltrack"
 )
 
 // Settings that change what a statement means.
@@ -69,6 +72,29 @@ func (f *facts) different(settings map[string]string) map[string]string {
 		}
 	}
 	return d
+}
+
+// eventZone is the time zone that the event of a statement has now, and empty
+// for other statements and for an event that is gone. MySQL's log does not say
+// which one a prepared CREATE or ALTER EVENT ran in.
+func (b *batch) eventZone(ctx context.Context, d ddltrack.MySQLDescription) (string, error) {
+	made := slices.Concat(d.Creates, d.Alters)
+	for _, pair := range d.Renames {
+		made = append(made, pair.To)
+	}
+	for _, o := range made {
+		if o.Kind != "event" {
+			continue
+		}
+		rows, err := b.conn.rows(ctx, "SELECT TIME_ZONE FROM information_schema.EVENTS WHERE EVENT_SCHEMA = "+literal(o.Database)+" AND EVENT_NAME = "+literal(o.Name))
+		if err != nil {
+			return "", fmt.Errorf("read time zone of event %s: %w", o.Name, err)
+		}
+		for _, row := range rows {
+			return string(row[0]), nil
+		}
+	}
+	return "", nil
 }
 
 // modeName is the server's own spelling of a sql_mode, which the log has as a

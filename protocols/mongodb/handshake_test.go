@@ -324,7 +324,7 @@ func TestNoConnectionIsLeftBehind(t *testing.T) {
 	for i := range 1000 {
 		raw := w.dialRaw(t)
 		if i%10 == 0 {
-			c := w.tlsOver(t, raw)
+			c := w.cert.Over(t, raw)
 			if _, err := c.Write(talk[:i*len(talk)/1000]); err != nil {
 				t.Fatal(err)
 			}

@@ -2,13 +2,10 @@ package mongodb
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -64,14 +61,9 @@ func newWorld(t testing.TB, change ...func(*setup)) *world {
 
 func newWorldAt(t testing.TB, at workspace.Address, change ...func(*setup)) *world {
 	t.Helper()
-	w := &world{cert: wiretest.NewCertificate(t), log: &wiretest.Log{}, recorder: &recorder{}}
+	w := &world{cert: wiretest.NewCertificate(t), log: wiretest.NewLog(t, testPassword, rolePassword), recorder: &recorder{}}
 	w.directory = &directory{scram: wiretest.SCRAM(t, testPassword), spaces: make(map[string]*testSpace)}
-	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.addr = l.Addr().String()
+	log := w.log.Logger()
 	config := setup{Config: Config{TLS: w.cert.Server(), Directory: w.directory, Recorder: w.recorder, Log: log,
 		Servers:    func() []workspace.Address { return []workspace.Address{at} },
 		PublicHost: func() string { return w.addr }}}
@@ -81,27 +73,7 @@ func newWorldAt(t testing.TB, at workspace.Address, change ...func(*setup)) *wor
 	w.protocol = New(config.Config)
 	w.server = proxy.New(log, proxy.NewMetrics(prometheus.NewRegistry()))
 	w.server.HandshakeTimeout = config.handshakeTimeout
-	served := make(chan error, 1)
-	go func() { served <- w.server.Serve(l, "mongodb", w.protocol) }()
-	t.Cleanup(func() {
-		ctx, done := context.WithTimeout(context.Background(), time.Second)
-		defer done()
-		if err := w.server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("shutdown: %v", err)
-		}
-		if err := <-served; err != nil {
-			t.Errorf("serve: %v", err)
-		}
-		w.protocol.Close()
-		for _, secret := range []string{testPassword, rolePassword} {
-			if strings.Contains(w.log.String(), secret) {
-				t.Error("the log holds a secret")
-			}
-		}
-		if strings.Contains(w.log.String(), "panicked") {
-			t.Errorf("a session panicked:\n%s", w.log.String())
-		}
-	})
+	w.addr = wiretest.Listen(t, w.server, "mongodb", w.protocol)
 	return w
 }
 

@@ -1,7 +1,6 @@
 package mongodb
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
 
 // wire is a connection that shows messages as they are.
@@ -24,25 +25,13 @@ type wire struct {
 // dialRaw connects to the proxy without TLS.
 func (w *world) dialRaw(t testing.TB) net.Conn {
 	t.Helper()
-	raw, err := net.Dial("tcp", w.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { raw.Close() })
-	if err := raw.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	return raw
+	return wiretest.Dial(t, "tcp", w.addr)
 }
 
 // stranger is a client after the TLS handshake.
 func (w *world) stranger(t testing.TB) *wire {
 	t.Helper()
-	conn := tls.Client(w.dialRaw(t), w.cert.Client())
-	if err := conn.Handshake(); err != nil {
-		t.Fatal(err)
-	}
-	return &wire{t: t, conn: conn}
+	return &wire{t: t, conn: w.cert.Over(t, w.dialRaw(t))}
 }
 
 // user is a client that is authenticated and has named no workspace.
@@ -200,14 +189,4 @@ func (c *wire) ended() []byte {
 		c.t.Fatalf("the connection did not end; have %d bytes", len(b))
 	}
 	return b
-}
-
-// tlsOver runs the client's TLS handshake.
-func (w *world) tlsOver(t testing.TB, raw net.Conn) net.Conn {
-	t.Helper()
-	conn := tls.Client(raw, w.cert.Client())
-	if err := conn.Handshake(); err != nil {
-		t.Fatal(err)
-	}
-	return conn
 }

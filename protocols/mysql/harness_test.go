@@ -3,11 +3,7 @@ package mysql
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"log/slog"
-	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,7 +12,6 @@ import (
 	driver "github.com/go-sql-driver/mysql"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
-	"github.com/tenantsdb/tenantsdb/protocols"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 	"github.com/tenantsdb/tenantsdb/proxy"
 )
@@ -40,11 +35,9 @@ type world struct {
 	recorder  *recorder
 	restorer  *recorder
 	log       *wiretest.Log
+	watched   *wiretest.Watched[*relay]
 
 	handshakeTimeout time.Duration
-
-	mu     sync.Mutex
-	relays []*relay
 }
 
 // option changes a world before it begins.
@@ -86,10 +79,10 @@ var worlds atomic.Int64
 func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
 	id := worlds.Add(1)
-	w := &world{cert: wiretest.NewCertificate(t), log: &wiretest.Log{}}
+	w := &world{cert: wiretest.NewCertificate(t), log: wiretest.NewLog(t, testPassword, roleSecret)}
 	w.recorder, w.restorer = &recorder{}, &recorder{}
 	record := workspace.Workspace{ID: id, Name: fmt.Sprintf("shop%d", id), Type: workspace.MySQL, Mode: workspace.Control}
-	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := w.log.Logger()
 	config := Config{TLS: w.cert.Server(), Recorder: w.recorder, Restorer: w.restorer, Log: log}
 	for _, o := range options {
 		o(w, &config, &record)
@@ -105,32 +98,8 @@ func newWorld(t testing.TB, options ...option) *world {
 	w.protocol = New(config)
 	w.server = proxy.New(log, proxy.NewMetrics(prometheus.NewRegistry()))
 	w.server.HandshakeTimeout = w.handshakeTimeout
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.addr = l.Addr().String()
-	served := make(chan error, 1)
-	go func() { served <- w.server.Serve(l, "mysql", watched{w.protocol, w}) }()
-	t.Cleanup(func() {
-		ctx, done := context.WithTimeout(context.Background(), time.Second)
-		defer done()
-		if err := w.server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("shutdown: %v", err)
-		}
-		if err := <-served; err != nil {
-			t.Errorf("serve: %v", err)
-		}
-		w.protocol.Close()
-		for _, secret := range []string{testPassword, roleSecret} {
-			if strings.Contains(w.log.String(), secret) {
-				t.Error("the log holds a secret")
-			}
-		}
-		if strings.Contains(w.log.String(), "panicked") {
-			t.Errorf("a session panicked:\n%s", w.log.String())
-		}
-	})
+	w.watched = wiretest.Watch[*relay](w.protocol)
+	w.addr = wiretest.Listen(t, w.server, "mysql", w.watched)
 	return w
 }
 
@@ -147,42 +116,8 @@ func (w *world) makeDatabase(t testing.TB) {
 	})
 }
 
-// watched remembers every relay, so that tests can see what it still owes.
-type watched struct {
-	*Protocol
-	world *world
-}
-
-func (p watched) Handshake(ctx context.Context, conn net.Conn) (protocols.Session, error) {
-	s, err := p.Protocol.Handshake(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
-	return watchedSession{s, p.world}, nil
-}
-
-type watchedSession struct {
-	protocols.Session
-	world *world
-}
-
-func (s watchedSession) Connect(ctx context.Context) (protocols.Relay, error) {
-	r, err := s.Session.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.world.mu.Lock()
-	defer s.world.mu.Unlock()
-	s.world.relays = append(s.world.relays, r.(*relay))
-	return r, nil
-}
-
 // last is the relay of the session that connected last.
-func (w *world) last() *relay {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.relays[len(w.relays)-1]
-}
+func (w *world) last() *relay { return w.watched.Last() }
 
 // gone says whether the relay has let its backend go.
 func (r *relay) gone() bool {

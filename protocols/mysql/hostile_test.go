@@ -27,7 +27,7 @@ func TestBrokenPacketsBeforeTheLogin(t *testing.T) {
 	}
 	for name, sent := range plain {
 		t.Run(name, func(t *testing.T) {
-			raw := dial1(t, "tcp", w.addr)
+			raw := wiretest.Dial(t, "tcp", w.addr)
 			c := &wire{t: t, conn: raw}
 			c.read()
 			if _, err := raw.Write(sent); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	driver "github.com/go-sql-driver/mysql"
+	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
 
 func TestADriverLogsIn(t *testing.T) {
@@ -86,15 +87,11 @@ func TestCachingSHA2AsksNothingOfAClientWithoutAPassword(t *testing.T) {
 // startLogin is a client after its TLS handshake, and its next sequence number.
 func (w *world) startLogin(t testing.TB) (c *wire, sequence byte) {
 	t.Helper()
-	raw := dial1(t, "tcp", w.addr)
+	raw := wiretest.Dial(t, "tcp", w.addr)
 	c = &wire{t: t, conn: raw}
 	c.read()
 	c.write(1, handshakeHead(usual|mysql.CLIENT_SSL))
-	secured := tls.Client(raw, w.cert.Client())
-	if err := secured.Handshake(); err != nil {
-		t.Fatal(err)
-	}
-	c.conn = secured
+	c.conn = w.cert.Over(t, raw)
 	return c, 2
 }
 
@@ -143,7 +140,7 @@ func TestAWrongLoginIsRefused(t *testing.T) {
 
 func TestPlaintextIsRefused(t *testing.T) {
 	w := newWorld(t)
-	raw := dial1(t, "tcp", w.addr)
+	raw := wiretest.Dial(t, "tcp", w.addr)
 	_, err := login(t, raw, w.identity(), nil)
 	if refusedWith(err) != numberTLSRequired {
 		t.Fatalf("got %v, want 3159", err)
@@ -157,7 +154,7 @@ func TestPlaintextIsRefused(t *testing.T) {
 // what was said in TLS.
 func TestPlaintextBehindTheTLSRequestEndsTheConnection(t *testing.T) {
 	w := newWorld(t)
-	raw := dial1(t, "tcp", w.addr)
+	raw := wiretest.Dial(t, "tcp", w.addr)
 	c := &wire{t: t, conn: raw}
 	c.read()
 	early := encode(2, append(handshakeHead(usual), "root\x00\x00"...))
@@ -172,16 +169,16 @@ func TestPlaintextBehindTheTLSRequestEndsTheConnection(t *testing.T) {
 func TestASilentClientIsGoneAtTheDeadline(t *testing.T) {
 	w := newWorld(t, withHandshakeTimeout(3*time.Second))
 	steps := map[string]func() *wire{
-		"before all": func() *wire { return &wire{t: t, conn: dial1(t, "tcp", w.addr)} },
+		"before all": func() *wire { return &wire{t: t, conn: wiretest.Dial(t, "tcp", w.addr)} },
 		"in the header": func() *wire {
-			raw := dial1(t, "tcp", w.addr)
+			raw := wiretest.Dial(t, "tcp", w.addr)
 			if _, err := raw.Write([]byte{32}); err != nil {
 				t.Fatal(err)
 			}
 			return &wire{t: t, conn: raw}
 		},
 		"in the TLS handshake": func() *wire {
-			c := &wire{t: t, conn: dial1(t, "tcp", w.addr)}
+			c := &wire{t: t, conn: wiretest.Dial(t, "tcp", w.addr)}
 			c.read()
 			c.write(1, handshakeHead(usual|mysql.CLIENT_SSL))
 			if _, err := c.conn.Write([]byte{0x16, 3, 1, 2, 0, 1}); err != nil {

@@ -9,9 +9,9 @@ import (
 	"io"
 	"net"
 	"testing"
-	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
 
 // packet is one payload as it came, put together where it was longer than one
@@ -81,7 +81,7 @@ func (w *world) wire(t testing.TB, change ...func(*identity)) *wire {
 
 func (w *world) tryWire(t testing.TB, who identity) (*wire, error) {
 	t.Helper()
-	raw := dial1(t, "tcp", w.addr)
+	raw := wiretest.Dial(t, "tcp", w.addr)
 	return login(t, raw, who, w.cert.Client())
 }
 
@@ -93,25 +93,12 @@ func (w *world) directWire(t testing.TB, change ...func(*identity)) *wire {
 		f(&who)
 	}
 	who.user, who.password = w.route.Role, w.route.Password
-	raw := dial1(t, "unix", w.route.Address.Addr)
+	raw := wiretest.Dial(t, "unix", w.route.Address.Addr)
 	c, err := login(t, raw, who, nil)
 	if err != nil {
 		t.Fatalf("direct login: %v", err)
 	}
 	return c
-}
-
-func dial1(t testing.TB, network, addr string) net.Conn {
-	t.Helper()
-	raw, err := net.Dial(network, addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { raw.Close() })
-	if err := raw.SetDeadline(time.Now().Add(2 * patience)); err != nil {
-		t.Fatal(err)
-	}
-	return raw
 }
 
 // refusal is an ERR packet during a login.

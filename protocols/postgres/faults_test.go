@@ -254,7 +254,7 @@ func TestABackendThatCannotBeResetIsClosed(t *testing.T) {
 // proxy's.
 func TestAPanicBehindAStatementEndsItsOwnSessionOnly(t *testing.T) {
 	w := newWorld(t)
-	w.mayPanic = true
+	w.log.MayPanic = true
 	other, wire := w.connect(t), rawWire(t, w.connect(t))
 	w.recorder.before = func() { panic("planted") }
 	wire.send(query("do $$begin raise info 'x' using errcode = 'TDB01'; end$$"))

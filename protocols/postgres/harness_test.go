@@ -5,10 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
-	"github.com/tenantsdb/tenantsdb/protocols"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 	"github.com/tenantsdb/tenantsdb/proxy"
 )
@@ -24,6 +20,7 @@ import (
 const (
 	testUser     = "tdb_0a1b2c3d"
 	testPassword = "tdb_planted_secret"
+	roleSecret   = "role_planted_secret"
 	patience     = time.Minute
 )
 
@@ -38,12 +35,9 @@ type world struct {
 	recorder *recorder
 	restorer *recorder
 	log      *wiretest.Log
+	watched  *wiretest.Watched[*relay]
 
 	handshakeTimeout time.Duration
-	mayPanic         bool // a panic is planted
-
-	mu     sync.Mutex
-	relays []*relay
 }
 
 // option changes a world before it begins.
@@ -81,16 +75,16 @@ var worlds atomic.Int64
 func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
 	id := worlds.Add(1)
-	w := &world{cert: wiretest.NewCertificate(t), log: &wiretest.Log{}}
+	w := &world{cert: wiretest.NewCertificate(t), log: wiretest.NewLog(t, testPassword, roleSecret)}
 	w.recorder, w.restorer = &recorder{}, &recorder{}
 	record := workspace.Workspace{ID: id, Name: fmt.Sprintf("shop%d", id), Type: workspace.PostgreSQL, Mode: workspace.Control}
-	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := w.log.Logger()
 	config := Config{TLS: w.cert.Server("postgresql"), Recorder: w.recorder, Restorer: w.restorer, Log: log}
 	for _, o := range options {
 		o(w, &config, &record)
 	}
 	if w.route.Database == "" {
-		w.route.Database, w.route.Role, w.route.Password = fmt.Sprintf("shop%d_workspace", id), fmt.Sprintf("shop%d_owner", id), "role_secret"
+		w.route.Database, w.route.Role, w.route.Password = fmt.Sprintf("shop%d_workspace", id), fmt.Sprintf("shop%d_owner", id), roleSecret
 		w.makeDatabase(t)
 	}
 	w.live = workspace.NewLive(record)
@@ -99,30 +93,8 @@ func newWorld(t testing.TB, options ...option) *world {
 	w.protocol = New(config)
 	w.server = proxy.New(log, proxy.NewMetrics(prometheus.NewRegistry()))
 	w.server.HandshakeTimeout = w.handshakeTimeout
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.addr = l.Addr().String()
-	served := make(chan error, 1)
-	go func() { served <- w.server.Serve(l, "postgresql", watched{w.protocol, w}) }()
-	t.Cleanup(func() {
-		ctx, done := context.WithTimeout(context.Background(), time.Second)
-		defer done()
-		if err := w.server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("shutdown: %v", err)
-		}
-		if err := <-served; err != nil {
-			t.Errorf("serve: %v", err)
-		}
-		w.protocol.Close()
-		if strings.Contains(w.log.String(), testPassword) || strings.Contains(w.log.String(), "role_secret") {
-			t.Error("the log holds a secret")
-		}
-		if !w.mayPanic && strings.Contains(w.log.String(), "panicked") {
-			t.Errorf("a session panicked:\n%s", w.log.String())
-		}
-	})
+	w.watched = wiretest.Watch[*relay](w.protocol)
+	w.addr = wiretest.Listen(t, w.server, "postgresql", w.watched)
 	return w
 }
 
@@ -144,44 +116,10 @@ func (w *world) makeDatabase(t testing.TB) {
 	})
 }
 
-// watched remembers every relay, so that tests can see what it still owes.
-type watched struct {
-	*Protocol
-	world *world
-}
-
-func (p watched) Handshake(ctx context.Context, conn net.Conn) (protocols.Session, error) {
-	s, err := p.Protocol.Handshake(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
-	return watchedSession{s, p.world}, nil
-}
-
-type watchedSession struct {
-	protocols.Session
-	world *world
-}
-
-func (s watchedSession) Connect(ctx context.Context) (protocols.Relay, error) {
-	r, err := s.Session.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.world.mu.Lock()
-	defer s.world.mu.Unlock()
-	s.world.relays = append(s.world.relays, r.(*relay))
-	return r, nil
-}
-
 // last is the relay of the session that connected last.
-func (w *world) last() *relay {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.relays[len(w.relays)-1]
-}
+func (w *world) last() *relay { return w.watched.Last() }
 
-// owed is how many replies the relay still waits for.
+// replies is how many replies the relay still waits for.
 func (r *relay) replies() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -341,22 +279,11 @@ func (w *world) dialTLS(t testing.TB) *tls.Conn {
 	if err := readFull(raw, answer[:]); err != nil || answer[0] != 'S' {
 		t.Fatalf("answer to SSLRequest: got %q, %v", answer, err)
 	}
-	conn := tls.Client(raw, w.cert.Client())
-	if err := conn.Handshake(); err != nil {
-		t.Fatal(err)
-	}
-	return conn
+	return w.cert.Over(t, raw)
 }
 
+// dialRaw connects to the proxy without TLS.
 func (w *world) dialRaw(t testing.TB) net.Conn {
 	t.Helper()
-	raw, err := net.Dial("tcp", w.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { raw.Close() })
-	if err := raw.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	return raw
+	return wiretest.Dial(t, "tcp", w.addr)
 }

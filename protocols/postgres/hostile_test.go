@@ -193,7 +193,7 @@ func TestSlowClientsEndAtTheDeadline(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if len(w.relays) != 0 {
+	if len(w.watched.Relays()) != 0 {
 		t.Error("a session began")
 	}
 }

@@ -29,9 +29,7 @@ func TestNotificationsArriveWhileIdleAndWithinAPipeline(t *testing.T) {
 // exactOf is exact for the n-th session of w.
 func exactOf(t *testing.T, w *world, n int) {
 	t.Helper()
-	w.mu.Lock()
-	r := w.relays[n]
-	w.mu.Unlock()
+	r := w.watched.Relays()[n]
 	if r.replies() != 0 || r.isLost() {
 		t.Errorf("owed: got %d, lost %v, want none", r.replies(), r.isLost())
 	}

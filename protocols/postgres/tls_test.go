@@ -38,7 +38,7 @@ func TestPlaintextIsRefusedAndClosed(t *testing.T) {
 	if size, err := frameSize(said); err != nil || size != len(said) {
 		t.Errorf("got %q, want one message and the end", said)
 	}
-	if len(w.relays) != 0 {
+	if len(w.watched.Relays()) != 0 {
 		t.Error("a session began")
 	}
 }

@@ -2,10 +2,8 @@ package redis
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -16,7 +14,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
-	"github.com/tenantsdb/tenantsdb/protocols"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 	"github.com/tenantsdb/tenantsdb/proxy"
 )
@@ -47,12 +44,7 @@ type world struct {
 	server    *proxy.Server
 	directory *directory
 	log       *wiretest.Log
-
-	prepare  func(*relay) // what is done to a relay before it runs; nil: nothing
-	mayPanic bool         // a panic is planted
-
-	mu     sync.Mutex
-	relays []*relay
+	watched   *wiretest.Watched[*relay]
 }
 
 // testSpace is one workspace of a world.
@@ -67,9 +59,9 @@ var databases atomic.Int64
 // newWorld makes a proxy.
 func newWorld(t testing.TB, options ...func(*Config)) *world {
 	t.Helper()
-	w := &world{cert: wiretest.NewCertificate(t), log: &wiretest.Log{}}
+	w := &world{cert: wiretest.NewCertificate(t), log: wiretest.NewLog(t, testPassword, rolePassword, adminPassword)}
 	w.directory = &directory{spaces: make(map[string]*testSpace)}
-	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := w.log.Logger()
 	config := Config{TLS: w.cert.Server(), Directory: w.directory, Log: log,
 		Admin: func(workspace.Address) (string, string) { return "", adminPassword }}
 	for _, o := range options {
@@ -77,32 +69,8 @@ func newWorld(t testing.TB, options ...func(*Config)) *world {
 	}
 	w.protocol = New(config)
 	w.server = proxy.New(log, proxy.NewMetrics(prometheus.NewRegistry()))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.addr = l.Addr().String()
-	served := make(chan error, 1)
-	go func() { served <- w.server.Serve(l, "redis", watched{w.protocol, w}) }()
-	t.Cleanup(func() {
-		ctx, done := context.WithTimeout(context.Background(), time.Second)
-		defer done()
-		if err := w.server.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("shutdown: %v", err)
-		}
-		if err := <-served; err != nil {
-			t.Errorf("serve: %v", err)
-		}
-		w.protocol.Close()
-		for _, secret := range []string{testPassword, rolePassword, adminPassword} {
-			if strings.Contains(w.log.String(), secret) {
-				t.Error("the log holds a secret")
-			}
-		}
-		if !w.mayPanic && strings.Contains(w.log.String(), "panicked") {
-			t.Errorf("a session panicked:\n%s", w.log.String())
-		}
-	})
+	w.watched = wiretest.Watch[*relay](w.protocol)
+	w.addr = wiretest.Listen(t, w.server, "redis", w.watched)
 	return w
 }
 
@@ -133,39 +101,6 @@ func (w *world) workspaceAt(t testing.TB, s workspace.Settings, socket string) *
 		admin.must("ACL", "DELUSER", sp.route.Role)
 	})
 	return sp
-}
-
-// watched remembers every relay, so that tests can see what it still owes.
-type watched struct {
-	*Protocol
-	world *world
-}
-
-func (p watched) Handshake(ctx context.Context, conn net.Conn) (protocols.Session, error) {
-	s, err := p.Protocol.Handshake(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
-	return watchedSession{s, p.world}, nil
-}
-
-type watchedSession struct {
-	protocols.Session
-	world *world
-}
-
-func (s watchedSession) Connect(ctx context.Context) (protocols.Relay, error) {
-	r, err := s.Session.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.world.mu.Lock()
-	defer s.world.mu.Unlock()
-	if s.world.prepare != nil {
-		s.world.prepare(r.(*relay))
-	}
-	s.world.relays = append(s.world.relays, r.(*relay))
-	return r, nil
 }
 
 // directory knows the workspaces by name.
@@ -205,25 +140,13 @@ type client struct {
 // dialRaw connects to the proxy without TLS.
 func (w *world) dialRaw(t testing.TB) net.Conn {
 	t.Helper()
-	raw, err := net.Dial("tcp", w.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { raw.Close() })
-	if err := raw.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	return raw
+	return wiretest.Dial(t, "tcp", w.addr)
 }
 
 // stranger is a client after the TLS handshake.
 func (w *world) stranger(t testing.TB) *client {
 	t.Helper()
-	conn := tls.Client(w.dialRaw(t), w.cert.Client())
-	if err := conn.Handshake(); err != nil {
-		t.Fatal(err)
-	}
-	return &client{t: t, conn: conn}
+	return &client{t: t, conn: w.cert.Over(t, w.dialRaw(t))}
 }
 
 // connect logs in.
@@ -262,12 +185,7 @@ func (s *testSpace) admin(t testing.TB) *client {
 
 func adminClient(t testing.TB, database string) *client {
 	t.Helper()
-	conn, err := net.Dial("unix", theServer.socket(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	c := &client{t: t, conn: conn}
+	c := &client{t: t, conn: wiretest.Dial(t, "unix", theServer.socket(t))}
 	c.must("AUTH", adminPassword)
 	c.must("SELECT", database)
 	return c

@@ -96,10 +96,7 @@ func TestDrainingWaitsForReplies(t *testing.T) {
 	idle.must("PING")
 	busy.send(appendCommand(nil, "BLPOP", "list", "0"))
 	s.awaitBlocked(t)
-	w.mu.Lock()
-	relays := w.relays
-	w.mu.Unlock()
-	for _, r := range relays {
+	for _, r := range w.watched.Relays() {
 		r.Stop(protocols.Draining)
 	}
 	if got := idle.ended(); got != "" {

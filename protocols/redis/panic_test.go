@@ -35,13 +35,11 @@ func TestAPanicEndsItsOwnSessionOnly(t *testing.T) {
 	for name, reads := range map[string]bool{"towards the backend": false, "towards the frontend": true} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.mayPanic = true
+			w.log.MayPanic = true
 			s := w.workspace(t, workspace.Settings{})
 			other := s.connect(t)
 			other.must("PING") // its relay runs
-			w.mu.Lock()
-			w.prepare = func(r *relay) { r.back.conn = trap{r.back.conn, reads} }
-			w.mu.Unlock()
+			w.watched.Prepare(func(r *relay) { r.back.conn = trap{r.back.conn, reads} })
 			c := s.connect(t)
 			c.send(appendCommand(nil, "GET", "k"))
 			if got := c.ended(); got != "" {

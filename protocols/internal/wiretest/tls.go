@@ -70,6 +70,16 @@ func (c *Certificate) Client(alpn ...string) *tls.Config {
 	return &tls.Config{RootCAs: roots, ServerName: "localhost", NextProtos: alpn}
 }
 
+// Over is a connection after a client's TLS handshake on raw.
+func (c *Certificate) Over(t testing.TB, raw net.Conn) *tls.Conn {
+	t.Helper()
+	conn := tls.Client(raw, c.Client())
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
 // File writes the certificate as PEM and gives the file's path.
 func (c *Certificate) File(t testing.TB) string {
 	t.Helper()

@@ -4,9 +4,6 @@ package mongodb
 
 import (
 	"bytes"
-	"crypto/tls"
-	"io"
-	"net"
 	"testing"
 	"time"
 
@@ -16,9 +13,6 @@ import (
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
-
-// The race detector makes sync.Pool forget at random, so that these counts
-// mean something only without it.
 
 // answering is a server that has the same reply to everything.
 type answering struct {
@@ -43,31 +37,11 @@ func (a *answering) Read(b []byte) (int, error) {
 // relayInMemory has a frontend in TLS whose other end reads everything.
 func relayInMemory(t testing.TB, s workspace.Settings) (*relay, *answering) {
 	t.Helper()
-	cert := wiretest.NewCertificate(t)
-	near, far := net.Pipe()
-	shaken := make(chan error, 1)
-	drained := make(chan struct{})
-	go func() {
-		defer close(drained)
-		shaken <- tls.Client(far, cert.Client()).Handshake()
-		_, _ = io.Copy(io.Discard, struct{ io.Reader }{far}) // ends with the pipe
-	}()
-	t.Cleanup(func() {
-		near.Close()
-		<-drained
-	})
-	front := tls.Server(near, cert.Server())
-	if err := front.Handshake(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-shaken; err != nil {
-		t.Fatal(err)
-	}
 	p := &Protocol{commands: newCommands(), codecs: newCodecs(), wheel: window.NewWheel()}
 	live := workspace.NewLive(workspace.Workspace{Name: "shop", Mode: workspace.Control, Settings: s})
 	server := &answering{Recording: wiretest.NewRecording(nil)}
 	return &relay{
-		client: &client{protocol: p, conn: front, authenticated: true},
+		client: &client{protocol: p, conn: wiretest.Drained(t), authenticated: true},
 		route:  workspace.Route{Live: live, Database: "shop"},
 		live:   live,
 		space:  newSpace(),
@@ -111,12 +85,7 @@ func TestForwardingDoesNotAllocate(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if n := testing.AllocsPerRun(1000, exchange); n != 0 {
-				t.Errorf("%v allocations an exchange", n)
-			}
-			if in, out := r.Traffic(); in != 1001*int64(len(ask)) || out != 1001*int64(len(server.reply)) {
-				t.Errorf("traffic: got %d and %d", in, out)
-			}
+			wiretest.NoAllocation(t, r, exchange, len(ask), len(server.reply))
 		})
 	}
 }

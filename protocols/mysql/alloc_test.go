@@ -5,9 +5,6 @@ package mysql
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"io"
-	"net"
 	"testing"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -16,49 +13,16 @@ import (
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
 
-// The race detector makes sync.Pool forget at random, so that these counts
-// mean something only without it.
-
-// sink takes what is written and forgets it.
-type sink struct{ *wiretest.Recording }
-
-func (sink) Write(b []byte) (int, error) { return len(b), nil }
-
-// onlyReader hides that its connection can do more than read.
-type onlyReader struct{ r io.Reader }
-
-func (o onlyReader) Read(p []byte) (int, error) { return o.r.Read(p) }
-
 // relayInMemory has a backend that takes everything and a frontend in TLS
 // whose other end reads everything.
 func relayInMemory(t *testing.T) *relay {
 	t.Helper()
-	cert := wiretest.NewCertificate(t)
-	near, far := net.Pipe()
-	shaken := make(chan error, 1)
-	drained := make(chan struct{})
-	go func() {
-		defer close(drained)
-		shaken <- tls.Client(far, cert.Client()).Handshake()
-		_, _ = io.Copy(io.Discard, onlyReader{far}) // ends with the pipe
-	}()
-	t.Cleanup(func() {
-		near.Close()
-		<-drained
-	})
-	front := tls.Server(near, cert.Server())
-	if err := front.Handshake(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-shaken; err != nil {
-		t.Fatal(err)
-	}
 	live := workspace.NewLive(workspace.Workspace{Name: "shop", Settings: workspace.DefaultSettings()})
 	r := &relay{
 		protocol: &Protocol{wheel: window.NewWheel()},
 		live:     live,
-		front:    front,
-		back:     &backend{conn: sink{wiretest.NewRecording(nil)}},
+		front:    wiretest.Drained(t),
+		back:     &backend{conn: wiretest.NewSink()},
 	}
 	r.room.L = &r.mu
 	r.track.tracked = true
@@ -104,12 +68,7 @@ func TestForwardingDoesNotAllocate(t *testing.T) {
 					t.Fatal("the reply did not end")
 				}
 			}
-			if n := testing.AllocsPerRun(1000, exchange); n != 0 {
-				t.Errorf("%v allocations an exchange", n)
-			}
-			if in, out := r.Traffic(); in != 1001*int64(len(e[0])) || out != 1001*int64(len(e[1])) {
-				t.Errorf("traffic: got %d and %d", in, out)
-			}
+			wiretest.NoAllocation(t, r, exchange, len(e[0]), len(e[1]))
 		})
 	}
 }

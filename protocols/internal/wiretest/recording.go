@@ -29,3 +29,12 @@ func (r *Recording) SetReadDeadline(time.Time) error  { return nil }
 func (r *Recording) SetWriteDeadline(time.Time) error { return nil }
 
 var _ net.Conn = (*Recording)(nil)
+
+// Sink is a connection that takes what is written and forgets it; its other end
+// says nothing.
+type Sink struct{ *Recording }
+
+// NewSink makes one.
+func NewSink() Sink { return Sink{NewRecording(nil)} }
+
+func (Sink) Write(b []byte) (int, error) { return len(b), nil }

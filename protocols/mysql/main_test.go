@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -9,23 +8,10 @@ import (
 	driver "github.com/go-sql-driver/mysql"
 	"github.com/tenantsdb/tenantsdb/internal/devstack"
 	"github.com/tenantsdb/tenantsdb/internal/devstack/devstacktest"
-	"go.uber.org/goleak"
+	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
 
-// TestMain ends the server that the tests share and checks that no session
-// left a goroutine behind.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := theServer.stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(wiretest.Main(m, theServer.stop)) }
 
 // serverVariable names a server that is there already, in the place of one that
 // the tests start: user:password@unix(/path/of/socket).

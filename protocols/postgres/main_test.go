@@ -2,30 +2,16 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/devstack"
-	"go.uber.org/goleak"
+	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
 
-// TestMain ends the server that the tests share and checks that no session
-// left a goroutine behind.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := theServer.stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	if err := goleak.Find(); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(wiretest.Main(m, theServer.stop)) }
 
 // theServer is a PostgreSQL server for all tests of the package, started by
 // the first that needs it.

@@ -32,13 +32,13 @@ func (c windowConn) Read(p []byte) (int, error) {
 // direction alone talks to the client. command is a COM_CHANGE_USER
 // (https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_change_user.html).
 func (r *relay) changeUser(ctx context.Context, command []byte) error {
-	user, database, charset, err := parseChangeUser(command, r.track.capabilities)
+	next, err := parseChangeUser(command)
 	r.fromFrontend.Discard(headerLen + len(command))
-	st := talk{conn: windowConn{r.front, &r.fromFrontend}, sequence: 1, switches: true, plugin: mysql.AUTH_NATIVE_PASSWORD}
+	st := talk{conn: windowConn{r.front, &r.fromFrontend}, sequence: 1, switches: true, plugin: next.plugin}
 	if err != nil {
 		return malformed()
 	}
-	login, err := r.login(ctx, user, database)
+	login, err := r.login(ctx, next.user, next.database)
 	if err != nil {
 		_ = st.refuse(unreachable(r.live))
 		return fmt.Errorf("change user: %w", err)
@@ -46,7 +46,7 @@ func (r *relay) changeUser(ctx context.Context, command []byte) error {
 	last, err := st.authenticate(login)
 	if err != nil || login.Route.Live != r.live {
 		r.protocol.guard.Failed(ctx, r.front.RemoteAddr())
-		_ = st.refuse(accessDenied(user))
+		_ = st.refuse(accessDenied(next.user))
 		return errors.Join(errChangeUser, err)
 	}
 	if last != nil {
@@ -61,7 +61,7 @@ func (r *relay) changeUser(ctx context.Context, command []byte) error {
 	r.track.shift = st.sequence - 1
 	r.arm()
 	r.mu.Unlock()
-	return r.writeBackend(r.back.freshen(nil, charset))
+	return r.writeBackend(r.back.freshen(nil, next.charset))
 }
 
 // errChangeUser ends a session whose client failed to authenticate anew, and
@@ -76,21 +76,29 @@ func (r *relay) login(ctx context.Context, user, database string) (workspace.Log
 	return r.protocol.config.Directory.Login(ctx, workspace.MySQL, user, database)
 }
 
-// parseChangeUser reads a COM_CHANGE_USER up to its character set; the client
-// is asked for a new proof anyway.
-func parseChangeUser(command []byte, c capabilities) (user, database string, charset uint16, err error) {
+// newUser is who a client says to be from now on, and where.
+type newUser struct {
+	user, database string
+	charset        uint16 // a collation's number
+	plugin         string // that its proof is to be made with; empty where it names none
+}
+
+// parseChangeUser reads a COM_CHANGE_USER up to its plugin; the client is asked
+// for a new proof anyway.
+func parseChangeUser(command []byte) (newUser, error) {
 	f := fields{b: command}
 	f.byte()
-	user = f.cstring()
+	n := newUser{user: f.cstring()}
 	f.take(int(f.byte()))
-	database = f.lastCstring()
+	n.database = f.lastCstring()
 	if f.bad {
-		return "", "", 0, errMalformed
+		return newUser{}, errMalformed
 	}
-	if charset = f.uint16(); f.bad || charset == 0 {
-		charset = greetingCharset
+	if n.charset = f.uint16(); f.bad || n.charset == 0 {
+		n.charset = greetingCharset
 	}
-	return user, database, charset, nil
+	n.plugin = f.lastCstring()
+	return n, nil
 }
 
 var _ io.ReadWriter = windowConn{}

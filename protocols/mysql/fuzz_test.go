@@ -52,9 +52,9 @@ func FuzzChangeUser(f *testing.F) {
 	f.Add(append([]byte{mysql.COM_CHANGE_USER}, changeUserBody("user", "shop")...))
 	f.Add([]byte("\x11user\x00\x03abcshop"))
 	f.Fuzz(func(t *testing.T, command []byte) {
-		user, database, charset, err := parseChangeUser(command, capabilities{})
-		if err == nil && (len(user)+len(database) >= len(command) || charset == 0) {
-			t.Errorf("%q: got %q, %q, %d", command, user, database, charset)
+		next, err := parseChangeUser(command)
+		if err == nil && (len(next.user)+len(next.database) >= len(command) || next.charset == 0) {
+			t.Errorf("%q: got %+v", command, next)
 		}
 	})
 }

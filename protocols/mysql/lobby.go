@@ -86,6 +86,8 @@ func (l *lobby) answer(ctx context.Context, command []byte) (workspace.Route, er
 	case mysql.COM_RESET_CONNECTION:
 		l.remembered = nil
 		return workspace.Route{}, l.ok()
+	case mysql.COM_CHANGE_USER:
+		return l.changeUser(ctx, command)
 	case mysql.COM_INIT_DB:
 		return l.use(ctx, string(command[1:]))
 	case mysql.COM_QUERY:

@@ -34,7 +34,7 @@ type world struct {
 	protocol  *Protocol
 	server    *proxy.Server
 	directory *directory
-	recorder  *recorder
+	recorder  *wiretest.Recorder
 	log       *wiretest.Log
 }
 
@@ -61,7 +61,7 @@ func newWorld(t testing.TB, change ...func(*setup)) *world {
 
 func newWorldAt(t testing.TB, at workspace.Address, change ...func(*setup)) *world {
 	t.Helper()
-	w := &world{cert: wiretest.NewCertificate(t), log: wiretest.NewLog(t, testPassword, rolePassword), recorder: &recorder{}}
+	w := &world{cert: wiretest.NewCertificate(t), log: wiretest.NewLog(t, testPassword, rolePassword), recorder: &wiretest.Recorder{}}
 	w.directory = &directory{scram: wiretest.SCRAM(t, testPassword), spaces: make(map[string]*testSpace)}
 	log := w.log.Logger()
 	config := setup{Config: Config{TLS: w.cert.Server(), Directory: w.directory, Recorder: w.recorder, Log: log,
@@ -125,41 +125,6 @@ func (d *directory) Databases(workspace.DatabaseType, string) []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Sorted(maps.Keys(d.spaces))
-}
-
-// recorder remembers what it is told.
-type recorder struct {
-	mu        sync.Mutex
-	announced []string
-	records   int
-	fail      error
-	// during is called in Record.
-	during func()
-}
-
-func (r *recorder) Announce(_ int64, _ uint32, statement string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.announced = append(r.announced, statement)
-}
-
-func (r *recorder) Record(context.Context, int64) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.records++
-	if r.during != nil {
-		r.during()
-	}
-	return r.fail
-}
-
-// taken is what was recorded since the last call.
-func (r *recorder) taken() (records int, announced []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	records, announced = r.records, r.announced
-	r.records, r.announced = 0, nil
-	return records, announced
 }
 
 // uri is a connection string with options in the form "&name=value".

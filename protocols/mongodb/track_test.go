@@ -59,7 +59,7 @@ func TestSchemaChangesAreAnnouncedAndRecorded(t *testing.T) {
 		{"dropDatabase", s.cmd(bson.D{{Key: "dropDatabase", Value: 1}}), `{"dropDatabase":{"$numberInt":"1"}}`, 1},
 	} {
 		got := c.do(step.cmd)
-		records, announced := w.recorder.taken()
+		records, announced := w.recorder.Taken()
 		if records != step.records || strings.Join(announced, " ") != step.announce {
 			t.Errorf("%s (%v): got %d records and %v, want %d and %q", step.name, got, records, announced, step.records, step.announce)
 		}
@@ -72,7 +72,7 @@ func TestControlWorkspacesRecordNothing(t *testing.T) {
 	c := s.connect(t)
 	c.want(bson.D{{Key: "ok", Value: 1.0}}, s.cmd(bson.D{{Key: "create", Value: "users"}}))
 	c.want(bson.D{{Key: "ok", Value: 1.0}}, s.cmd(insert("others", bson.D{})))
-	if records, announced := w.recorder.taken(); records != 0 || announced != nil {
+	if records, announced := w.recorder.Taken(); records != 0 || announced != nil {
 		t.Errorf("got %d records and %v", records, announced)
 	}
 }
@@ -85,11 +85,12 @@ func TestTheRecordComesBeforeTheAnswer(t *testing.T) {
 	var answered, early atomic.Bool
 	release := make(chan struct{})
 	entered := make(chan struct{}, 8)
-	w.recorder.during = func() {
+	w.recorder.Before(func() error {
 		entered <- struct{}{}
 		<-release
 		early.Store(answered.Load())
-	}
+		return nil
+	})
 	c := s.connect(t)
 	done := make(chan bson.M, 1)
 	c.request(0, s.cmd(bson.D{{Key: "create", Value: "users"}}))
@@ -111,13 +112,8 @@ func TestAFailedRecordHidesNoAnswer(t *testing.T) {
 	w := newWorld(t)
 	s := w.workspace(t, workspace.Tenant, workspace.DefaultSettings())
 	c := s.connect(t)
-	fails := func(err error) {
-		w.recorder.mu.Lock()
-		defer w.recorder.mu.Unlock()
-		w.recorder.fail = err
-	}
 	done, create := bson.D{{Key: "ok", Value: 1.0}}, func(name string) bson.D { return s.cmd(bson.D{{Key: "create", Value: name}}) }
-	fails(errors.New("the store is gone"))
+	w.recorder.Before(func() error { return errors.New("the store is gone") })
 	c.want(done, create("users"))
 	if log := w.log.String(); !strings.Contains(log, "the store is gone") {
 		t.Errorf("the log has %s", log)
@@ -127,10 +123,10 @@ func TestAFailedRecordHidesNoAnswer(t *testing.T) {
 		c.refused(1, "this one was not made", s.cmd(bson.D{{Key: "drop", Value: "users"}}))
 		c.want(done, s.cmd(bson.D{{Key: "count", Value: "users"}}))
 	}
-	fails(nil)
-	w.recorder.taken()
+	w.recorder.Before(nil)
+	w.recorder.Taken()
 	c.want(done, create("others"))
-	if records, announced := w.recorder.taken(); records != 2 || len(announced) != 1 {
+	if records, announced := w.recorder.Taken(); records != 2 || len(announced) != 1 {
 		t.Errorf("got %d records and %v, want one before the change and one after", records, announced)
 	}
 	got := c.do(s.cmd(bson.D{{Key: "listCollections", Value: 1}}))
@@ -151,7 +147,7 @@ func TestUnacknowledgedWritesAreRecordedToo(t *testing.T) {
 	if batch := got["cursor"].(bson.D)[2].Value.(bson.A); len(batch) != 3 {
 		t.Errorf("collections: got %v", got)
 	}
-	if records, _ := w.recorder.taken(); records != 3 {
+	if records, _ := w.recorder.Taken(); records != 3 {
 		t.Errorf("records: got %d, want 3", records)
 	}
 }
@@ -167,7 +163,10 @@ func TestOneSchemaChangeAtATime(t *testing.T) {
 		return fine()
 	}
 	_, s := scripted(t, workspace.Tenant, workspace.Settings{}, peer)
-	s.world.recorder.during = func() { changing.Add(-1) }
+	s.world.recorder.Before(func() error {
+		changing.Add(-1)
+		return nil
+	})
 	var all sync.WaitGroup
 	for i := range 8 {
 		c := s.connect(t)
@@ -178,7 +177,7 @@ func TestOneSchemaChangeAtATime(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if records, announced := s.world.recorder.taken(); records != 200 || len(announced) != 200 {
+	if records, announced := s.world.recorder.Taken(); records != 200 || len(announced) != 200 {
 		t.Errorf("got %d records and %d announced, want 200", records, len(announced))
 	}
 }
@@ -202,7 +201,7 @@ func TestTransactionsAreRecordedWhenTheyCommit(t *testing.T) {
 	}, options.Transaction()); err != nil {
 		t.Fatal(err)
 	}
-	if records, _ := s.world.recorder.taken(); records != 1 {
+	if records, _ := s.world.recorder.Taken(); records != 1 {
 		t.Errorf("records: got %d, want one at the commit", records)
 	}
 	if got := peer.got("commitTransaction"); len(got) != 1 || got[0].body["$db"] != "admin" || got[0].body["autocommit"] != false {

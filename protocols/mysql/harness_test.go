@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,8 +31,8 @@ type world struct {
 	protocol  *Protocol
 	server    *proxy.Server
 	directory *directory
-	recorder  *recorder
-	restorer  *recorder
+	recorder  *wiretest.Recorder
+	restorer  *wiretest.Recorder
 	log       *wiretest.Log
 	watched   *wiretest.Watched[*relay]
 
@@ -80,7 +79,7 @@ func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
 	id := worlds.Add(1)
 	w := &world{cert: wiretest.NewCertificate(t), log: wiretest.NewLog(t, testPassword, roleSecret)}
-	w.recorder, w.restorer = &recorder{}, &recorder{}
+	w.recorder, w.restorer = &wiretest.Recorder{}, &wiretest.Recorder{}
 	record := workspace.Workspace{ID: id, Name: fmt.Sprintf("shop%d", id), Type: workspace.MySQL, Mode: workspace.Control}
 	log := w.log.Logger()
 	config := Config{TLS: w.cert.Server(), Recorder: w.recorder, Restorer: w.restorer, Log: log}
@@ -157,43 +156,6 @@ func (d *directory) Routes(_ context.Context, _ workspace.DatabaseType, user str
 		return nil, nil
 	}
 	return append([]workspace.Route{d.route}, d.others...), nil
-}
-
-// recorder keeps what is announced and counts records, or restored roles;
-// before, where set, runs within each.
-type recorder struct {
-	count  atomic.Int64
-	before func() error
-
-	mu        sync.Mutex
-	announced []string
-}
-
-func (r *recorder) Announce(_ int64, _ uint32, statement string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.announced = append(r.announced, statement)
-}
-
-// take gives what was announced since it was called last.
-func (r *recorder) take() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	taken := r.announced
-	r.announced = nil
-	return taken
-}
-
-func (r *recorder) Record(context.Context, int64) error {
-	r.count.Add(1)
-	if r.before != nil {
-		return r.before()
-	}
-	return nil
-}
-
-func (r *recorder) RestoreRole(ctx context.Context, workspaceID int64) error {
-	return r.Record(ctx, workspaceID)
 }
 
 // config is a client's, through the proxy.

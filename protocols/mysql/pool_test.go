@@ -153,12 +153,12 @@ func TestARoleWhosePasswordIsWrongIsRestored(t *testing.T) {
 	w := newWorld(t)
 	admin := adminDB(t)
 	mustExec(t, admin, "alter user "+w.route.Role+"@localhost identified by 'another'")
-	w.restorer.before = func() error {
+	w.restorer.Before(func() error {
 		mustExec(t, admin, "alter user "+w.route.Role+"@localhost identified by '"+w.route.Password+"'")
 		return nil
-	}
+	})
 	w.wire(t).usable()
-	if n := w.restorer.count.Load(); n != 1 {
+	if n := w.restorer.Records(); n != 1 {
 		t.Errorf("restored %d times, want once", n)
 	}
 }

@@ -19,7 +19,7 @@ func recording(t *testing.T) (*world, *wire) {
 
 // recorded is how many records there were, and what was announced, since it
 // was called last.
-func (w *world) recorded() (int64, []string) { return w.recorder.count.Swap(0), w.recorder.take() }
+func (w *world) recorded() (int, []string) { return w.recorder.Taken() }
 
 func TestASchemaChangeIsAnnouncedAndRecordedBeforeItsReply(t *testing.T) {
 	w, c := recording(t)
@@ -28,11 +28,11 @@ func TestASchemaChangeIsAnnouncedAndRecordedBeforeItsReply(t *testing.T) {
 		"create or replace view v as select 1", "drop view v", "insert into things (id) values (1); create table second (id int)",
 		"create procedure p() create table made (id int)", "call p()", "prepare s from 'create table dynamic (id int)'; execute s",
 	} {
-		seen := int64(-1)
-		w.recorder.before = func() error {
-			seen = w.recorder.count.Load()
+		seen := -1
+		w.recorder.Before(func() error {
+			seen = w.recorder.Records()
 			return nil
-		}
+		})
 		if kinds, all := c.ask(statement); strings.Contains(kinds, "E") {
 			t.Errorf("%s: got %s %q", statement, kinds, all[len(all)-1].payload)
 		}
@@ -128,13 +128,13 @@ func TestAStatementTooLongToReadIsRecorded(t *testing.T) {
 // the next record takes it from there.
 func TestAChangeThatIsNotRecordedYetIsDone(t *testing.T) {
 	w, c := recording(t)
-	w.recorder.before = func() error { return errors.New("the catalog is away") }
+	w.recorder.Before(func() error { return errors.New("the catalog is away") })
 	for _, statement := range []string{"create table goods (id int)", "create table second (id int); select 1"} {
 		if kinds, all := c.ask(statement); strings.Contains(kinds, "E") {
 			t.Errorf("%s: got %s %q", statement, kinds, all[len(all)-1].payload)
 		}
 	}
-	w.recorder.before = nil
+	w.recorder.Before(nil)
 	w.recorded()
 	if kinds, _ := c.ask("drop table goods, second"); kinds != "K" {
 		t.Errorf("got %s: the tables are not there, or the session is not as it was", kinds)

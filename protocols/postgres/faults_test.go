@@ -168,13 +168,16 @@ func TestARefusedRoleIsRestored(t *testing.T) {
 				readQuery(conn)
 			})
 			w := newWorld(t, withBackend(peer.Addr))
-			w.restorer.before = func() { good.Store(healed) }
+			w.restorer.Before(func() error {
+				good.Store(healed)
+				return nil
+			})
 			if healed {
 				w.connect(t)
 			} else if err := refusal(t, w.config(t)); err.Code != codeConnectionFailure {
 				t.Errorf("got %v, want 08006", err)
 			}
-			if got := w.restorer.count.Load(); got != 1 {
+			if got := w.restorer.Records(); got != 1 {
 				t.Errorf("restored %d times, want once", got)
 			}
 		})
@@ -256,7 +259,7 @@ func TestAPanicBehindAStatementEndsItsOwnSessionOnly(t *testing.T) {
 	w := newWorld(t)
 	w.log.MayPanic = true
 	other, wire := w.connect(t), rawWire(t, w.connect(t))
-	w.recorder.before = func() { panic("planted") }
+	w.recorder.Before(func() error { panic("planted") })
 	wire.send(query("do $$begin raise info 'x' using errcode = 'TDB01'; end$$"))
 	if got := types(wire.rest()); got != "" {
 		t.Errorf("got %s, want the end", got)

@@ -32,8 +32,8 @@ type world struct {
 	route    workspace.Route
 	protocol *Protocol
 	server   *proxy.Server
-	recorder *recorder
-	restorer *recorder
+	recorder *wiretest.Recorder
+	restorer *wiretest.Recorder
 	log      *wiretest.Log
 	watched  *wiretest.Watched[*relay]
 
@@ -76,7 +76,7 @@ func newWorld(t testing.TB, options ...option) *world {
 	t.Helper()
 	id := worlds.Add(1)
 	w := &world{cert: wiretest.NewCertificate(t), log: wiretest.NewLog(t, testPassword, roleSecret)}
-	w.recorder, w.restorer = &recorder{}, &recorder{}
+	w.recorder, w.restorer = &wiretest.Recorder{}, &wiretest.Recorder{}
 	record := workspace.Workspace{ID: id, Name: fmt.Sprintf("shop%d", id), Type: workspace.PostgreSQL, Mode: workspace.Control}
 	log := w.log.Logger()
 	config := Config{TLS: w.cert.Server("postgresql"), Recorder: w.recorder, Restorer: w.restorer, Log: log}
@@ -138,25 +138,6 @@ func (d *directory) Login(_ context.Context, _ workspace.DatabaseType, user, dat
 		return workspace.Login{SCRAM: d.decoy}, nil
 	}
 	return workspace.Login{Known: true, SCRAM: d.scram, Route: d.route}, nil
-}
-
-// recorder counts records, or restored roles; before, where set, runs within
-// each.
-type recorder struct {
-	count  atomic.Int64
-	before func()
-}
-
-func (r *recorder) Record(context.Context, int64) error {
-	r.count.Add(1)
-	if r.before != nil {
-		r.before()
-	}
-	return nil
-}
-
-func (r *recorder) RestoreRole(ctx context.Context, workspaceID int64) error {
-	return r.Record(ctx, workspaceID)
 }
 
 // config is a client's, through the proxy.

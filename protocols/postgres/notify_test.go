@@ -66,7 +66,7 @@ func TestTheJournalsNoticeIsRecordedAndTakenOut(t *testing.T) {
 	for name, c := range map[string]struct {
 		say     []byte
 		want    string
-		records int64
+		records int
 	}{
 		"simple":              {query(change), "CZ", 1},
 		"extended":            {join(extended(change, 0), syncFrame()), "12CZ", 1},
@@ -77,7 +77,7 @@ func TestTheJournalsNoticeIsRecordedAndTakenOut(t *testing.T) {
 		"others' notices":     {query("do $$begin raise info 'x' using errcode = 'TDB04'; end$$"), "NCZ", 0},
 		"extended in a block": {join(extended("begin", 0), extended(change, 0), syncFrame(), extended("commit", 0), syncFrame()), "12C12CZ12CZ", 1},
 	} {
-		before := w.recorder.count.Load()
+		before := w.recorder.Records()
 		wire.send(c.say)
 		var n int
 		for _, typ := range c.want {
@@ -88,7 +88,7 @@ func TestTheJournalsNoticeIsRecordedAndTakenOut(t *testing.T) {
 		if got := types(wire.until(n)); got != c.want {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)
 		}
-		if got := w.recorder.count.Load() - before; got != c.records {
+		if got := w.recorder.Records() - before; got != c.records {
 			t.Errorf("%s: got %d records, want %d", name, got, c.records)
 		}
 	}
@@ -97,10 +97,11 @@ func TestTheJournalsNoticeIsRecordedAndTakenOut(t *testing.T) {
 func TestTheAcknowledgementWaitsForTheRecord(t *testing.T) {
 	w := newWorld(t)
 	recording, release := make(chan struct{}), make(chan struct{})
-	w.recorder.before = func() {
+	w.recorder.Before(func() error {
 		close(recording)
 		<-release
-	}
+		return nil
+	})
 	c := w.connect(t)
 	ended := background(c, "do $$begin raise info 'x' using errcode = 'TDB01'; end$$")
 	<-recording

@@ -1,6 +1,9 @@
 package ddltrack
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // MySQLErrand is what a statement does that needs no database.
 type MySQLErrand uint8
@@ -25,7 +28,7 @@ const (
 // DATABASES: empty, LIKE with its pattern, or WHERE with its expression.
 func MySQLErrandOf(text string) (errand MySQLErrand, condition string) {
 	for i, reading := range mysqlReadings(text) {
-		for j, mode := range []MySQLMode{{}, {ANSIQuotes: true}, {NoBackslashEscapes: true}, {ANSIQuotes: true, NoBackslashEscapes: true}} {
+		for j, mode := range errandModes() {
 			e, c := errandOf(reading, mode)
 			if i+j > 0 && (e != errand || c != condition) {
 				return MySQLNeedsDatabase, ""
@@ -36,25 +39,54 @@ func MySQLErrandOf(text string) (errand MySQLErrand, condition string) {
 	return errand, condition
 }
 
+// SplitMySQLErrands cuts a text into its statements, each of which is an errand
+// by MySQLErrandOf. It gives none where one is not, or where the text is cut
+// elsewhere under another sql_mode.
+func SplitMySQLErrands(text string) []string {
+	if readsDifferently(text) {
+		return nil
+	}
+	var statements []string
+	for i, mode := range errandModes() {
+		var cut []string
+		for _, s := range SplitMySQL(text, mode) {
+			cut = append(cut, s.Text)
+		}
+		if i > 0 && !slices.Equal(cut, statements) {
+			return nil
+		}
+		statements = cut
+	}
+	for _, s := range statements {
+		if errand, _ := MySQLErrandOf(s); errand == MySQLNeedsDatabase {
+			return nil
+		}
+	}
+	return statements
+}
+
+// errandModes are the ways in which a text can be read.
+func errandModes() []MySQLMode {
+	return []MySQLMode{{}, {ANSIQuotes: true}, {NoBackslashEscapes: true}, {ANSIQuotes: true, NoBackslashEscapes: true}}
+}
+
 // mysqlReadings is what servers may read of a text with a comment that some of
 // them execute: one around all of a statement, as dumps have it, or one within,
 // where nothing can be mistaken for it. There is none for texts with more of
 // them, nor for those beyond ASCII, where character sets differ in what a quote
 // is.
 func mysqlReadings(text string) []string {
-	for _, c := range []byte(text) {
-		if c >= 0x80 || c == 0 {
-			return nil
-		}
+	if readsDifferently(text) {
+		return nil
 	}
 	text = strings.Trim(text, "; \t\r\n")
 	switch before, rest, _ := strings.Cut(text, "/*!"); {
-	case strings.Contains(text, "/*M!"), strings.Contains(rest, "/*!"):
+	case strings.Contains(rest, "/*!"):
 		return nil
 	case len(before) == len(text):
 		return []string{text}
-	case before == "" && strings.Index(rest, "*/") == len(rest)-len("*/"):
-		return []string{strings.TrimLeft(rest[:len(rest)-len("*/")], "0123456789")}
+	case before == "" && strings.HasSuffix(rest, "*/") && strings.Count(rest, "*/") == 1:
+		return []string{strings.TrimLeft(strings.TrimSuffix(rest, "*/"), "0123456789")}
 	case strings.ContainsAny(text, "'\"`#") || strings.Contains(text, "--"):
 		return nil
 	default:
@@ -64,6 +96,17 @@ func mysqlReadings(text string) []string {
 		}
 		return []string{before + " " + strings.TrimLeft(inside, "0123456789") + " " + behind, before + " " + behind}
 	}
+}
+
+// readsDifferently says whether a text has what depends on the character set, or
+// a comment that one kind of server executes.
+func readsDifferently(text string) bool {
+	for _, c := range []byte(text) {
+		if c >= 0x80 || c == 0 {
+			return true
+		}
+	}
+	return strings.Contains(text, "/*M!")
 }
 
 func errandOf(text string, mode MySQLMode) (MySQLErrand, string) {
@@ -145,6 +188,8 @@ func (r *mysqlReader) isShown() bool {
 		return r.takeOne("WARNINGS", "ERRORS") && r.done()
 	case r.take("STORAGE", "ENGINES"), r.takeOne("ENGINES", "PLUGINS", "PRIVILEGES"):
 		return r.done()
+	case r.take("GRANTS"):
+		return r.done() || r.take("FOR", "CURRENT_USER") && (r.done() || r.take("(", ")") && r.done())
 	case r.take("CHARACTER", "SET"), r.takeOne("CHARSET", "COLLATION"):
 		return r.isCondition()
 	}

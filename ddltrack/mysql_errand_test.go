@@ -1,6 +1,10 @@
 package ddltrack
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+)
 
 func TestStatementsThatNeedNoDatabase(t *testing.T) {
 	for text, want := range map[string]MySQLErrand{
@@ -27,6 +31,9 @@ func TestStatementsThatNeedNoDatabase(t *testing.T) {
 		"show engines ;":                  MySQLAsks,
 		"SHOW COLLATION":                  MySQLAsks,
 		"SHOW CHARACTER SET LIKE 'utf8%'": MySQLAsks,
+		"SHOW GRANTS":                     MySQLAsks,
+		"show grants for current_user;":   MySQLAsks,
+		"SHOW GRANTS FOR CURRENT_USER()":  MySQLAsks,
 		"SHOW DATABASES":                  MySQLLists,
 		"show schemas like 'shop%'":       MySQLLists,
 		"SHOW DATABASES WHERE `Database` NOT IN ('mysql', 'sys')": MySQLLists,
@@ -85,6 +92,8 @@ func TestStatementsThatNeedNoDatabase(t *testing.T) {
 		"/*!40101 SET @a = 1 */ /*!40101 , @b = 2 */": MySQLNeedsDatabase,
 		"/*!40101 SET @a = 1 */; DROP TABLE t":        MySQLNeedsDatabase,
 		"SELECT 'a":                                   MySQLNeedsDatabase,
+		"/*!1":                                        MySQLNeedsDatabase,
+		"/*!*/":                                       MySQLNeedsDatabase,
 		"SELECT /* 1":                                 MySQLNeedsDatabase,
 		// Under another sql_mode these are another statement.
 		`SELECT 'a\', f(), '`:                                MySQLNeedsDatabase,
@@ -96,7 +105,10 @@ func TestStatementsThatNeedNoDatabase(t *testing.T) {
 		"SHOW DATABASES LIKE 'a', f()":                       MySQLNeedsDatabase,
 		"SHOW DATABASES WHERE f()":                           MySQLNeedsDatabase,
 		"SHOW DATABASES WHERE EXISTS (SELECT 1 FROM shop.t)": MySQLNeedsDatabase,
-		"SHOW GRANTS":                                        MySQLNeedsDatabase,
+		"SHOW GRANTS FOR root":                               MySQLNeedsDatabase,
+		"SHOW GRANTS FOR CURRENT_USER(), f()":                MySQLNeedsDatabase,
+		"SHOW GRANTS FOR CURRENT_USER USING admin":           MySQLNeedsDatabase,
+		"SHOW GRANTS FOR CURRENT_ROLE":                       MySQLNeedsDatabase,
 		"SHOW PROCESSLIST":                                   MySQLNeedsDatabase,
 		"SHOW CREATE TABLE t":                                MySQLNeedsDatabase,
 		"SHOW TABLE STATUS":                                  MySQLNeedsDatabase,
@@ -137,6 +149,50 @@ func TestTheConditionOfShowDatabases(t *testing.T) {
 			t.Errorf("%q: got %d %q, want %q", text, errand, got, want)
 		}
 	}
+}
+
+func TestTextsOfSeveralErrands(t *testing.T) {
+	for text, want := range map[string][]string{
+		"":                                     nil,
+		" ; ;":                                 nil,
+		"SELECT 1":                             {"SELECT 1"},
+		"SELECT 1;":                            {"SELECT 1"},
+		"SELECT 1; select @@version ;":         {"SELECT 1", "select @@version"},
+		"SET NAMES utf8;;SHOW DATABASES":       {"SET NAMES utf8", "SHOW DATABASES"},
+		"/*!40101 SET NAMES utf8 */; BEGIN":    {"/*!40101 SET NAMES utf8 */", "BEGIN"},
+		"SELECT ';' ; -- all; of it\nSELECT 2": {"SELECT ';'", "SELECT 2"},
+
+		"SELECT 1; SHOW TABLES":                   nil,
+		"SELECT 1; DROP TABLE t":                  nil,
+		"USE shop; SELECT 1":                      nil,
+		"SELECT 1; SELECT 'a":                     nil,
+		"SELECT 1 /*!40000 ; DROP TABLE t */":     nil,
+		"SELECT 1; /*!40000 DROP TABLE t; */":     nil,
+		"/*M! SELECT 1; */ SELECT 2":              nil,
+		`SELECT 'a\'; SELECT 1; SELECT '`:         nil,
+		`SELECT 'a\'; DROP TABLE t; SELECT '`:     nil,
+		`SELECT "a\"; DROP TABLE t; SELECT "`:     nil,
+		"SELECT '\xe6'; SELECT 1":                 nil,
+		"BEGIN NOT ATOMIC SELECT 1; SELECT 2 END": nil,
+	} {
+		if got := SplitMySQLErrands(text); !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// FuzzSplitMySQLErrands holds that each part is one statement and an errand.
+func FuzzSplitMySQLErrands(f *testing.F) {
+	for _, seed := range []string{"select 1; select 2", "/*!40101 SET NAMES utf8 */; BEGIN", `SELECT 'a\'; SELECT '`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, s := range SplitMySQLErrands(text) {
+			if errand, _ := MySQLErrandOf(s); errand == MySQLNeedsDatabase || !strings.Contains(text, s) {
+				t.Errorf("%q: %q is errand %d", text, s, errand)
+			}
+		}
+	})
 }
 
 // FuzzMySQLErrandOf holds that an errand is one statement, however it is read.

@@ -22,38 +22,50 @@ const (
 
 var errFileAsked = errors.New("server asks for a file")
 
-// errand runs a command that needs no database, for a client that has chosen
-// none: on a warm backend without one, as the role of a workspace that the
-// client may choose. What the client set before is set there first, and the
-// backend is reset before anybody else has it. The reply is the server's, in
-// packets for the client; ok says that it is no error.
-func (l *lobby) errand(ctx context.Context, command byte, text string) (reply []byte, ok bool, err error) {
+// errand runs what needs no database, for a client that has chosen none: on a
+// warm backend without one, as the role of a workspace that the client may
+// choose. What the client set before is set there first, and the backend is
+// reset before anybody else has it. The capabilities are the client's, or as good.
+func (l *lobby) errand(ctx context.Context, c capabilities, run func(*backend) error) error {
 	ctx, done := context.WithTimeout(ctx, errandTimeout)
 	defer done()
 	select {
 	case l.protocol.errands <- struct{}{}:
 		defer func() { <-l.protocol.errands }()
 	case <-ctx.Done():
-		return nil, false, ctx.Err()
+		return ctx.Err()
 	}
-	b, key, err := l.borrow(ctx)
+	b, key, err := l.borrow(ctx, c)
 	if err != nil {
-		return nil, false, err
+		return err
 	}
 	if err = b.setUp(ctx, l.remembered); err == nil {
-		reply, ok, err = b.ask(ctx, command, text)
+		err = b.within(ctx, run)
 	}
 	if err != nil {
 		b.Close()
-		return nil, false, fmt.Errorf("errand: %w", err)
+		return fmt.Errorf("errand: %w", err)
 	}
 	l.protocol.give(key, b)
-	return reply, ok, nil
+	return nil
+}
+
+// within runs what talks to the backend until ctx's deadline.
+func (b *backend) within(ctx context.Context, run func(*backend) error) error {
+	if deadline, bounded := ctx.Deadline(); bounded {
+		if err := b.conn.SetDeadline(deadline); err != nil {
+			return fmt.Errorf("set deadline: %w", err)
+		}
+	}
+	if err := run(b); err != nil {
+		return err
+	}
+	return b.conn.SetDeadline(time.Time{})
 }
 
 // borrow takes a backend without a database, of the first of the project's
 // workspaces whose server can be reached.
-func (l *lobby) borrow(ctx context.Context) (*backend, poolKey, error) {
+func (l *lobby) borrow(ctx context.Context, c capabilities) (*backend, poolKey, error) {
 	routes, err := l.protocol.config.Directory.Routes(ctx, workspace.MySQL, l.user)
 	if err != nil {
 		return nil, poolKey{}, err
@@ -65,7 +77,7 @@ func (l *lobby) borrow(ctx context.Context) (*backend, poolKey, error) {
 			continue
 		}
 		route.Database = ""
-		key := poolKey{route.Live.ID, route.Role, l.capabilities, l.charset, true}
+		key := poolKey{route.Live.ID, route.Role, c, l.charset, true}
 		var b *backend
 		if b, err = l.protocol.open(ctx, key, route); err == nil {
 			return b, key, nil
@@ -75,40 +87,70 @@ func (l *lobby) borrow(ctx context.Context) (*backend, poolKey, error) {
 	return nil, poolKey{}, err
 }
 
-// ask sends a COM_QUERY with its text, or a command without one, and reads the
-// packets of its reply.
-func (b *backend) ask(ctx context.Context, command byte, text string) (reply []byte, ok bool, err error) {
-	if deadline, bounded := ctx.Deadline(); bounded {
-		if err := b.conn.SetDeadline(deadline); err != nil {
-			return nil, false, fmt.Errorf("set deadline: %w", err)
-		}
-	}
-	packet := appendPacket(nil, 0, []byte{command})
-	if command == mysql.COM_QUERY {
-		packet = b.appendQuery(nil, text)
-	}
-	if _, err := b.conn.Write(packet); err != nil {
-		return nil, false, err
-	}
+// errandReply is what servers reply to a client's command, in packets for it.
+type errandReply struct {
+	packets  []byte
+	sequence byte // of the last
+	failed   bool // the last is an ERR
+}
+
+// add reads the reply to the command that was sent last. Where another reply
+// follows it for the client, its packets say so.
+func (r *errandReply) add(b *backend, command byte, follows bool) error {
 	src := bufio.NewReader(b.conn) // has nothing left where the reply ends
 	t := track{capabilities: b.capabilities}
 	t.owe(command)
 	for {
-		payload, sequence, err := readPacket(src, maxErrandReply-len(reply))
+		payload, _, err := readPacket(src, maxErrandReply-len(r.packets))
 		if err != nil {
-			return nil, false, err
+			return err
 		}
 		if len(payload) == 0 {
-			return nil, false, errMalformed
+			return errMalformed
 		}
-		reply = appendPacket(reply, sequence, payload)
 		e := t.classify(payload[:min(len(payload), maxHead)], len(payload))
-		switch e.part {
-		case partFile:
-			return nil, false, errFileAsked
-		case partLast, partFailure:
-			return reply, e.part == partLast, b.conn.SetDeadline(time.Time{})
+		if e.part == partFile {
+			return errFileAsked
+		}
+		if follows && (e.part == partLast || t.phase == phaseBetween) {
+			announceNext(payload, b.capabilities)
+		}
+		r.sequence++
+		r.packets = appendPacket(r.packets, r.sequence, payload)
+		r.failed = e.part == partFailure
+		if r.failed || e.part == partLast {
+			return nil
 		}
 		t.phase, t.left = e.phase, e.left
 	}
+}
+
+// announceNext has an OK or EOF packet say that another result follows.
+func announceNext(payload []byte, c capabilities) {
+	at := 1 + 2 // behind the header and the warnings of an EOF
+	if payload[0] == mysql.OK_HEADER || c.has(mysql.CLIENT_DEPRECATE_EOF) {
+		f := fields{b: payload[1:]}
+		f.lenenc() // affected rows
+		f.lenenc() // last insert id
+		at = len(payload) - len(f.b)
+	}
+	if at < len(payload) {
+		payload[at] |= byte(mysql.SERVER_MORE_RESULTS_EXISTS)
+	}
+}
+
+// ask sends a command, and adds its reply to r.
+func (b *backend) ask(command []byte, r *errandReply) error {
+	if _, err := b.conn.Write(appendPacket(nil, 0, command)); err != nil {
+		return err
+	}
+	return r.add(b, command[0], false)
+}
+
+// askQuery is ask of a statement. Where follows, another one's reply comes next.
+func (b *backend) askQuery(text string, r *errandReply, follows bool) error {
+	if _, err := b.conn.Write(b.appendQuery(nil, text)); err != nil {
+		return err
+	}
+	return r.add(b, mysql.COM_QUERY, follows)
 }

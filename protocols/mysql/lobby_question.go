@@ -13,42 +13,108 @@ import (
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
-// runErrand answers a statement that needs no database; false where it is none.
-func (l *lobby) runErrand(ctx context.Context, text string) (run bool, err error) {
+// maxQuestions bounds the statements of one text that are run without a database.
+const maxQuestions = 32
+
+// question is a statement that needs no database.
+type question struct {
+	text string // as the client has it
+	run  string // as the server has it
+	sets bool   // it is remembered
+}
+
+// questions are the statements of a client's text; none where one of them needs a
+// database.
+func (l *lobby) questions(ctx context.Context, text string) ([]question, error) {
+	q, ok, err := l.question(ctx, text)
+	if !ok && err == nil && l.capabilities.has(mysql.CLIENT_MULTI_STATEMENTS) {
+		return l.several(ctx, ddltrack.SplitMySQLErrands(text))
+	}
+	if err != nil || !ok || q.sets && len(l.remembered) == maxRemembered {
+		return nil, err
+	}
+	return []question{q}, nil
+}
+
+// several is questions of a text of more than one statement.
+func (l *lobby) several(ctx context.Context, texts []string) ([]question, error) {
+	if len(texts) > maxQuestions {
+		return nil, nil
+	}
+	var all []question
+	room := maxRemembered - len(l.remembered)
+	for _, text := range texts {
+		q, ok, err := l.question(ctx, text)
+		if q.sets {
+			room--
+		}
+		if err != nil || !ok || room < 0 {
+			return nil, err
+		}
+		all = append(all, q)
+	}
+	return all, nil
+}
+
+// question reads one statement; ok is false where it needs a database.
+func (l *lobby) question(ctx context.Context, text string) (q question, ok bool, err error) {
 	errand, condition := ddltrack.MySQLErrandOf(text)
-	sets := errand == ddltrack.MySQLSets
+	q = question{text: text, run: text, sets: errand == ddltrack.MySQLSets}
 	switch {
 	case idQuestion.MatchString(text):
-		text = fmt.Sprintf("SELECT %d AS `CONNECTION_ID()`", l.id)
-	case errand == ddltrack.MySQLNeedsDatabase, sets && len(l.remembered) == maxRemembered:
-		return false, nil
+		q.run = fmt.Sprintf("SELECT %d AS `CONNECTION_ID()`", l.id)
+	case errand == ddltrack.MySQLNeedsDatabase:
+		return question{}, false, nil
 	case errand == ddltrack.MySQLLists:
-		if text, err = l.databasesQuery(ctx, condition); err != nil {
-			return true, errors.Join(l.refuse(noLogins()), err)
+		q.run, err = l.databasesQuery(ctx, condition)
+	}
+	return q, err == nil, err
+}
+
+// runErrand answers a text that needs no database; false where it needs one.
+func (l *lobby) runErrand(ctx context.Context, text string) (run bool, err error) {
+	questions, err := l.questions(ctx, text)
+	if err != nil {
+		return true, errors.Join(l.refuse(noLogins()), err)
+	}
+	if len(questions) == 0 {
+		return false, nil
+	}
+	var reply errandReply
+	var taken []string
+	err = l.errand(ctx, l.capabilities, func(b *backend) error {
+		for i, q := range questions {
+			if err := b.askQuery(q.run, &reply, i < len(questions)-1); err != nil || reply.failed {
+				return err
+			}
+			if q.sets {
+				taken = append(taken, q.text)
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		for _, text := range taken {
+			l.remember(text)
 		}
 	}
-	reply, ok, err := l.errand(ctx, mysql.COM_QUERY, text)
-	if err != nil {
-		l.protocol.config.Log.Warn("statement without a database not run", "user", l.user, "error", err)
-		return true, l.say(errandFailure(err))
-	}
-	if sets && ok {
-		l.remember(text)
-	}
-	if _, err := l.conn.Write(reply); err != nil {
-		return true, fmt.Errorf("write frontend: %w", err)
-	}
-	return true, nil
+	return true, l.reply(reply.packets, err)
 }
 
 // statistics answers COM_STATISTICS, a line for people.
 func (l *lobby) statistics(ctx context.Context) error {
-	line, _, err := l.errand(ctx, mysql.COM_STATISTICS, "")
+	var line errandReply
+	err := l.errand(ctx, l.capabilities, func(b *backend) error { return b.ask([]byte{mysql.COM_STATISTICS}, &line) })
+	return l.reply(line.packets, err)
+}
+
+// reply gives the client what servers replied, or says why there is nothing.
+func (l *lobby) reply(packets []byte, err error) error {
 	if err != nil {
-		l.protocol.config.Log.Warn("statistics without a database not read", "user", l.user, "error", err)
+		l.protocol.config.Log.Warn("command without a database not run", "user", l.user, "error", err)
 		return l.say(errandFailure(err))
 	}
-	if _, err := l.conn.Write(line); err != nil {
+	if _, err := l.conn.Write(packets); err != nil {
 		return fmt.Errorf("write frontend: %w", err)
 	}
 	return nil

@@ -18,6 +18,7 @@ type feed struct {
 	front, back       []byte // received, not passed
 	toBackend, toUser []byte
 	verdicts          []string
+	settling          bool // until a verdict to settle is carried out
 	ended             error
 }
 
@@ -26,6 +27,10 @@ func newFeed() *feed { return &feed{track: track{status: 'I'}} }
 // frontend receives b from the client.
 func (f *feed) frontend(b []byte) {
 	f.front = append(f.front, b...)
+	if f.settling && f.unsettled() {
+		return
+	}
+	f.settling = false
 	for f.ended == nil {
 		s, err := f.scanFrontend(f.front, f.tracked, f.now, f.timeout)
 		f.toBackend = append(f.toBackend, f.front[:s.pass]...)
@@ -38,11 +43,18 @@ func (f *feed) frontend(b []byte) {
 		case replace:
 			f.verdicts = append(f.verdicts, fmt.Sprintf("replace %c", f.front[0]))
 			f.front = f.front[s.size:]
+		case spoil:
+			f.verdicts = append(f.verdicts, "spoil")
+			f.batch.feigned, f.batch.spoilt = false, true
 		case terminate:
 			f.verdicts = append(f.verdicts, "terminate")
 			f.ended = errGoodbye
 		case full:
 			f.verdicts = append(f.verdicts, "full")
+			return
+		case settle:
+			f.verdicts = append(f.verdicts, "settle")
+			f.settling = true
 			return
 		default:
 			return

@@ -35,29 +35,38 @@ func FuzzScanFrontend(f *testing.F) {
 	f.Add(header('Q', maxFrame+1), 3, true)
 	f.Add(query("EXPLAIN ANALYZE SELECT 1 INTO x"), 9, true)
 	f.Fuzz(func(t *testing.T, said []byte, cut int, tracked bool) {
-		whole, parts := newFeed(), newFeed()
-		whole.tracked, parts.tracked = tracked, tracked
-		whole.frontend(said)
-		cut = min(max(cut, 1), len(said))
-		for rest := said; len(rest) > 0; {
-			n := min(cut, len(rest))
-			parts.frontend(rest[:n])
-			rest = rest[n:]
-		}
-		if passed := len(whole.toBackend) + len(whole.front); passed > len(said) {
-			t.Fatalf("%d bytes came, %d passed or held", len(said), passed)
-		}
-		if len(whole.verdicts) == 0 && !bytes.HasPrefix(said, whole.toBackend) {
-			t.Fatalf("passed %q of %q", whole.toBackend, said)
-		}
-		if whole.ended == nil && len(whole.front) >= maxStatement {
-			t.Fatalf("%d bytes held", len(whole.front))
-		}
-		sameEnd(t, whole, parts)
-		if !bytes.Equal(whole.toBackend, parts.toBackend) {
-			t.Fatalf("whole %q, in parts %q", whole.toBackend, parts.toBackend)
-		}
+		scanInParts(t, said, cut, tracked, false)
+		scanInParts(t, said, cut, tracked, true)
 	})
+}
+
+// scanInParts compares what a client said as a whole and in parts; limited says
+// that there is a row limit.
+func scanInParts(t *testing.T, said []byte, cut int, tracked, limited bool) {
+	t.Helper()
+	whole, parts := newFeed(), newFeed()
+	whole.tracked, parts.tracked = tracked, tracked
+	whole.batch.limited, parts.batch.limited = limited, limited
+	whole.frontend(said)
+	cut = min(max(cut, 1), len(said))
+	for rest := said; len(rest) > 0; {
+		n := min(cut, len(rest))
+		parts.frontend(rest[:n])
+		rest = rest[n:]
+	}
+	if passed := len(whole.toBackend) + len(whole.front); passed > len(said) {
+		t.Fatalf("%d bytes came, %d passed or held", len(said), passed)
+	}
+	if len(whole.verdicts) == 0 && !bytes.HasPrefix(said, whole.toBackend) {
+		t.Fatalf("passed %q of %q", whole.toBackend, said)
+	}
+	if whole.ended == nil && !whole.settling && len(whole.front) >= maxStatement {
+		t.Fatalf("%d bytes held", len(whole.front))
+	}
+	sameEnd(t, whole, parts)
+	if !bytes.Equal(whole.toBackend, parts.toBackend) {
+		t.Fatalf("whole %q, in parts %q", whole.toBackend, parts.toBackend)
+	}
 }
 
 // FuzzScanBackend holds the same of what a server says to a client that asked

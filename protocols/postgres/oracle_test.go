@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
 
@@ -134,7 +135,8 @@ func TestAnyConversationGetsTheServersOwnAnswers(t *testing.T) {
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
-	w := newWorld(t)
+	// A limit that none of them reaches: batches under one wait before they end.
+	w := newWorld(t, withSettings(workspace.Settings{MaxRowsPerQuery: 1000}))
 	o := &oracle{Rand: rand.New(rand.NewPCG(seed, 0))}
 	direct, proxied := newPlayers(t, w)
 	inexact := 0

@@ -118,6 +118,16 @@ func (q *owedQueue) copyEnded() bool {
 	return false
 }
 
+// synced says whether a Sync is among the replies owed.
+func (q *owedQueue) synced() bool {
+	for i := range q.n {
+		if q.ring[(q.head+i)&(len(q.ring)-1)].kind == replySync {
+			return true
+		}
+	}
+	return false
+}
+
 // syncBehindFront says whether a Sync was sent right behind the front.
 func (q *owedQueue) syncBehindFront() bool {
 	return q.n > 1 && q.ring[(q.head+1)&(len(q.ring)-1)].kind == replySync

@@ -62,6 +62,14 @@ func (r *relay) forwardFrontend() error {
 			if !r.awaitRoom() {
 				return errGoodbye
 			}
+		case settle:
+			if err := r.settle(); err != nil {
+				return err
+			}
+		case spoil:
+			if err := r.spoil(); err != nil {
+				return err
+			}
 		default:
 			if err := r.fromFrontend.Hold(s.need, maxStatement); err != nil {
 				return fmt.Errorf("hold frontend frame: %w", err)
@@ -91,6 +99,7 @@ func (r *relay) flush() error {
 func (r *relay) scanFrontend(b []byte, now int64, timeout time.Duration) (step, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.track.batch.limited = r.live.MaxRows() > 0
 	s, err := r.track.scanFrontend(b, r.tracked, now, timeout)
 	r.deadline.Store(r.track.deadline)
 	return s, err

@@ -37,7 +37,9 @@ type track struct {
 	// row count, by the hash of their names. It is emptied when the
 	// transaction, and with it every portal, ends.
 	suspended map[uint64]int64
-	bound     boundPortals
+	// bound are the portals that Bind named and that were not executed since. One
+	// that was forgotten may have the rows counted of an earlier portal of its name.
+	bound nameSet
 
 	changed  change
 	settled  bool   // the relay did what the last verdict asked for; the frame may pass
@@ -52,6 +54,8 @@ type track struct {
 	// since neither Sync nor Flush came behind them.
 	unflushed bool
 	skipping  bool // after an error the backend skips everything up to a Sync that was not sent yet
+
+	batch batch
 
 	frontPass int  // body bytes of a frontend frame still to pass unread
 	backPass  int  // body bytes of a backend frame still to pass unread
@@ -68,6 +72,8 @@ const (
 	refuse                    // frontend: put one that raises why in place of this frame
 	replace                   // frontend: put text in place of this frame's
 	terminate                 // frontend: the client said goodbye
+	settle                    // frontend: wait until what the batch's end may depend on is answered
+	spoil                     // frontend: make the backend fail as the client was told it did
 	full                      // frontend: wait until fewer replies are owed
 	record                    // backend: record the schema change before this frame passes
 	swallowed                 // backend: drop size bytes

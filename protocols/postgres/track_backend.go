@@ -211,6 +211,7 @@ func (t *track) exceed() verdict {
 		return more
 	}
 	t.stop = tooManyRows
+	t.batch.feigned = t.owed.front().kind == replyExecute
 	return limitRows
 }
 

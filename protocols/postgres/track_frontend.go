@@ -1,14 +1,15 @@
 package postgres
 
 import (
+	"slices"
 	"time"
 	"unsafe"
 
 	"github.com/tenantsdb/tenantsdb/ddltrack"
 )
 
-// maxPortalName is how much of a portal's name tells it from others.
-const maxPortalName = 64
+// maxName is how much of the name of a portal or a statement tells it from others.
+const maxName = 64
 
 // maxStatement is the longest statement text that is held for inspection.
 const maxStatement = 1 << 20
@@ -28,6 +29,9 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 		if t.owed.n >= maxOwed {
 			return step{pass: pos, act: full}, nil
 		}
+		if t.toSpoil() {
+			return step{pass: pos, act: spoil}, nil
+		}
 		rest := b[pos:]
 		if len(rest) < headerLen {
 			return step{pass: pos, need: headerLen}, nil
@@ -35,6 +39,12 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 		size, err := frameSize(rest)
 		if err != nil {
 			return step{pass: pos}, err
+		}
+		switch need, wait := t.waitsFor(rest, size); {
+		case need > 0:
+			return step{pass: pos, need: need}, nil
+		case wait:
+			return step{pass: pos, act: settle}, nil
 		}
 		switch rest[0] {
 		case 'Q', 'P':
@@ -55,7 +65,7 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 				t.unsynced = true
 			}
 		case 'B', 'E':
-			portal, need := portalHash(rest, size)
+			portal, need := nameHash(rest, headerLen, size)
 			if need > 0 {
 				return step{pass: pos, need: need}, nil
 			}
@@ -65,10 +75,17 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 				break
 			}
 			t.unflushed = true
+			t.batch.executes++
 			t.owe(reply{kind: replyExecute, portal: portal, bound: t.bound.take(portal)}, now, timeout)
 		case 'S':
+			if t.keepsSync(now, timeout) {
+				return step{pass: pos, act: settle}, nil
+			}
 			t.unsynced, t.unflushed, t.skipping = false, false, false
-			t.owe(reply{kind: replySync}, now, timeout)
+			if !t.batch.kept {
+				t.owe(reply{kind: replySync}, now, timeout)
+			}
+			t.batch.executes, t.batch.kept = 0, false
 		case 'F':
 			t.owe(reply{kind: replyFunction, unsynced: t.unsynced}, now, timeout)
 		case 'c', 'f':
@@ -109,12 +126,12 @@ func statementText(frame []byte) string {
 	return unsafe.String(unsafe.SliceData(text), len(text))
 }
 
-// portalHash hashes the portal name at the head of a Bind or Execute (FNV-1a).
-// need is how many bytes of the frame must be there to know.
-func portalHash(frame []byte, size int) (hash uint64, need int) {
+// nameHash hashes the name of a portal or a statement at a place in a frame
+// (FNV-1a). need is how many bytes of the frame must be there to know.
+func nameHash(frame []byte, at, size int) (hash uint64, need int) {
 	hash = 14695981039346656037
-	end := min(size, headerLen+maxPortalName)
-	for i := headerLen; i < end; i++ {
+	end := min(size, at+maxName)
+	for i := at; i < end; i++ {
 		if i >= len(frame) {
 			return 0, end
 		}
@@ -126,29 +143,31 @@ func portalHash(frame []byte, size int) (hash uint64, need int) {
 	return hash, 0
 }
 
-// boundPortals are the portals that Bind named and that were not executed since,
-// by the hash of their names. Of more than fit the oldest is forgotten, and may
-// have the rows counted of an earlier portal of its name.
-type boundPortals struct {
+// nameSet is some names of portals or statements, by their hashes. Of more than
+// fit the oldest is forgotten.
+type nameSet struct {
 	hashes [8]uint64
 	n      int
 }
 
-func (b *boundPortals) add(portal uint64) {
-	b.take(portal)
-	if b.n == len(b.hashes) {
-		b.n = copy(b.hashes[:], b.hashes[1:])
+func (s *nameSet) add(name uint64) {
+	s.take(name)
+	if s.n == len(s.hashes) {
+		s.n = copy(s.hashes[:], s.hashes[1:])
 	}
-	b.hashes[b.n] = portal
-	b.n++
+	s.hashes[s.n] = name
+	s.n++
 }
 
-// take says whether portal is one of them, and removes it.
-func (b *boundPortals) take(portal uint64) bool {
-	for i, h := range b.hashes[:b.n] {
-		if h == portal {
-			copy(b.hashes[i:], b.hashes[i+1:b.n])
-			b.n--
+// has says whether name is one of them.
+func (s *nameSet) has(name uint64) bool { return slices.Contains(s.hashes[:s.n], name) }
+
+// take says whether name is one of them, and removes it.
+func (s *nameSet) take(name uint64) bool {
+	for i, h := range s.hashes[:s.n] {
+		if h == name {
+			copy(s.hashes[i:], s.hashes[i+1:s.n])
+			s.n--
 			return true
 		}
 	}

@@ -96,9 +96,10 @@ func (t *track) failed() {
 		// Was it this Query or a message before it that failed? Then the Query
 		// is skipped; to wait for a reply that doesn't come would be worse.
 		t.skipping = !t.owed.dropUntilSync()
-		t.lost = true
+		t.lost = t.lost || !t.batch.spoilt
 	}
 	t.obeyed = t.stop != running
+	t.batch.feigned = false
 	t.rows = 0
 }
 
@@ -118,6 +119,7 @@ func (t *track) ready(status byte, now int64, timeout time.Duration) {
 	}
 	t.copying, t.copyIn, t.copyOut = false, false, false
 	t.stop, t.obeyed = running, false
+	t.batch.feigned, t.batch.spoilt = false, false
 	if status == 'I' && len(t.suspended) > 0 {
 		clear(t.suspended)
 	}

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -14,8 +15,6 @@ import (
 )
 
 const (
-	kills      = 200
-	killsShort = 20
 	// Queue and database are read after each kill, so they are kept small.
 	killsPerWorkspace = 25
 	// A kill comes a moment after the clients were told of some units, so that
@@ -25,31 +24,15 @@ const (
 	mostPatience  = 10 * time.Second
 )
 
-// The program is killed at random moments of a stream of schema changes from
-// several sessions, and started again on the same folder. Each time the queue
-// is what the database holds: nothing lost, nothing twice, and whatever a
+// crashTest kills the program at random moments of a stream of schema changes
+// from several sessions, and starts it again on the same folder. Each time the
+// queue is what the database holds: nothing lost, nothing twice, and whatever a
 // client was told is there.
-func TestKilledAtAnyMomentTheQueueIsWhatTheDatabaseHolds(t *testing.T) {
-	c := &crashTest{in: newInstallation(t, "postgresql"), seed: testSeed(t), told: map[string]int{}}
-	c.random = rand.New(rand.NewPCG(c.seed, 0))
-	rounds := kills
-	if testing.Short() {
-		rounds = killsShort
-	}
-	for c.round < rounds {
-		c.inOneWorkspace(t, min(rounds, c.round+killsPerWorkspace))
-	}
-	t.Logf("%d kills, %d entries, acknowledged to %v", rounds, c.entries, c.told)
-	for kind, n := range c.told {
-		if n < rounds/10 {
-			t.Errorf("%d statements acknowledged to %s in %d rounds: the test tries too little", n, kind, rounds)
-		}
-	}
-}
-
-// crashTest is what goes on from one kill to the next.
 type crashTest struct {
 	in      *installation
+	clients int                                    // at once
+	begin   func(t *testing.T, id string) crashing // makes a workspace
+
 	seed    uint64
 	random  *rand.Rand
 	round   int            // kills so far
@@ -57,12 +40,52 @@ type crashTest struct {
 	told    map[string]int // acknowledged statements by kind of client
 }
 
+// crashing is a workspace of one kind of database whose program is killed.
+type crashing interface {
+	// clients says what each writer is and how it changes the schema, as long as
+	// alive is, which ends with the program.
+	clients(t *testing.T, alive context.Context, writers []*crashWriter)
+	// queue is the workspace's pending DDL, oldest first.
+	queue(t testing.TB) []entry
+	// words are those in which a client is told of what e records.
+	words(t *testing.T, e entry) string
+	// made runs the queue on an empty model of tables with their columns, or of
+	// collections with their indexes; an entry that does not fit what came before
+	// it was recorded twice, or one before it was lost.
+	made(t *testing.T, entries []entry) map[string][]string
+	// held is the same of the database.
+	held(t *testing.T) map[string][]string
+	// mustReplay replays what the queue holds in the end.
+	mustReplay(t *testing.T, entries []entry)
+}
+
+// run kills the program that many times.
+func (c *crashTest) run(t *testing.T, kills int) {
+	t.Helper()
+	c.seed, c.told = testSeed(t), map[string]int{}
+	c.random = rand.New(rand.NewPCG(c.seed, 0))
+	for c.round < kills {
+		c.inOneWorkspace(t, min(kills, c.round+killsPerWorkspace))
+	}
+	t.Logf("%d kills, %d entries, acknowledged to %v", kills, c.entries, c.told)
+	all := 0
+	for kind, n := range c.told {
+		all += n
+		if n < kills/10 {
+			t.Errorf("%d statements acknowledged to %s in %d rounds: the test tries too little", n, kind, kills)
+		}
+	}
+	if all < kills {
+		t.Errorf("%d statements acknowledged in %d rounds: the test tries too little", all, kills)
+	}
+}
+
 // inOneWorkspace kills the program until it has been killed that often, and
 // replays what the workspace's queue holds then.
 func (c *crashTest) inOneWorkspace(t *testing.T, until int) {
 	t.Helper()
-	d := c.in.workspace(t, fmt.Sprintf("crash-%d", c.round), "tenant")
-	d.withoutLimits(t)
+	id := fmt.Sprintf("crash-%d", c.round)
+	d := c.begin(t, id)
 	h := history{}
 	for ; c.round < until; c.round++ {
 		writers := c.killed(t, d, h)
@@ -72,15 +95,18 @@ func (c *crashTest) inOneWorkspace(t *testing.T, until int) {
 		}
 	}
 	c.entries += len(h.entries)
-	mustReplayPlain(t, d, h.entries)
-	c.in.must(t, http.StatusOK, "DELETE", "/workspaces/"+d.id, nil)
+	d.mustReplay(t, h.entries)
+	c.in.must(t, http.StatusOK, "DELETE", "/workspaces/"+id, nil)
 }
 
 // killed is one round: clients that change the schema, a kill, a start.
-func (c *crashTest) killed(t *testing.T, d database, h history) []*crashWriter {
+func (c *crashTest) killed(t *testing.T, d crashing, h history) []*crashWriter {
 	t.Helper()
+	alive, dead := context.WithCancel(t.Context())
+	defer dead()
 	units := make(chan struct{}, 1<<12)
-	writers := newWriters(t, d, c.seed, c.round, h, units)
+	writers := c.writers(h, units)
+	d.clients(t, alive, writers)
 	var running sync.WaitGroup
 	for _, w := range writers {
 		running.Go(w.run)
@@ -88,6 +114,7 @@ func (c *crashTest) killed(t *testing.T, d database, h history) []*crashWriter {
 	await(units, c.random.IntN(mostUnits), mostPatience)
 	await(nil, 1, time.Duration(c.random.Int64N(int64(longestMoment))))
 	c.in.kill()
+	dead()
 	running.Wait()
 	if err := c.in.start(); err != nil {
 		t.Fatalf("start after kill %d: %v", c.round+1, err)
@@ -97,6 +124,24 @@ func (c *crashTest) killed(t *testing.T, d database, h history) []*crashWriter {
 			t.Fatalf("kill %d: %v", c.round+1, w.unexpected)
 		}
 		c.told[w.kind] += len(w.acknowledged)
+	}
+	return writers
+}
+
+// writers are the clients of one round, among which the tables of earlier rounds
+// are divided.
+func (c *crashTest) writers(h history, units chan<- struct{}) []*crashWriter {
+	writers := make([]*crashWriter, c.clients)
+	for i := range writers {
+		writers[i] = &crashWriter{
+			name:   fmt.Sprintf("r%d_w%d", c.round, i),
+			random: rand.New(rand.NewPCG(c.seed, uint64(c.round*100+i+1))),
+			units:  units,
+		}
+	}
+	for i, name := range slices.Sorted(maps.Keys(h.tables)) {
+		w := writers[i%len(writers)]
+		w.own = append(w.own, name)
 	}
 	return writers
 }
@@ -121,34 +166,26 @@ type history struct {
 
 // mustAgree reads the queue after a kill and compares it with the database and
 // with what the writers were told.
-func mustAgree(t *testing.T, d database, before history, writers []*crashWriter) history {
+func mustAgree(t *testing.T, d crashing, before history, writers []*crashWriter) history {
 	t.Helper()
 	now := history{entries: d.queue(t)}
 	if len(now.entries) < len(before.entries) || !slices.EqualFunc(before.entries, now.entries[:len(before.entries)], sameEntry) {
 		t.Fatalf("entries that were in the queue before have changed")
 	}
-	now.tables = tablesOf(t, now.entries)
-	if held := d.tables(t); !maps.EqualFunc(held, now.tables, slices.Equal) {
+	now.tables = d.made(t, now.entries)
+	if held := d.held(t); !maps.EqualFunc(held, now.tables, slices.Equal) {
 		t.Errorf("the queue differs from the database:\n%s", differences(now.tables, held))
 	}
 	added := map[string]int{}
 	for i, e := range now.entries[len(before.entries):] {
-		if _, twice := added[e.DDL]; twice {
+		words := d.words(t, e)
+		if _, twice := added[words]; twice {
 			t.Errorf("recorded twice: %s", e.DDL)
 		}
-		added[e.DDL] = i
+		added[words] = i
 	}
 	for _, w := range writers {
-		last := -1
-		for _, ddl := range w.acknowledged {
-			i, recorded := added[ddl]
-			if !recorded {
-				t.Errorf("acknowledged to %s and lost: %s", w.name, ddl)
-			} else if i < last {
-				t.Errorf("recorded before what %s had sent earlier: %s", w.name, ddl)
-			}
-			last = i
-		}
+		w.mustFind(t, added)
 	}
 	return now
 }
@@ -157,14 +194,30 @@ func sameEntry(a, b entry) bool {
 	return a.ID == b.ID && a.Version == b.Version && a.DDL == b.DDL && maps.Equal(a.Session, b.Session)
 }
 
+// differences names the tables that two sides disagree about.
+func differences(queued, held map[string][]string) string {
+	var lines []string
+	for name, columns := range queued {
+		if !slices.Equal(columns, held[name]) {
+			lines = append(lines, fmt.Sprintf("%s: the queue has %v, the database %v", name, columns, held[name]))
+		}
+	}
+	for name, columns := range held {
+		if queued[name] == nil {
+			lines = append(lines, fmt.Sprintf("%s: the queue has none, the database %v", name, columns))
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
 var (
 	createTable = regexp.MustCompile(`^CREATE TABLE (\w+) \(id int\)$`)
 	addColumn   = regexp.MustCompile(`^ALTER TABLE (\w+) ADD COLUMN (\w+) int$`)
 	dropTable   = regexp.MustCompile(`^DROP TABLE (\w+)$`)
 )
 
-// tablesOf runs the queue on an empty model; an entry that does not fit what
-// came before it was recorded twice, or one before it was lost.
+// tablesOf is made for the statements of PostgreSQL and MySQL.
 func tablesOf(t *testing.T, entries []entry) map[string][]string {
 	t.Helper()
 	tables := map[string][]string{}
@@ -189,48 +242,4 @@ func tablesOf(t *testing.T, entries []entry) map[string][]string {
 		}
 	}
 	return tables
-}
-
-// tables is what the database holds.
-func (d database) tables(t *testing.T) map[string][]string {
-	t.Helper()
-	text := scalar(t, d.connect(t), `SELECT coalesce(string_agg(line, E'\n'), '') FROM (
-		SELECT c.relname || ' ' || string_agg(a.attname, ' ' ORDER BY a.attnum) AS line
-		FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-		WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 GROUP BY c.oid) tables`)
-	tables := map[string][]string{}
-	for line := range strings.Lines(text) {
-		words := strings.Fields(line)
-		tables[words[0]] = words[1:]
-	}
-	return tables
-}
-
-// differences names the tables that two sides disagree about.
-func differences(queued, held map[string][]string) string {
-	var lines []string
-	for name, columns := range queued {
-		if !slices.Equal(columns, held[name]) {
-			lines = append(lines, fmt.Sprintf("%s: the queue has %v, the database %v", name, columns, held[name]))
-		}
-	}
-	for name, columns := range held {
-		if queued[name] == nil {
-			lines = append(lines, fmt.Sprintf("%s: the queue has none, the database %v", name, columns))
-		}
-	}
-	slices.Sort(lines)
-	return strings.Join(lines, "\n")
-}
-
-// mustReplayPlain replays entries on a workspace that records nothing, which is
-// quicker, and compares the dumps.
-func mustReplayPlain(t *testing.T, source database, entries []entry) {
-	t.Helper()
-	replayed := source.installation.workspace(t, source.id+"-r", "control")
-	replayed.withoutLimits(t)
-	replayed.replay(t, renameRole(entries, source.role(t), replayed.role(t)))
-	if got, want := replayed.schema(t), source.schema(t); got != want {
-		t.Errorf("a replay of the queue differs from the workspace:\n%s", firstDifference(got, want))
-	}
 }

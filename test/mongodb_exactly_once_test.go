@@ -4,116 +4,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"math/rand/v2"
-	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-const (
-	mongoKills      = 100
-	mongoKillsShort = 10
-)
-
-// The program is killed, its MongoDB server with it, at random moments of a
-// stream of schema changes from several sessions, as for PostgreSQL.
 func TestKilledAtAnyMomentTheQueueIsWhatMongoDBHolds(t *testing.T) {
-	c := &mongoCrashTest{in: newInstallation(t, "mongodb"), seed: testSeed(t)}
-	c.random = rand.New(rand.NewPCG(c.seed, 2))
-	rounds := mongoKills
+	kills := 100
 	if testing.Short() {
-		rounds = mongoKillsShort
+		kills = 10
 	}
-	for c.round < rounds {
-		c.inOneWorkspace(t, min(rounds, c.round+killsPerWorkspace))
+	c := &crashTest{in: newInstallation(t, "mongodb"), clients: 5}
+	c.begin = func(t *testing.T, id string) crashing {
+		return crashingMongoDB{database{installation: c.in, id: id, url: c.in.mongoAddress(t, id, "tenant", nil)}}
 	}
-	t.Logf("%d kills, %d entries, %d commands acknowledged", rounds, c.entries, c.told)
-	if c.told < rounds {
-		t.Errorf("%d commands acknowledged in %d rounds: the test tries too little", c.told, rounds)
-	}
+	c.run(t, kills)
 }
 
-// mongoCrashTest is what goes on from one kill to the next.
-type mongoCrashTest struct {
-	in      *installation
-	seed    uint64
-	random  *rand.Rand
-	round   int // kills so far
-	entries int // in the queues of all workspaces
-	told    int // acknowledged commands
-}
+// crashingMongoDB is a workspace of MongoDB whose program is killed, its server
+// with it.
+type crashingMongoDB struct{ database }
 
-// inOneWorkspace kills the program until it has been killed that often.
-func (c *mongoCrashTest) inOneWorkspace(t *testing.T, until int) {
+// clients are four of a driver and one that uses the admin API.
+func (d crashingMongoDB) clients(t *testing.T, alive context.Context, writers []*crashWriter) {
 	t.Helper()
-	id := fmt.Sprintf("crash-%d", c.round)
-	d := database{installation: c.in, id: id, url: c.in.mongoAddress(t, id, "tenant", nil)}
-	var entries []entry
-	for ; c.round < until; c.round++ {
-		told := c.killed(t, d, entries)
-		entries = mustAgreeMongo(t, d, entries, told)
-		if t.Failed() {
-			t.Fatalf("after kill %d", c.round+1)
-		}
-	}
-	c.entries += len(entries)
-	c.in.must(t, http.StatusOK, "DELETE", "/workspaces/"+id, nil)
-}
-
-// killed is one round: clients that change the schema, a kill, a start. It gives
-// what each client was told, in its order.
-func (c *mongoCrashTest) killed(t *testing.T, d database, entries []entry) [][]string {
-	t.Helper()
-	units := make(chan struct{}, 1<<12)
-	ctx, dead := context.WithCancel(t.Context())
-	defer dead()
-	told, unexpected := make([][]string, 5), make([]error, 5)
-	own := slices.Sorted(maps.Keys(collectionsOf(t, entries)))
-	var running sync.WaitGroup
-	for i := range told {
-		w := &mongoWriter{name: fmt.Sprintf("r%d_w%d", c.round, i), random: rand.New(rand.NewPCG(c.seed, uint64(c.round*100+i)))}
-		for j := i; j < len(own); j += len(told) {
-			w.own = append(w.own, own[j])
-		}
+	for i, base := range writers {
+		w := &mongoWriter{base}
 		send := d.sendToAPI
 		if i > 0 {
 			db := mongoClient(t, d.url)
-			send = func(ctx context.Context, command bson.D) error { return db.RunCommand(ctx, command).Err() }
+			send = func(command bson.D) error { return db.RunCommand(alive, command).Err() }
 		}
-		running.Go(func() {
-			for {
-				command, says := w.command()
-				if err := send(ctx, command); err != nil {
-					unexpected[i] = refusalOf(err)
-					return
-				}
-				told[i] = append(told[i], says)
-				units <- struct{}{}
-			}
-		})
+		w.kind, w.refused = "a client", func(err error) bool { return refusalOf(err) != nil }
+		w.loop = func() error { return w.commands(send) }
 	}
-	await(units, c.random.IntN(mostUnits), mostPatience)
-	await(nil, 1, time.Duration(c.random.Int64N(int64(longestMoment))))
-	c.in.kill()
-	dead()
-	running.Wait()
-	if err := c.in.start(); err != nil {
-		t.Fatalf("start after kill %d: %v", c.round+1, err)
-	}
-	if err := errors.Join(unexpected...); err != nil {
-		t.Fatalf("kill %d: %v", c.round+1, err)
-	}
-	for _, says := range told {
-		c.told += len(says)
-	}
-	return told
 }
 
 // refusalOf is err where a server that is alive gave it. The driver's own errors,
@@ -127,24 +54,26 @@ func refusalOf(err error) error {
 }
 
 // sendToAPI runs a command document as a query.
-func (d database) sendToAPI(_ context.Context, command bson.D) error {
+func (d crashingMongoDB) sendToAPI(command bson.D) error {
 	text, err := bson.MarshalExtJSON(command, true, false)
 	if err != nil {
 		return err
 	}
-	status, err := d.installation.post("/workspaces/"+d.id+"/queries", map[string]string{"query": string(text)})
-	if err == nil && status != http.StatusOK {
-		err = fmt.Errorf("status %d", status)
-	}
-	return err
+	return d.query(string(text))
 }
 
-// mongoWriter makes commands, no two of which do the same.
-type mongoWriter struct {
-	name   string // begins the names of its collections
-	random *rand.Rand
-	own    []string // collections of earlier rounds that it may change
-	number int
+// mongoWriter is a client of MongoDB.
+type mongoWriter struct{ *crashWriter }
+
+// commands sends commands, no two of which do the same.
+func (w *mongoWriter) commands(send func(bson.D) error) error {
+	for {
+		command, says := w.command()
+		if err := send(command); err != nil {
+			return err
+		}
+		w.told(says)
+	}
 }
 
 // command makes a collection, said or not, or changes or drops one of its own;
@@ -166,6 +95,11 @@ func (w *mongoWriter) command() (command bson.D, says string) {
 	}
 	w.own = slices.Delete(w.own, i, i+1)
 	return bson.D{{Key: "drop", Value: name}}, "drop " + name
+}
+
+func (d crashingMongoDB) words(t *testing.T, e entry) string {
+	t.Helper()
+	return strings.Join(wordsOf(t, e), " ")
 }
 
 // wordsOf are what a statement of the queue does: operation, collection, index.
@@ -190,10 +124,7 @@ func wordsOf(t *testing.T, e entry) []string {
 	return nil
 }
 
-// collectionsOf runs the queue on an empty model of collections with their
-// indexes; an entry that does not fit what came before it was recorded twice, or
-// one before it was lost.
-func collectionsOf(t *testing.T, entries []entry) map[string][]string {
+func (d crashingMongoDB) made(t *testing.T, entries []entry) map[string][]string {
 	t.Helper()
 	held := map[string][]string{}
 	for _, e := range entries {
@@ -211,41 +142,13 @@ func collectionsOf(t *testing.T, entries []entry) map[string][]string {
 			held[words[1]] = append(indexes, words[2])
 		}
 	}
+	for _, indexes := range held {
+		slices.Sort(indexes)
+	}
 	return held
 }
 
-// mustAgreeMongo reads the queue after a kill and compares it with the database
-// and with what the clients were told.
-func mustAgreeMongo(t *testing.T, d database, before []entry, told [][]string) []entry {
-	t.Helper()
-	now := d.queue(t)
-	if len(now) < len(before) || !slices.EqualFunc(before, now[:len(before)], sameEntry) {
-		t.Fatalf("entries that were in the queue before have changed")
-	}
-	queued := collectionsOf(t, now)
-	for _, indexes := range queued {
-		slices.Sort(indexes)
-	}
-	if held := d.collections(t); !maps.EqualFunc(held, queued, slices.Equal) {
-		t.Errorf("the queue differs from the database:\n%s", differences(queued, held))
-	}
-	added := map[string]int{}
-	for i, e := range now[len(before):] {
-		says := strings.Join(wordsOf(t, e), " ")
-		if _, twice := added[says]; twice {
-			t.Errorf("recorded twice: %s", e.DDL)
-		}
-		added[says] = i
-	}
-	for i, says := range told {
-		mustHaveRecorded(t, fmt.Sprintf("client %d", i), says, added)
-	}
-	return now
-}
-
-// collections are those that the database holds, with the names of their
-// indexes.
-func (d database) collections(t *testing.T) map[string][]string {
+func (d crashingMongoDB) held(t *testing.T) map[string][]string {
 	t.Helper()
 	ctx := mongoContext(t)
 	db := mongoClient(t, d.url)
@@ -266,3 +169,6 @@ func (d database) collections(t *testing.T) map[string][]string {
 	}
 	return held
 }
+
+// mustReplay has nothing to do: the random sessions' test replays such queues.
+func (d crashingMongoDB) mustReplay(*testing.T, []entry) {}

@@ -6,66 +6,19 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
-	"math/rand/v2"
 	"os/exec"
-	"slices"
-	"testing"
 	"time"
-
-	"github.com/go-sql-driver/mysql"
 )
 
-// mysqlCrashWriter is one client of MySQL that changes the schema until the
-// program dies.
-type mysqlCrashWriter struct {
-	crashWriter
-	mysql  mysqlDatabase
+// mysqlWriter is a client of MySQL.
+type mysqlWriter struct {
+	*crashWriter
 	conn   *sql.Conn
 	blocks bool // the server runs blocks outside of procedures
 }
 
-// newMySQLWriters makes the clients of one round: four sessions of a driver, a
-// client program, and one that uses the admin API. Tables of earlier rounds are
-// divided among them.
-func newMySQLWriters(t *testing.T, d mysqlDatabase, seed uint64, round int, h history, blocks bool, units chan<- struct{}) []*mysqlCrashWriter {
-	t.Helper()
-	var writers []*mysqlCrashWriter
-	for i := range 6 {
-		w := &mysqlCrashWriter{mysql: d, blocks: blocks, crashWriter: crashWriter{
-			name:     fmt.Sprintf("r%d_w%d", round, i),
-			random:   rand.New(rand.NewPCG(seed, uint64(round*100+i+1))),
-			database: d.database,
-			units:    units,
-		}}
-		switch i {
-		case 4:
-			w.kind, w.loop = "the client", w.client
-		case 5:
-			w.kind, w.loop = "the API", w.api
-		default:
-			w.kind, w.loop, w.conn = "a driver", w.driver, d.connect(t)
-		}
-		writers = append(writers, w)
-	}
-	for i, name := range slices.Sorted(maps.Keys(h.tables)) {
-		w := writers[i%len(writers)]
-		w.own = append(w.own, name)
-	}
-	return writers
-}
-
-// run changes the schema until an error that comes of the program's death.
-func (w *mysqlCrashWriter) run() {
-	err := w.loop()
-	var refused *mysql.MySQLError
-	if errors.As(err, &refused) && string(refused.SQLState[:]) != "08S01" {
-		w.unexpected = fmt.Errorf("%s: %w", w.name, err)
-	}
-}
-
 // driver sends units in every way that a driver can.
-func (w *mysqlCrashWriter) driver() error {
+func (w *mysqlWriter) driver() error {
 	kinds := []func() error{w.simple, w.prepared, w.message, w.dynamic, w.rolledBack}
 	if w.blocks {
 		kinds = append(kinds, w.block)
@@ -77,12 +30,12 @@ func (w *mysqlCrashWriter) driver() error {
 	}
 }
 
-func (w *mysqlCrashWriter) simple() error {
+func (w *mysqlWriter) simple() error {
 	s := w.statement()
 	return w.sent(execMySQL(w.conn, s), s)
 }
 
-func (w *mysqlCrashWriter) prepared() error {
+func (w *mysqlWriter) prepared() error {
 	s := w.statement()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -94,31 +47,31 @@ func (w *mysqlCrashWriter) prepared() error {
 	return w.sent(errors.Join(err, stmt.Close()), s)
 }
 
-func (w *mysqlCrashWriter) message() error {
+func (w *mysqlWriter) message() error {
 	a, b := w.statement(), w.statement()
 	return w.sent(execMySQL(w.conn, a+"; SELECT 1; "+b), a, b)
 }
 
-func (w *mysqlCrashWriter) dynamic() error {
+func (w *mysqlWriter) dynamic() error {
 	s := w.statement()
 	return w.sent(execMySQL(w.conn, "PREPARE s FROM '"+s+"'; EXECUTE s; DEALLOCATE PREPARE s"), s)
 }
 
 // rolledBack is a schema change that its transaction's rollback does not undo.
-func (w *mysqlCrashWriter) rolledBack() error {
+func (w *mysqlWriter) rolledBack() error {
 	s := w.statement()
 	return w.sent(execMySQL(w.conn, "START TRANSACTION; "+s+"; ROLLBACK"), s)
 }
 
-func (w *mysqlCrashWriter) block() error {
+func (w *mysqlWriter) block() error {
 	a, b := w.statement(), w.statement()
 	return w.sent(execMySQL(w.conn, fmt.Sprintf("BEGIN NOT ATOMIC EXECUTE IMMEDIATE '%s'; %s; END", a, b)), a, b)
 }
 
 // client gives MariaDB's client a script without an end, and reads the lines
 // that it prints after each: what it has printed, it was told.
-func (w *mysqlCrashWriter) client() error {
-	cmd := exec.Command("mariadb", append(w.mysql.clientArguments(), "--unbuffered")...)
+func (w *mysqlWriter) client(arguments []string) error {
+	cmd := exec.Command("mariadb", append(arguments, "--unbuffered")...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os/exec"
 	"slices"
 	"testing"
 	"time"
@@ -82,6 +84,37 @@ func (w *crashWriter) statement() string {
 	}
 	w.own = slices.Delete(w.own, i, i+1)
 	return "DROP TABLE " + table
+}
+
+// program gives a client program a script without an end, in which behind follows
+// each statement, and reads the line that it prints then: what it has printed, it
+// was told.
+func (w *crashWriter) program(behind, name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	defer cmd.Wait() //nolint:errcheck // it ends because its server died
+	defer in.Close()
+	lines := bufio.NewScanner(out)
+	for {
+		s := w.statement()
+		if _, err := fmt.Fprintln(in, s+behind); err != nil {
+			return err
+		}
+		if !lines.Scan() {
+			return fmt.Errorf("%s has ended", name)
+		}
+		w.told(s)
+	}
 }
 
 // api sends one statement after the other to the admin API.

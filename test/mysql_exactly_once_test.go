@@ -2,7 +2,9 @@ package test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -40,7 +42,9 @@ func (d crashingMySQL) clients(t *testing.T, _ context.Context, writers []*crash
 		base.refused = refusedByMySQL
 		switch i {
 		case 4:
-			w.kind, w.loop = "the client", func() error { return w.client(d.clientArguments()) }
+			w.kind, w.loop = "the client", func() error {
+				return w.program("; SELECT 'done';", "mariadb", append(d.clientArguments(), "--unbuffered")...)
+			}
 		case 5:
 			w.kind, w.loop = "the API", func() error { return w.api(d.database) }
 		default:
@@ -96,4 +100,70 @@ func (d crashingMySQL) held(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	return tables
+}
+
+// mysqlWriter is a client of MySQL.
+type mysqlWriter struct {
+	*crashWriter
+	conn   *sql.Conn
+	blocks bool // the server runs blocks outside of procedures
+}
+
+// driver sends units in every way that a driver can.
+func (w *mysqlWriter) driver() error {
+	kinds := []func() error{w.simple, w.prepared, w.message, w.dynamic, w.rolledBack}
+	if w.blocks {
+		kinds = append(kinds, w.block)
+	}
+	for {
+		if err := kinds[w.random.IntN(len(kinds))](); err != nil {
+			return err
+		}
+	}
+}
+
+func (w *mysqlWriter) simple() error {
+	s := w.statement()
+	return w.sent(execMySQL(w.conn, s), s)
+}
+
+func (w *mysqlWriter) prepared() error {
+	s := w.statement()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	stmt, err := w.conn.PrepareContext(ctx, s)
+	if err != nil {
+		return err
+	}
+	_, err = stmt.ExecContext(ctx)
+	return w.sent(errors.Join(err, stmt.Close()), s)
+}
+
+func (w *mysqlWriter) message() error {
+	a, b := w.statement(), w.statement()
+	return w.sent(execMySQL(w.conn, a+"; SELECT 1; "+b), a, b)
+}
+
+func (w *mysqlWriter) dynamic() error {
+	s := w.statement()
+	return w.sent(execMySQL(w.conn, "PREPARE s FROM '"+s+"'; EXECUTE s; DEALLOCATE PREPARE s"), s)
+}
+
+// rolledBack is a schema change that its transaction's rollback does not undo.
+func (w *mysqlWriter) rolledBack() error {
+	s := w.statement()
+	return w.sent(execMySQL(w.conn, "START TRANSACTION; "+s+"; ROLLBACK"), s)
+}
+
+func (w *mysqlWriter) block() error {
+	a, b := w.statement(), w.statement()
+	return w.sent(execMySQL(w.conn, fmt.Sprintf("BEGIN NOT ATOMIC EXECUTE IMMEDIATE '%s'; %s; END", a, b)), a, b)
+}
+
+// clientArguments are those of MariaDB's programs.
+func (d mysqlDatabase) clientArguments() []string {
+	c := d.connection
+	return []string{"--no-defaults", "--batch", "--skip-column-names", "--default-character-set=utf8mb4", "--host=127.0.0.1",
+		fmt.Sprintf("--port=%v", c["port"]), "--user=" + c["user"].(string), "--password=" + c["password"].(string),
+		"--ssl-ca=" + d.installation.CAFile, "--ssl-verify-server-cert", "--database=" + d.name}
 }

@@ -1,11 +1,9 @@
 package test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +36,9 @@ func (d crashingPostgres) clients(t *testing.T, _ context.Context, writers []*cr
 		base.refused = refusedByPostgres
 		switch i {
 		case 4:
-			w.kind, w.loop = "psql", func() error { return w.psql(d.url) }
+			w.kind, w.loop = "psql", func() error {
+				return w.program(";", "psql", "-X", "-v", "ON_ERROR_STOP=1", d.url)
+			}
 		case 5:
 			w.kind, w.loop = "the API", func() error { return w.api(d.database) }
 		default:
@@ -155,34 +155,4 @@ func (w *postgresWriter) pipeline() error {
 		return err
 	}
 	return w.sent(p.Close(), a, b)
-}
-
-// psql gives psql a script without an end, and reads the tags that it prints:
-// what psql has said, the client was told.
-func (w *postgresWriter) psql(url string) error {
-	cmd := exec.Command("psql", "-X", "-v", "ON_ERROR_STOP=1", url)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	defer cmd.Wait() //nolint:errcheck // it ends because its server died
-	defer in.Close()
-	tags := bufio.NewScanner(out)
-	for {
-		s := w.statement()
-		if _, err := fmt.Fprintln(in, s+";"); err != nil {
-			return err
-		}
-		if !tags.Scan() {
-			return errors.New("psql has ended")
-		}
-		w.told(s)
-	}
 }

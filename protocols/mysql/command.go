@@ -99,6 +99,12 @@ func (t *track) begin(b []byte, size int) (step, error) {
 		return step{act: busy}, nil
 	}
 	command := b[headerLen]
+	if len(t.statements.moved) > 0 && ofPrepared(command) && size >= headerLen+1+4 {
+		if len(b) < headerLen+1+4 {
+			return step{need: headerLen + 1 + 4}, nil
+		}
+		t.statements.number(b[headerLen+1:])
+	}
 	switch command {
 	case mysql.COM_QUIT:
 		return step{act: terminate}, nil
@@ -127,6 +133,16 @@ func (t *track) begin(b []byte, size int) (step, error) {
 		return step{}, nil
 	}
 	return t.deny(commandDenied(commandName(command)))
+}
+
+// ofPrepared says whether a command's arguments begin with the number of a
+// prepared statement.
+func ofPrepared(command byte) bool {
+	switch command {
+	case mysql.COM_STMT_EXECUTE, commandBulkExecute, mysql.COM_STMT_FETCH, mysql.COM_STMT_RESET, mysql.COM_STMT_CLOSE, mysql.COM_STMT_SEND_LONG_DATA:
+		return true
+	}
+	return false
 }
 
 // hold waits until the whole packet is there, and then asks for act.

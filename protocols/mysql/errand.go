@@ -3,6 +3,7 @@ package mysql
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -90,8 +91,9 @@ func (l *lobby) borrow(ctx context.Context, c capabilities) (*backend, poolKey, 
 // errandReply is what servers reply to a client's command, in packets for it.
 type errandReply struct {
 	packets  []byte
-	sequence byte // of the last
-	failed   bool // the last is an ERR
+	sequence byte   // of the last
+	failed   bool   // the last is an ERR
+	status   uint16 // of the last result
 }
 
 // add reads the reply to the command that was sent last. Where another reply
@@ -117,24 +119,33 @@ func (r *errandReply) add(b *backend, command byte, follows bool) error {
 		}
 		r.sequence++
 		r.packets = appendPacket(r.packets, r.sequence, payload)
-		r.failed = e.part == partFailure
-		if r.failed || e.part == partLast {
+		switch r.failed = e.part == partFailure; {
+		case r.failed:
+			return nil
+		case e.part == partLast:
+			if at := statusAt(payload, b.capabilities); at < len(payload)-1 {
+				r.status = binary.LittleEndian.Uint16(payload[at:])
+			}
 			return nil
 		}
 		t.phase, t.left = e.phase, e.left
 	}
 }
 
+// statusAt is where an OK or EOF packet has the server's status.
+func statusAt(payload []byte, c capabilities) int {
+	if payload[0] == mysql.EOF_HEADER && !c.has(mysql.CLIENT_DEPRECATE_EOF) {
+		return 1 + 2 // behind the header and the warnings
+	}
+	f := fields{b: payload[1:]}
+	f.lenenc() // affected rows
+	f.lenenc() // last insert id
+	return len(payload) - len(f.b)
+}
+
 // announceNext has an OK or EOF packet say that another result follows.
 func announceNext(payload []byte, c capabilities) {
-	at := 1 + 2 // behind the header and the warnings of an EOF
-	if payload[0] == mysql.OK_HEADER || c.has(mysql.CLIENT_DEPRECATE_EOF) {
-		f := fields{b: payload[1:]}
-		f.lenenc() // affected rows
-		f.lenenc() // last insert id
-		at = len(payload) - len(f.b)
-	}
-	if at < len(payload) {
+	if at := statusAt(payload, c); at < len(payload) {
 		payload[at] |= byte(mysql.SERVER_MORE_RESULTS_EXISTS)
 	}
 }

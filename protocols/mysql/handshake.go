@@ -38,7 +38,8 @@ type startup struct {
 	user         string
 	database     string
 	remembered   []string // statements of the lobby for the backend
-	waiting      []byte   // the command, a packet, by which the client left the lobby
+	prepared     []preparedText
+	waiting      []byte // the command, a packet, by which the client left the lobby
 }
 
 // session is an authenticated client that does not know it yet: what says so
@@ -70,7 +71,7 @@ func (p *Protocol) Handshake(ctx context.Context, conn net.Conn) (protocols.Sess
 	if s.route.Live != nil {
 		return s, nil
 	}
-	l := lobby{st, p}
+	l := lobby{startup: st, protocol: p, status: mysql.SERVER_STATUS_AUTOCOMMIT}
 	s.route, err = l.admit(ctx, s.last)
 	if err != nil {
 		return nil, err
@@ -212,7 +213,8 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	if err != nil {
 		return nil, errors.Join(st.refuse(dialFailure(err, s.route.Live)), err)
 	}
-	if err := b.setUp(ctx, st.remembered); err != nil {
+	moved, err := b.takeOver(ctx, st)
+	if err != nil {
 		b.Close()
 		f := unreachable(s.route.Live)
 		if e, ok := errors.AsType[*serverError](err); ok {
@@ -221,6 +223,7 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 		return nil, errors.Join(st.refuse(f), err)
 	}
 	r := newRelay(p, s.route, st, b, key)
+	r.track.statements.moved = moved
 	if st.waiting != nil {
 		r.rest = st.waiting // its reply is the first that the client hears
 		return r, nil

@@ -31,6 +31,9 @@ const (
 type lobby struct {
 	*startup
 	protocol *Protocol
+	numbered uint32 // statements that were prepared
+	latest   uint32 // the number of the last one; 0 where it failed
+	status   uint16 // what OKs say of the session
 }
 
 // admit lets an authenticated client into the lobby, until it names a database.
@@ -84,7 +87,7 @@ func (l *lobby) answer(ctx context.Context, command []byte) (workspace.Route, er
 	case mysql.COM_PING:
 		return workspace.Route{}, l.ok()
 	case mysql.COM_RESET_CONNECTION:
-		l.remembered = nil
+		l.begin(uint16(l.charset))
 		return workspace.Route{}, l.ok()
 	case mysql.COM_CHANGE_USER:
 		return l.changeUser(ctx, command)
@@ -97,8 +100,12 @@ func (l *lobby) answer(ctx context.Context, command []byte) (workspace.Route, er
 	case mysql.COM_PROCESS_KILL:
 		f := fields{b: command[1:]}
 		return workspace.Route{}, l.kill(ctx, kill{before: "KILL ", id: uint64(f.uint32())})
-	case mysql.COM_STMT_CLOSE, mysql.COM_STMT_SEND_LONG_DATA:
-		return workspace.Route{}, nil // have no reply
+	case mysql.COM_STMT_PREPARE:
+		return l.prepare(ctx, command)
+	case mysql.COM_STMT_EXECUTE, mysql.COM_STMT_FETCH, mysql.COM_STMT_RESET, mysql.COM_STMT_CLOSE:
+		return workspace.Route{}, l.withPrepared(ctx, command)
+	case mysql.COM_STMT_SEND_LONG_DATA:
+		return workspace.Route{}, nil // has no reply
 	}
 	return workspace.Route{}, l.say(noneSelected())
 }
@@ -121,7 +128,13 @@ func (l *lobby) query(ctx context.Context, command []byte) (workspace.Route, err
 	if sent, err := l.runErrand(ctx, string(text)); sent {
 		return workspace.Route{}, err
 	}
-	for _, name := range namesIn(string(text)) {
+	return l.leave(ctx, string(text), command)
+}
+
+// leave finds a database that the text of a command names. The command waits for
+// that database's backend.
+func (l *lobby) leave(ctx context.Context, text string, command []byte) (workspace.Route, error) {
+	for _, name := range namesIn(text) {
 		login, err := l.protocol.config.Directory.Login(ctx, workspace.MySQL, l.user, name)
 		if err != nil {
 			return workspace.Route{}, errors.Join(l.refuse(noLogins()), err)
@@ -166,8 +179,7 @@ func (l *lobby) say(f *failure) error {
 }
 
 func (l *lobby) ok() error {
-	autocommit := byte(mysql.SERVER_STATUS_AUTOCOMMIT)
-	if err := l.send([]byte{mysql.OK_HEADER, 0, 0, autocommit, 0, 0, 0}); err != nil {
+	if err := l.send([]byte{mysql.OK_HEADER, 0, 0, byte(l.status), byte(l.status >> 8), 0, 0}); err != nil {
 		return fmt.Errorf("write frontend: %w", err)
 	}
 	return nil

@@ -97,6 +97,7 @@ func (l *lobby) runErrand(ctx context.Context, text string) (run bool, err error
 		for _, text := range taken {
 			l.remember(text)
 		}
+		l.settle(reply)
 	}
 	return true, l.reply(reply.packets, err)
 }
@@ -118,6 +119,14 @@ func (l *lobby) reply(packets []byte, err error) error {
 		return fmt.Errorf("write frontend: %w", err)
 	}
 	return nil
+}
+
+// settle keeps what a result said of the session, for the OKs of the proxy.
+func (l *lobby) settle(r errandReply) {
+	const lasting = mysql.SERVER_STATUS_AUTOCOMMIT | mysql.SERVER_STATUS_IN_TRANS | mysql.SERVER_STATUS_IN_TRANS_READONLY | mysql.SERVER_STATUS_NO_BACKSLASH_ESCAPED
+	if r.status != 0 || !r.failed {
+		l.status = r.status & lasting
+	}
 }
 
 // errandFailure is what the client may know of an errand that came to nothing:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
@@ -47,7 +48,7 @@ func (l *lobby) changeUser(ctx context.Context, command []byte) (workspace.Route
 // login, where it has one byte, is set behind it; MariaDB takes the number of
 // every collation for the connection only.
 func (l *lobby) begin(charset uint16) {
-	l.remembered, l.charset = nil, byte(charset)
+	l.remembered, l.prepared, l.charset, l.status = nil, nil, byte(charset), mysql.SERVER_STATUS_AUTOCOMMIT
 	if charset > 0xff {
 		l.charset = greetingCharset
 		l.remembered = []string{

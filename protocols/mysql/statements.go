@@ -1,6 +1,10 @@
 package mysql
 
-import "github.com/go-mysql-org/go-mysql/mysql"
+import (
+	"encoding/binary"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+)
 
 const (
 	// lastPrepared is MariaDB's name for the statement prepared last, for
@@ -29,6 +33,16 @@ type statements struct {
 	// loading are those that may make the server ask for a file.
 	loading     map[uint32]bool
 	latestLoads bool
+	// moved has the server's numbers of those that were prepared in the lobby.
+	moved map[uint32]uint32
+}
+
+// number puts the server's number of a prepared statement in the place of the
+// lobby's, at the front of a command's arguments.
+func (s *statements) number(arguments []byte) {
+	if id, moved := s.moved[binary.LittleEndian.Uint32(arguments)]; moved {
+		binary.LittleEndian.PutUint32(arguments, id)
+	}
 }
 
 // prepare remembers what is prepared next: text, where it may change the schema.
@@ -105,5 +119,6 @@ func (s *statements) forgetAll() {
 	clear(s.changing)
 	clear(s.cursors)
 	clear(s.loading)
+	clear(s.moved)
 	s.kept, s.latest, s.latestMay, s.latestLoads = 0, "", false, false
 }

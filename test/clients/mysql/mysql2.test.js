@@ -68,6 +68,27 @@ test('a login without a database is one to the whole project', async () => {
   assert.equal(await only('SELECT CONCAT(@mine, DATABASE())'), `kept${login.database}`);
 });
 
+test('a login without a database runs several statements, prepares them, and changes its user', async () => {
+  const connection = await connect({ database: undefined, multipleStatements: true });
+  const [[first, second]] = await connection.query('SELECT 1 AS one; SELECT 2 AS two');
+  assert.deepEqual([first, second], [[{ one: 1 }], [{ two: 2 }]]);
+  const prepared = async () => (await connection.execute('SELECT 7 AS seven'))[0];
+  assert.deepEqual(await prepared(), [{ seven: 7 }]);
+  assert.deepEqual(await prepared(), [{ seven: 7 }]);
+  await assert.rejects(connection.execute('SELECT * FROM users'), { errno: 1046 });
+  await connection.query(`USE \`${login.database}\``);
+  assert.deepEqual(await prepared(), [{ seven: 7 }]);
+
+  const changed = await connect({ database: undefined });
+  await changed.query('SET @mine = 1');
+  await changed.changeUser({ user: login.user, password: login.password });
+  assert.deepEqual((await changed.query('SELECT @mine AS mine, DATABASE() AS d'))[0], [{ mine: null, d: null }]);
+  await changed.changeUser({ user: login.user, password: login.password, database: login.database });
+  assert.deepEqual((await changed.query('SELECT DATABASE() AS d'))[0], [{ d: login.database }]);
+  const wrong = await connect({ database: undefined });
+  await assert.rejects(wrong.changeUser({ user: login.user, password: 'wrong' }), { errno: 1045 });
+});
+
 const row = {
   name: 'ünï \'" \\ 😀', balance: '1234567890.12', born: new Date(2024, 1, 29), at: new Date(2024, 1, 29, 12, 30, 15, 123),
   doc: { a: [1, null, 'x'] }, raw: Buffer.from([0, 1, 255, 10, 13]), big: '18446744073709551615', bits: Buffer.from([2, 5]), yes: 1,

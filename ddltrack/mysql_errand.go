@@ -122,7 +122,7 @@ func errandOf(text string, mode MySQLMode) (MySQLErrand, string) {
 	switch {
 	case r.take("SELECT"):
 		r.dropDual()
-		if r.isPlain(r.rest()) {
+		if r.isPlain(r.rest()) || r.readsServerCatalog() {
 			return MySQLAsks, ""
 		}
 	case r.take("SHOW", "DATABASES"), r.take("SHOW", "SCHEMAS"):

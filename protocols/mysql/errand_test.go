@@ -48,7 +48,8 @@ func TestTheLobbyAnswersAsAServerWithoutADatabase(t *testing.T) {
 			"SHOW SESSION VARIABLES WHERE Variable_name IN ('sql_mode', 'autocommit')", "SHOW CHARACTER SET LIKE 'utf8mb4'", "SHOW COLLATION LIKE 'latin1%'",
 			"SHOW WARNINGS", "SHOW ENGINES", "SET NAMES latin1", "SELECT @@character_set_client, @@character_set_results, @@collation_connection",
 			"SET autocommit=0, @mine = 7", "SELECT @@autocommit + @mine", "SET NAMES nonsense", "SET no_such_variable = 1", "SELECT @@no_such_variable",
-			"START TRANSACTION", "COMMIT", "SELECT 1 AS x, NULL, 'it''s'",
+			"START TRANSACTION", "COMMIT", "SELECT 1 AS x, NULL, 'it''s'", "SELECT * FROM information_schema.ENGINES",
+			"select collation_name, id from information_schema.collations where character_set_name = 'latin1' order by id desc limit 3",
 		} {
 			wantKinds, want := direct.ask(statement)
 			gotKinds, got := c.ask(statement)
@@ -68,7 +69,7 @@ func TestWhatNeedsADatabaseIsRefusedInTheLobby(t *testing.T) {
 	c := w.wire(t, withoutDatabase)
 	for _, statement := range []string{
 		"show tables", "create table t (id int)", "select * from kept", "select f()", "select sleep(0)", "set password = 'other'", "set @a = f()",
-		"set global max_connections = 5", "select 1; select 2 from kept", "use mysql; select 1", "select 1; set password = 'other'", "call p()", "show grants for root", "show processlist", "insert into kept values (1)",
+		"set global max_connections = 5", "select 1; select 2 from kept", "use mysql; select 1", "select 1; set password = 'other'", "call p()", "show grants for root", "show processlist", "select * from information_schema.tables", "/*!1", "insert into kept values (1)",
 	} {
 		c.query(statement)
 		if p := c.read(); p.number() != mysql.ER_NO_DB_ERROR {

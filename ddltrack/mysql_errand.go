@@ -23,9 +23,9 @@ const (
 // MySQLErrandOf says what the text, one statement, does where no database is
 // chosen. It knows few statements, by lists of the words and functions that they
 // may have: what is no errand under some sql_mode, on some server, or in some
-// character set, is none. So a text that is one reaches no table, no stored
-// routine and no file, and waits for nothing. condition is what follows SHOW
-// DATABASES: empty, LIKE with its pattern, or WHERE with its expression.
+// character set, is none. So a text that is one reaches no table of a database,
+// no stored routine and no file, and waits for nothing. condition is what follows
+// SHOW DATABASES: empty, LIKE with its pattern, or WHERE with its expression.
 func MySQLErrandOf(text string) (errand MySQLErrand, condition string) {
 	for i, reading := range mysqlReadings(text) {
 		for j, mode := range errandModes() {

@@ -219,3 +219,23 @@ func TestResultsOfPreparedStatementsInTheLobbyAreDefined(t *testing.T) {
 		t.Errorf("got %q", p.payload)
 	}
 }
+
+// The number of a statement may come in pieces.
+func TestAMovedStatementIsFoundInPieces(t *testing.T) {
+	w := newLobby(t)
+	c := w.wire(t, withoutDatabase)
+	id := c.prepare("select 'moved'")
+	c.query("use " + w.route.Database)
+	if p := c.read(); p.isError() {
+		t.Fatalf("use: got %q", p.payload)
+	}
+	execute := append(append([]byte{mysql.COM_STMT_EXECUTE}, u32(id)...), 0, 1, 0, 0, 0)
+	for _, b := range encode(0, execute) {
+		if _, err := c.conn.Write([]byte{b}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kinds, all := c.reply(); kinds != "CDFRZ" || string(all[3].payload) != "\x00\x00\x05moved" {
+		t.Errorf("got %s %q", kinds, all[len(all)-1].payload)
+	}
+}

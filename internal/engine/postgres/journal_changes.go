@@ -157,8 +157,16 @@ func (r *journalReader) statement(row journalRow, c ddltrack.Command) (ddltrack.
 			return s, true
 		}
 	}
+	if row.Tag == "CREATE INDEX" && !row.unasked() {
+		s, found := r.sent(row, c)
+		return ddltrack.WithIndexName(s, c), found
+	}
 	return ddltrack.Made(*row.Structure), true
 }
+
+// unasked says that no statement of the session made the change: it has no
+// settings.
+func (row journalRow) unasked() bool { return len(row.Settings) == 0 }
 
 // sent is the statement that ran, as it was sent.
 func (r *journalReader) sent(row journalRow, c ddltrack.Command) (ddltrack.Statement, bool) {

@@ -30,7 +30,7 @@ func TestReplayOfTheQueueRebuildsWhatRandomMySQLSessionsDid(t *testing.T) {
 	sessions := make([]*randomMySQLSession, randomSessions)
 	for i := range sessions {
 		sessions[i] = &randomMySQLSession{number: i, random: rand.New(rand.NewPCG(seed, uint64(i))), conn: source.connect(t)}
-		if err := execMySQL(sessions[i].conn, "SET lock_wait_timeout = 5"); err != nil {
+		if err := execMySQL(sessions[i].conn, "SET lock_wait_timeout = 5, innodb_lock_wait_timeout = 5"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -191,7 +191,7 @@ var semicolons = regexp.MustCompile(`(?m) ?;( (?:\*/ ?)?;;)$`)
 // triggerTable is the name that a server quotes where it has given a trigger's
 // table another name, also if it took that back because a later pair of the same
 // RENAME TABLE failed, which no log tells.
-var triggerTable = regexp.MustCompile("( TRIGGER \\S+ (?:BEFORE|AFTER) [A-Z]+ ON )`(\\w+)`")
+var triggerTable = regexp.MustCompile("( TRIGGER \\S+ (?:BEFORE|AFTER) [A-Z]+ ON )[`\"](\\w+)[`\"]")
 
 // schema is a dump in which only the role's and the database's own names are
 // made equal, and the counters of rows are left out.

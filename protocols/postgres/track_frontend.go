@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"slices"
 	"time"
 	"unsafe"
 
@@ -76,7 +75,11 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 			}
 			t.unflushed = true
 			t.batch.executes++
-			t.owe(reply{kind: replyExecute, portal: portal, bound: t.bound.take(portal)}, now, timeout)
+			bound := t.bound.take(portal)
+			if !bound {
+				t.batch.has |= givesRows | changes
+			}
+			t.owe(reply{kind: replyExecute, portal: portal, bound: bound}, now, timeout)
 		case 'S':
 			if t.keepsSync(now, timeout) {
 				return step{pass: pos, act: settle}, nil
@@ -85,7 +88,7 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 			if !t.batch.kept {
 				t.owe(reply{kind: replySync}, now, timeout)
 			}
-			t.batch.executes, t.batch.kept = 0, false
+			t.batch.executes, t.batch.has, t.batch.kept = 0, 0, false
 		case 'F':
 			t.owe(reply{kind: replyFunction, unsynced: t.unsynced}, now, timeout)
 		case 'c', 'f':
@@ -158,9 +161,6 @@ func (s *nameSet) add(name uint64) {
 	s.hashes[s.n] = name
 	s.n++
 }
-
-// has says whether name is one of them.
-func (s *nameSet) has(name uint64) bool { return slices.Contains(s.hashes[:s.n], name) }
 
 // take says whether name is one of them, and removes it.
 func (s *nameSet) take(name uint64) bool {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // A server that asks for a file gets whichever it names, so that one which was
@@ -25,17 +27,7 @@ func mayLoad(text []byte, whole bool) bool {
 			return false
 		}
 	}
-	return containsFold(text, "INFILE") || containsFold(text, "EXECUTE") || containsFold(text, "CALL")
-}
-
-// containsFold says whether text has the word in any case.
-func containsFold(text []byte, word string) bool {
-	for i := range len(text) - len(word) + 1 {
-		if text[i]|0x20 == word[0]|0x20 && bytes.EqualFold(text[i:i+len(word)], []byte(word)) {
-			return true
-		}
-	}
-	return false
+	return window.ContainsFold(text, "INFILE") || window.ContainsFold(text, "EXECUTE") || window.ContainsFold(text, "CALL")
 }
 
 // refusesFile is what is due of a request for a file that the client must not

@@ -1,6 +1,10 @@
 package postgres
 
-import "bytes"
+import (
+	"bytes"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
+)
 
 // effect is what a statement may do, as far as its first word tells. What a
 // function does that a SELECT calls is not told.
@@ -38,11 +42,11 @@ func effectOf(frame []byte) effect {
 	}
 	switch string(word[:n]) {
 	case "select", "values", "table", "show":
-		if whole && !mentions(text[n:], "into") {
+		if whole && !window.ContainsFold(text[n:], "into") {
 			return givesRows
 		}
 	case "insert", "update", "delete", "merge":
-		if whole && !mentions(text[n:], "returning") {
+		if whole && !window.ContainsFold(text[n:], "returning") {
 			return changes
 		}
 	case "begin", "start":
@@ -58,23 +62,3 @@ func effectOf(frame []byte) effect {
 }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
-
-// mentions says whether a word, in small letters, stands anywhere in a text, be
-// it in a quote.
-func mentions(text []byte, word string) bool {
-	for ; len(text) >= len(word); text = text[1:] {
-		if startsWith(text, word) {
-			return true
-		}
-	}
-	return false
-}
-
-func startsWith(text []byte, word string) bool {
-	for i := range len(word) {
-		if text[i]|0x20 != word[i] {
-			return false
-		}
-	}
-	return true
-}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/tenantsdb/tenantsdb/protocols"
@@ -48,11 +49,8 @@ func scanInParts(t *testing.T, said []byte, cut int, tracked, limited bool) {
 	whole.tracked, parts.tracked = tracked, tracked
 	whole.batch.limited, parts.batch.limited = limited, limited
 	whole.frontend(said)
-	cut = min(max(cut, 1), len(said))
-	for rest := said; len(rest) > 0; {
-		n := min(cut, len(rest))
-		parts.frontend(rest[:n])
-		rest = rest[n:]
+	for part := range slices.Chunk(said, max(cut, 1)) {
+		parts.frontend(part)
 	}
 	if passed := len(whole.toBackend) + len(whole.front); passed > len(said) {
 		t.Fatalf("%d bytes came, %d passed or held", len(said), passed)
@@ -84,11 +82,8 @@ func FuzzScanBackend(f *testing.F) {
 		whole.frontend(asked)
 		parts.frontend(asked)
 		whole.backend(said)
-		cut = min(max(cut, 1), len(said))
-		for rest := said; len(rest) > 0; {
-			n := min(cut, len(rest))
-			parts.backend(rest[:n])
-			rest = rest[n:]
+		for part := range slices.Chunk(said, max(cut, 1)) {
+			parts.backend(part)
 		}
 		if len(whole.verdicts) == 0 && len(whole.toUser)+len(whole.back) > len(said) {
 			t.Fatalf("%d bytes came, %d passed or held", len(said), len(whole.toUser)+len(whole.back))

@@ -90,8 +90,8 @@ func (b *batch) eventZone(ctx context.Context, d ddltrack.MySQLDescription) (str
 		if err != nil {
 			return "", fmt.Errorf("read time zone of event %s: %w", o.Name, err)
 		}
-		for _, row := range rows {
-			return string(row[0]), nil
+		if len(rows) > 0 {
+			return string(rows[0][0]), nil
 		}
 	}
 	return "", nil

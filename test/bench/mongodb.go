@@ -26,7 +26,7 @@ func runMongoDB(o options, dir, program string) (err error) {
 	comparison.head(fmt.Sprintf("%-7s %7s", "command", "workers"))
 	for _, load := range loads {
 		for _, workers := range []int{1, 16, 64} {
-			m, err := inTurns(o.rounds, targets, func(t mongodbTarget) (measure, error) {
+			m, err := inTurns(servers.servers, o.rounds, targets, func(t mongodbTarget) (measure, error) {
 				return t.run(load, workers, time.Duration(o.seconds)*time.Second)
 			})
 			if err != nil {

@@ -246,7 +246,7 @@ func (t mongodbTarget) run(load mongodbLoad, workers int, long time.Duration) (m
 	for _, w := range all {
 		took.join(&w.took)
 	}
-	return measure{float64(took.total()) / elapsed.Seconds(), took.at(0.50), took.at(0.99)}, nil
+	return measure{tps: float64(took.total()) / elapsed.Seconds(), p50: took.at(0.50), p99: took.at(0.99), done: float64(took.total())}, nil
 }
 
 // histogramSteps is how many steps there are from a duration to its double; each

@@ -47,14 +47,14 @@ func runMySQL(o options, dir, program string) (err error) {
 	comparison.head(fmt.Sprintf("%-17s %7s", "queries", "threads"))
 	for _, load := range mysqlLoads {
 		for _, threads := range []int{1, 16, 64} {
-			m, err := inTurns(o.rounds, targets, func(t mysqlTarget) (measure, error) { return t.run(rows, threads, o.seconds, load) })
+			m, err := inTurns(servers.servers, o.rounds, targets, func(t mysqlTarget) (measure, error) { return t.run(rows, threads, o.seconds, load) })
 			if err != nil {
 				return err
 			}
 			comparison.line(fmt.Sprintf("%-17s %7d", load, threads), m)
 		}
 	}
-	m, err := inTurns(o.rounds, targets, func(t mysqlTarget) (measure, error) { return t.connects(o.seconds) })
+	m, err := inTurns(servers.servers, o.rounds, targets, func(t mysqlTarget) (measure, error) { return t.connects(o.seconds) })
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (t mysqlTarget) run(rows, threads, seconds int, load string, options ...str
 }
 
 var (
-	queriesLine   = regexp.MustCompile(`(?m)^\s+queries:\s+\d+\s+\(([0-9.]+) per sec\.\)`)
+	queriesLine   = regexp.MustCompile(`(?m)^\s+queries:\s+(\d+)\s+\(([0-9.]+) per sec\.\)`)
 	histogramLine = regexp.MustCompile(`(?m)^\s+([0-9.]+) \|\**\s+(\d+)$`)
 )
 
@@ -96,7 +96,10 @@ func parseSysbench(text string) (m measure, err error) {
 	if rate == nil {
 		return m, errors.New("no rate of queries")
 	}
-	if m.tps, err = strconv.ParseFloat(rate[1], 64); err != nil {
+	if m.done, err = strconv.ParseFloat(rate[1], 64); err != nil {
+		return m, err
+	}
+	if m.tps, err = strconv.ParseFloat(rate[2], 64); err != nil {
 		return m, err
 	}
 	var latencies []float64
@@ -156,7 +159,7 @@ func (t mysqlTarget) connects(seconds int) (measure, error) {
 	if failed != nil {
 		return measure{}, fmt.Errorf("connect to %s: %w", t.name, failed)
 	}
-	return measure{tps: float64(done) / time.Since(began).Seconds()}, nil
+	return measure{tps: float64(done) / time.Since(began).Seconds(), done: float64(done)}, nil
 }
 
 func selectOnce(connector driver.Connector) error {

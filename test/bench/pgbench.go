@@ -41,7 +41,10 @@ func (t target) pgbench(args ...string) *exec.Cmd {
 	return cmd
 }
 
-var tpsLine = regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
+var (
+	tpsLine  = regexp.MustCompile(`(?m)^tps = ([0-9.]+)`)
+	doneLine = regexp.MustCompile(`(?m)^number of transactions actually processed: ([0-9]+)`)
+)
 
 // selects runs pgbench -S against t.
 func (t target) selects(seconds, clients int, args ...string) (measure, error) {
@@ -57,8 +60,12 @@ func (t target) selects(seconds, clients int, args ...string) (measure, error) {
 		return measure{}, fmt.Errorf("pgbench against %s: %w\n%s", t.name, err, out)
 	}
 	var m measure
-	if found := tpsLine.FindSubmatch(out); found != nil {
-		if m.tps, err = strconv.ParseFloat(string(found[1]), 64); err != nil {
+	for line, into := range map[*regexp.Regexp]*float64{tpsLine: &m.tps, doneLine: &m.done} {
+		found := line.FindSubmatch(out)
+		if found == nil {
+			return m, fmt.Errorf("pgbench against %s: no line matches %s\n%s", t.name, line, out)
+		}
+		if *into, err = strconv.ParseFloat(string(found[1]), 64); err != nil {
 			return m, err
 		}
 	}

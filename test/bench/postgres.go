@@ -26,7 +26,7 @@ func runPostgres(o options, dir, program string) error {
 	comparison.head(fmt.Sprintf("%-9s %7s", "mode", "clients"))
 	for _, mode := range modes {
 		for _, clients := range []int{1, 16, 64} {
-			m, err := inTurns(o.rounds, targets, func(t target) (measure, error) {
+			m, err := inTurns(servers.servers, o.rounds, targets, func(t target) (measure, error) {
 				return t.selects(o.seconds, clients, "-M", mode)
 			})
 			if err != nil {
@@ -35,7 +35,7 @@ func runPostgres(o options, dir, program string) error {
 			comparison.line(fmt.Sprintf("%-9s %7d", mode, clients), m)
 		}
 	}
-	m, err := inTurns(o.rounds, targets, func(t target) (measure, error) { return t.selects(o.seconds, connectClients, "-C") })
+	m, err := inTurns(servers.servers, o.rounds, targets, func(t target) (measure, error) { return t.selects(o.seconds, connectClients, "-C") })
 	if err != nil {
 		return err
 	}

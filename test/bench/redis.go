@@ -41,7 +41,7 @@ func runRedis(o options, dir, program string) error {
 		for _, pipeline := range []int{1, 16} {
 			for _, clients := range []int{1, 50} {
 				load := redisLoad{command, pipeline, clients}
-				m, err := inTurns(o.rounds, targets, func(t redisTarget) (measure, error) { return t.run(o.redis, load) })
+				m, err := inTurns(servers.servers, o.rounds, targets, func(t redisTarget) (measure, error) { return t.run(o.redis, load) })
 				if err != nil {
 					return err
 				}
@@ -54,11 +54,13 @@ func runRedis(o options, dir, program string) error {
 
 // run measures t for about as long as said.
 func (t redisTarget) run(long time.Duration, load redisLoad) (measure, error) {
-	requests, err := t.requestsFor(long, load)
+	requests, probed, err := t.requestsFor(long, load)
 	if err != nil {
 		return measure{}, err
 	}
-	return t.benchmark(requests, load)
+	m, err := t.benchmark(requests, load)
+	m.done = float64(probed + requests)
+	return m, err
 }
 
 // probeRequests are enough to see how fast a target is, for each command that
@@ -66,14 +68,15 @@ func (t redisTarget) run(long time.Duration, load redisLoad) (measure, error) {
 const probeRequests = 200
 
 // requestsFor is how many requests take t about as long as said, since
-// redis-benchmark counts requests and not time.
-func (t redisTarget) requestsFor(long time.Duration, load redisLoad) (int, error) {
-	probe := probeRequests * load.clients * load.pipeline
-	m, err := t.benchmark(probe, load)
+// redis-benchmark counts requests and not time; probed is how many it took to
+// know that.
+func (t redisTarget) requestsFor(long time.Duration, load redisLoad) (requests, probed int, err error) {
+	probed = probeRequests * load.clients * load.pipeline
+	m, err := t.benchmark(probed, load)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return max(probe, int(m.tps*long.Seconds())), nil
+	return max(probed, int(m.tps*long.Seconds())), probed, nil
 }
 
 // benchmark runs redis-benchmark against t.
@@ -129,7 +132,7 @@ func redisAllocations(o options, proxy redisTarget, s *redisServers) error {
 	for _, command := range []string{"get", "set"} {
 		load := redisLoad{command, 16, 50}
 		long := max(o.redis, time.Second)
-		requests, err := proxy.requestsFor(long, load)
+		requests, _, err := proxy.requestsFor(long, load)
 		if err != nil {
 			return err
 		}

@@ -1,10 +1,12 @@
 package redis
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,5 +135,46 @@ func TestRedisCLI(t *testing.T) {
 	}
 	if got := size(t, s.admin(t)); got != 1002 {
 		t.Errorf("%d keys", got)
+	}
+}
+
+// TestGoRedisTracksByRedirection: in RESP2 one connection asks, and another one
+// hears of what has changed.
+func TestGoRedisTracksByRedirection(t *testing.T) {
+	w := newWorld(t)
+	s := w.workspace(t, workspace.Settings{})
+	ctx := t.Context()
+	ids := make(chan int64, 1)
+	options := goredis.Options{Addr: w.addr, Username: s.live.Name, Password: testPassword, Protocol: 2, TLSConfig: w.cert.Client()}
+	db := goredis.NewClient(&options)
+	hears := options
+	hears.OnConnect = func(ctx context.Context, conn *goredis.Conn) error {
+		id, err := conn.ClientID(ctx).Result()
+		ids <- id
+		return err
+	}
+	listener := goredis.NewClient(&hears)
+	messages := listener.Subscribe(ctx, invalidationChannel)
+	if _, err := messages.Receive(ctx); err != nil {
+		t.Fatal(err)
+	}
+	conn := db.Conn()
+	if err := conn.Do(ctx, "CLIENT", "TRACKING", "ON", "REDIRECT", <-ids).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Get(ctx, "k").Err(); !errors.Is(err, goredis.Nil) {
+		t.Errorf("get: %v", err)
+	}
+	if err := db.Set(ctx, "k", 1, 0).Err(); err != nil {
+		t.Error(err)
+	}
+	m, err := messages.ReceiveMessage(ctx)
+	if err != nil || m.Channel != invalidationChannel || !slices.Equal(m.PayloadSlice, []string{"k"}) {
+		t.Errorf("got %v, %v", m, err)
+	}
+	for _, closes := range []func() error{conn.Close, messages.Close, db.Close, listener.Close} {
+		if err := closes(); err != nil {
+			t.Error(err)
+		}
 	}
 }

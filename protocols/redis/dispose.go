@@ -17,10 +17,11 @@ func (r *relay) lose() {
 
 // dispose gives the backend back or closes it, and says what ended the relay.
 func (r *relay) dispose() error {
+	aimed := r.space.redirects.leave(r)
 	r.mu.Lock()
 	t := &r.track
 	reusable := r.owed.n == 0 && !r.replies.v.within() && len(r.fromBackend.Bytes()) == 0 &&
-		!t.within && !t.lasting && !r.lost && (r.stopped == 0 || r.stopped == protocols.Draining)
+		!t.within && !t.lasting && !aimed && !r.lost && (r.stopped == 0 || r.stopped == protocols.Draining)
 	cause := r.cause
 	if r.stopped != 0 && !isGoodbye(cause) {
 		cause = reasonFailure(r.stopped, r.live)

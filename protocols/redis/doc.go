@@ -26,7 +26,7 @@
 // keep.go, set.go, longmset.go, rules.go and glob.go (keys that are made),
 // script.go, script.lua, scriptbody.go, scriptrules.go and share.go (keys that
 // scripts make), pubsub.go and message.go (channels, to the server and back),
-// tracking.go (client-side caching), run.go (what repeats in a pipeline), reply.go
-// and outcome.go (where replies end, and what becomes of them), ask.go and info.go
-// (what the proxy asks the server for itself).
+// tracking.go and redirect.go (client-side caching), run.go (what repeats in a
+// pipeline), reply.go and outcome.go (where replies end, and what becomes of
+// them), ask.go and info.go (what the proxy asks the server for itself).
 package redis

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
@@ -145,6 +146,9 @@ func (s *sink) Write(b []byte) (int, error) {
 }
 
 func (s *sink) Read(b []byte) (int, error) { return s.Buffer.Read(b) }
+
+// SetReadDeadline does nothing: no read waits.
+func (s *sink) SetReadDeadline(time.Time) error { return nil }
 
 // newBench is a relay without sockets.
 func newBench(s workspace.Settings) (*relay, *sink) {

@@ -37,16 +37,16 @@ func (r *relay) decideHello(b []byte, q *request) error {
 		t.refuse(b, q, errAnotherUser)
 		return nil
 	}
-	var out []byte
-	if h.version == 2 && t.tracking.on { // RESP2 has no pushes
-		out = r.listenForChanges(false)
-		t.tracking = trackingMode{}
-	}
-	if h.version != 0 {
-		t.resp3 = h.version == 3
+	var before, behind []byte
+	if h.version == 2 { // it has no pushes
+		before = r.listenForChanges(false)
 	}
 	t.owe(reply{kind: greeted, text: strconv.Itoa(h.version)})
-	t.instead(b, q, h.append(out)...)
+	if h.version != 0 {
+		t.resp3 = h.version == 3
+		behind = r.listenForChanges(t.tracking.pushes(t.resp3))
+	}
+	t.instead(b, q, append(h.append(before), behind...)...)
 	return nil
 }
 
@@ -75,8 +75,9 @@ func (r *relay) reset(b []byte, q *request) {
 			silent(r.dropPattern(pattern))
 		}
 	}
-	if t.tracking.on {
-		out = append(out, r.listenForChanges(false)...)
+	out = append(out, r.listenForChanges(false)...)
+	if t.tracking.redirect != 0 {
+		r.space.redirects.drop(r)
 	}
 	t.tracking = trackingMode{}
 	silent(appendCommand(nil, "CLIENT", "SETNAME", ""), reply{kind: swallowed})

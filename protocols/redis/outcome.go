@@ -61,6 +61,9 @@ func (r *relay) scanBackend(b []byte) (pos, need, limit int, err error) {
 			r.valueDone()
 			continue
 		}
+		if r.told.any && s.elements == 0 {
+			r.deliver(b, pos)
+		}
 		if next := r.passRun(b, pos); next > pos {
 			pos = next
 			continue
@@ -73,6 +76,9 @@ func (r *relay) scanBackend(b []byte) (pos, need, limit int, err error) {
 			return pos, 0, 0, err
 		}
 		pos += size
+	}
+	if r.told.any && s.elements == 0 && !s.v.within() {
+		r.deliver(b, pos)
 	}
 	return pos, 0, maxHeld, nil
 }

@@ -25,14 +25,13 @@ type ownSession struct {
 
 // own is the session, for who holds mu.
 func (r *relay) own() ownSession {
-	h := &r.replies.heard
 	return ownSession{
 		id:     r.back.id,
 		addr:   r.front.RemoteAddr().String(),
 		laddr:  r.front.LocalAddr().String(),
 		user:   r.live.Name,
 		age:    int64(time.Since(r.since) / time.Second),
-		pubsub: h.counted(h.subscribed)+h.sharded > 0,
+		pubsub: r.replies.heard.listens(),
 	}
 }
 
@@ -114,7 +113,7 @@ func (s *sight) value(r *relay, own ownSession, name, value string) string {
 		return own.user
 	case "redir":
 		if s.mode.on {
-			return "0"
+			return strconv.FormatInt(s.mode.redirect, 10)
 		}
 	}
 	return value
@@ -129,8 +128,11 @@ func (s *sight) flags(own ownSession, server string) string {
 	}
 	if s.mode.on {
 		tracking := "t"
+		if s.mode.broken {
+			tracking += "R"
+		}
 		if s.mode.bcast {
-			tracking = "tB"
+			tracking += "B"
 		}
 		rest := strings.TrimLeft(server, "Pxb") // come before it
 		server = server[:len(server)-len(rest)] + tracking + rest
@@ -156,7 +158,7 @@ func hiddenIn(shape []bool) int {
 // chosen has.
 func (r *relay) describeClient(b []byte, q *request, sub string, chosen clientFilter) error {
 	t := &r.track
-	t.oweTranslated(&sight{command: "client|" + sub, chosen: chosen, mode: t.tracking}, nil)
+	t.oweTranslated(&sight{command: "client|" + sub, chosen: chosen, mode: r.trackingNow()}, nil)
 	t.instead(b, q, appendCommand(nil, "CLIENT", "INFO")...)
 	return nil
 }
@@ -213,7 +215,7 @@ func (r *relay) decideClientUnblock(b []byte, q *request) error {
 	case q.n == 4 && !is(q.args[3], "timeout") && !is(q.args[3], "error"):
 		t.refuse(b, q, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
 	case !isInteger(q.args[2]):
-		t.refuse(b, q, "ERR value is not an integer or out of range")
+		t.refuse(b, q, errNotInteger)
 	default:
 		t.tell(b, q, ":0")
 	}

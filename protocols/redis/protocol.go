@@ -66,7 +66,7 @@ func (p *Protocol) Forget(workspaceID int64) {
 	delete(p.spaces, workspaceID)
 	p.mu.Unlock()
 	if s != nil {
-		s.gate.close()
+		s.close()
 	}
 }
 
@@ -76,7 +76,7 @@ func (p *Protocol) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.spaces {
-		s.gate.close()
+		s.close()
 	}
 }
 

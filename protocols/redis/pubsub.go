@@ -181,7 +181,7 @@ func (r *relay) unsubscribePatterns(b []byte, q *request) {
 	if q.n == 1 {
 		patterns = slices.Clone(t.patterns)
 	}
-	if len(patterns) == 0 && t.tracking.on {
+	if len(patterns) == 0 && t.listening {
 		// The server must not take it for all patterns, tracking's among them.
 		t.owe(reply{kind: confirmed, pattern: &listener{nameless: true, leaves: true}})
 		t.instead(b, q, appendCommand(nil, "PUNSUBSCRIBE", r.channels.prefix)...)
@@ -293,6 +293,9 @@ type heard struct {
 func (h *heard) counted(n int64) int64 {
 	return n - int64(len(h.server)) + int64(len(h.patterns))
 }
+
+// listens says whether the client listens to anything.
+func (h *heard) listens() bool { return h.counted(h.subscribed)+h.sharded > 0 }
 
 // matching are the client's patterns that match channel.
 func (h *heard) matching(channel string) []string {

@@ -48,6 +48,10 @@ type relay struct {
 
 	isLate atomic.Bool // late has any
 
+	// What the space's redirects know of the session, under their mu.
+	aimed bool   // others have it told of changed keys
+	event uint64 // the last one that it was told of
+
 	mu      sync.Mutex
 	room    sync.Cond // fewer replies are owed, or the relay ends
 	owed    owedQueue
@@ -57,6 +61,9 @@ type relay struct {
 	cause   error
 	late    []*move // lists that are to get their expiry
 	woken   bool    // a read of the frontend was ended for them
+	told    told
+	roused  bool // a read of the backend was ended for what was told
+	broken  bool // whom the session has told of its keys has gone
 }
 
 // Traffic is the bytes relayed so far.
@@ -64,6 +71,7 @@ func (r *relay) Traffic() (in, out int64) { return r.in.Load(), r.out.Load() }
 
 // Run relays until either side ends or Stop took effect.
 func (r *relay) Run(context.Context) error {
+	r.space.redirects.enter(r)
 	backendDone := make(chan struct{})
 	go func() {
 		defer close(backendDone)
@@ -327,7 +335,7 @@ func (r *relay) inline(b []byte, pos int) (next int, err error) {
 // pumpBackend relays what the server sends.
 func (r *relay) pumpBackend() error {
 	for {
-		if err := r.fromBackend.Fill(r.back.conn); err != nil {
+		if err := r.fromBackend.Fill(r.back.conn); err != nil && !r.isRoused(err) {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				return err
 			}

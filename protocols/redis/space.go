@@ -3,14 +3,22 @@ package redis
 import "sync"
 
 // space is what the sessions of one workspace share: the gate of max_keys, and
-// who listens to which pattern.
+// who listens to which pattern or is told of which keys.
 type space struct {
 	gate    gate
 	scripts scripts
+	// redirects is whom sessions have told of the keys that they track.
+	redirects redirects
 
 	mu        sync.Mutex
 	listening int            // sessions with a pattern
 	patterns  map[string]int // sessions by pattern
+}
+
+// close closes the space's own connections to the server.
+func (s *space) close() {
+	s.gate.close()
+	s.redirects.close()
 }
 
 // listen counts a session's pattern, by 1 or -1. change is by how much that

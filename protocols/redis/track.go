@@ -39,7 +39,9 @@ type track struct {
 	patterns []string // the client's patterns, in their order
 	wide     bool     // one of them may match the keyspace's channels
 	tracking trackingMode
-	lasting  bool // the session used what a reset does not undo
+	// listening says that the backend tells of changed keys, for tracking.
+	listening bool
+	lasting   bool // the session used what a reset does not undo
 }
 
 // transaction is what is queued since MULTI.

@@ -2,8 +2,10 @@ package redis
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,7 +14,7 @@ import (
 // name in other workspaces; a role may not use it. The proxy listens to the
 // notifications of the workspace's own keys in its place, and makes the pushes
 // of them: of every changed key, whether or not this client has read it, as
-// BCAST has it. Nothing is notified of FLUSHDB, which the proxy therefore
+// BCAST has it. For REDIRECT see redirect.go. Nothing is notified of FLUSHDB, which the proxy therefore
 // publishes itself.
 //
 // The pattern is one of its own, so that what comes by it is not taken for what
@@ -22,7 +24,10 @@ func (c *channels) tracking() (changed, flushed string) {
 }
 
 const (
-	errTrackingRedirect = "ERR CLIENT TRACKING with REDIRECT is not available in a workspace: invalidations come in RESP3, on the connection itself"
+	errTrackingRedirect = "ERR The client ID you want redirect to does not exist"
+	errTrackingOnce     = "ERR A client can only redirect to a single other client"
+	errTrackingEar      = "ERR CLIENT TRACKING can't be redirected now, try again; the proxy's log has the cause"
+	errNotInteger       = "ERR value is not an integer or out of range"
 	errTrackingBoth     = "ERR You can't specify both OPTIN mode and OPTOUT mode"
 	errTrackingPrefix   = "ERR PREFIX option requires BCAST mode to be enabled"
 	errTrackingBcast    = "ERR OPTIN and OPTOUT are not compatible with BCAST"
@@ -30,7 +35,6 @@ const (
 	errTrackingChoice   = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode."
 	errTrackingOverlap  = "ERR Prefix '%s' overlaps with %s prefix '%s'. Prefixes for a single client must not overlap."
 	errTrackingMany     = "ERR a connection can't track more than 1024 prefixes"
-	errTrackingRESP3    = "ERR CLIENT TRACKING needs RESP3 in a workspace: HELLO 3 comes first"
 	errTrackingServer   = "ERR CLIENT TRACKING can't be turned on: the server's keyspace notifications (notify-keyspace-events KA) are off and can't be turned on now"
 )
 
@@ -42,7 +46,13 @@ type trackingMode struct {
 	noloop bool
 	// prefixes are those of bcast, in byte order; the empty one is all keys.
 	prefixes []string
+	redirect int64  // the id of the session that is told of changes; 0: this one
+	to       *relay // that session
+	broken   bool   // it has gone
 }
+
+// pushes says whether the session itself is told of changes.
+func (m *trackingMode) pushes(resp3 bool) bool { return m.on && m.redirect == 0 && resp3 }
 
 // after is the mode with what was asked for before it; bad is why that can't be.
 func (m trackingMode) after(before trackingMode) (mode trackingMode, bad string) {
@@ -96,9 +106,10 @@ func (r *relay) decideTracking(b []byte, q *request, sub string) error {
 		}
 		return r.put(b, q, []byte(statusOK)...)
 	case sub == "getredir" && q.n == 2:
-		t.tell(b, q, ":0")
+		t.tell(b, q, ":"+strconv.FormatInt(t.tracking.redirect, 10))
 	case sub == "trackinginfo" && q.n == 2:
-		t.tell(b, q, t.tracking.info())
+		mode := r.trackingNow()
+		t.tell(b, q, mode.info(t.resp3))
 	default:
 		return r.pass(q)
 	}
@@ -108,7 +119,7 @@ func (r *relay) decideTracking(b []byte, q *request, sub string) error {
 // turnTracking turns tracking on or off.
 func (r *relay) turnTracking(b []byte, q *request) error {
 	t := &r.track
-	mode, bad := parseTracking(q.args)
+	mode, bad := parseTracking(q.args, r.space.redirects.find)
 	if bad == "" {
 		mode, bad = mode.after(t.tracking)
 	}
@@ -119,9 +130,6 @@ func (r *relay) turnTracking(b []byte, q *request) error {
 	case t.multi:
 		t.refuse(b, q, errInMulti)
 		return nil
-	case mode.on && !t.resp3:
-		t.refuse(b, q, errTrackingRESP3)
-		return nil
 	case mode.on && !t.tracking.on:
 		if err := r.askForNotifications(); err != nil {
 			r.log.Warn("keyspace notifications not turned on", "workspace", r.live.Name, "error", err)
@@ -129,24 +137,47 @@ func (r *relay) turnTracking(b []byte, q *request) error {
 			return nil
 		}
 	}
-	var out []byte
-	if mode.on != t.tracking.on {
-		out = r.listenForChanges(mode.on)
+	if err := r.redirect(mode); err != nil {
+		r.log.Warn("tracking not redirected", "workspace", r.live.Name, "error", err)
+		t.refuse(b, q, errTrackingEar)
+		return nil
 	}
+	out := r.listenForChanges(mode.pushes(t.resp3))
 	t.tracking = mode
 	t.owe(reply{kind: tracked, prefixes: mode.prefixes})
 	t.instead(b, q, append(out, statusOK...)...)
 	return nil
 }
 
-// parseTracking reads CLIENT TRACKING; bad is what is wrong with it.
-func parseTracking(args [][]byte) (mode trackingMode, bad string) {
+// redirect has another session told of what mode tracks, where it says so.
+func (r *relay) redirect(mode trackingMode) error {
+	if mode.redirect == 0 {
+		if r.track.tracking.redirect != 0 {
+			r.space.redirects.drop(r)
+		}
+		return nil
+	}
+	ctx, done := context.WithTimeout(context.Background(), askTimeout)
+	defer done()
+	return r.space.redirects.add(ctx, r, redirect{mode.redirect, mode.to, mode.prefixes})
+}
+
+// trackingNow is what the client asked of its tracking, and what became of it.
+func (r *relay) trackingNow() trackingMode {
+	mode := r.track.tracking
+	if mode.redirect != 0 {
+		r.mu.Lock()
+		mode.broken = r.broken
+		r.mu.Unlock()
+	}
+	return mode
+}
+
+// parseTracking reads CLIENT TRACKING; bad is what is wrong with it. find is the
+// workspace's session with an id.
+func parseTracking(args [][]byte, find func(id int64) *relay) (mode trackingMode, bad string) {
 	if len(args) < 3 {
 		return mode, wrongArguments("client|tracking")
-	}
-	mode.on = is(args[2], "on")
-	if !mode.on && !is(args[2], "off") {
-		return mode, errSyntax
 	}
 	for i := 3; i < len(args); i++ {
 		option, choice := args[i], ""
@@ -154,8 +185,18 @@ func parseTracking(args [][]byte) (mode trackingMode, bad string) {
 		case is(option, "prefix") && i+1 < len(args):
 			i++
 			mode.prefixes = append(mode.prefixes, string(args[i]))
-		case is(option, "redirect"):
-			return mode, errTrackingRedirect
+		case is(option, "redirect") && i+1 < len(args):
+			i++
+			id, ok := number(args[i])
+			switch {
+			case mode.redirect != 0:
+				return mode, errTrackingOnce
+			case !ok:
+				return mode, errNotInteger
+			}
+			if mode.redirect, mode.to = id, find(id); mode.to == nil {
+				return mode, errTrackingRedirect
+			}
 		case is(option, "bcast"):
 			mode.bcast = true
 		case is(option, "noloop"):
@@ -174,13 +215,21 @@ func parseTracking(args [][]byte) (mode trackingMode, bad string) {
 			mode.choice = choice
 		}
 	}
+	mode.on = is(args[2], "on")
+	if !mode.on && !is(args[2], "off") {
+		return mode, errSyntax
+	}
 	return mode, ""
 }
 
-// listenForChanges begins or ends to listen to the workspace's changes; the
-// confirmations are not for the client.
+// listenForChanges begins or ends to listen to the workspace's changes on the
+// session's backend; the confirmations are not for the client.
 func (r *relay) listenForChanges(on bool) []byte {
 	t := &r.track
+	if on == t.listening {
+		return nil
+	}
+	t.listening = on
 	t.lasting = true
 	changed, flushed := r.channels.tracking()
 	name := "PUNSUBSCRIBE"
@@ -212,8 +261,8 @@ func (r *relay) askForNotifications() error {
 	return err
 }
 
-// info is TRACKINGINFO's answer in RESP3, without its last line end.
-func (m *trackingMode) info() string {
+// info is TRACKINGINFO's answer, without its last line end.
+func (m *trackingMode) info(resp3 bool) string {
 	flags := []string{"on"}
 	if m.bcast {
 		flags = append(flags, "bcast")
@@ -224,12 +273,19 @@ func (m *trackingMode) info() string {
 	if m.noloop {
 		flags = append(flags, "noloop")
 	}
-	out := appendBulk(appendHeader(nil, '%', 3), "flags")
-	out = appendHeader(out, '~', len(flags))
+	if m.broken {
+		flags = append(flags, "broken_redirect")
+	}
+	fields, set := appendHeader(nil, '*', 6), byte('*')
+	if resp3 {
+		fields, set = appendHeader(nil, '%', 3), '~'
+	}
+	out := appendBulk(fields, "flags")
+	out = appendHeader(out, set, len(flags))
 	for _, flag := range flags {
 		out = appendBulk(out, flag)
 	}
-	out = appendHeader(appendBulk(out, "redirect"), ':', 0)
+	out = appendHeader(appendBulk(out, "redirect"), ':', int(m.redirect))
 	out = appendHeader(appendBulk(out, "prefixes"), '*', len(m.prefixes))
 	for _, prefix := range m.prefixes {
 		out = appendBulk(out, prefix)
@@ -242,7 +298,7 @@ func (m *trackingMode) info() string {
 // other patterns.
 func (c *channels) invalidation(pattern, channel []byte, prefixes []string) (push []byte, tracks bool) {
 	changed, flushed := c.tracking()
-	out := appendBulk(appendHeader(nil, '>', 2), "invalidate")
+	out := appendInvalidation(nil, true)
 	switch string(pattern) {
 	case changed:
 		key := channel[min(len(c.keyspace), len(channel)):]

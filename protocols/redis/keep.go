@@ -11,8 +11,8 @@ import (
 // keys ask.
 func (r *relay) keep(b []byte, q *request, c *command) (need int, err error) {
 	keys, need, err := r.keysOf(b, q, c)
-	if c.name == "mset" && errors.Is(err, errShort) && need > maxHeld {
-		return 0, r.sendLongMset(b, q)
+	if c.creates == createsPairs && errors.Is(err, errShort) && need > maxHeld {
+		return 0, r.sendLongMset(b, q, c.name == "msetnx")
 	}
 	if err != nil {
 		return need, err

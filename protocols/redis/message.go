@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 )
@@ -93,6 +94,13 @@ func (r *relay) message(b []byte, pos int, p pubsubValue) (size, need, limit int
 		invalidation, tracks = r.channels.invalidation(pattern, p.first, s.heard.prefixes)
 	}
 	channel, known := r.channels.client(p.first)
+	if known {
+		signed, need, err := r.channels.ofSign(p.first, b[pos+p.size:])
+		if err != nil {
+			return 0, p.size + need, maxHeld, err
+		}
+		known = !signed
+	}
 	head := b[pos : pos+p.head]
 	var out []byte
 	switch {
@@ -122,6 +130,25 @@ func (r *relay) message(b []byte, pos int, p pubsubValue) (size, need, limit int
 	s.dropping = len(out) == 0 || tracks
 	s.v.begin() // the payload
 	return p.size, 0, 0, nil
+}
+
+// ofSign says whether a notification with payload is of a sign.
+func (c *channels) ofSign(channel, payload []byte) (is bool, need int, err error) {
+	if key, ok := bytes.CutPrefix(channel, []byte(c.keyspace)); ok {
+		return isSign(key), 0, nil
+	}
+	if !bytes.HasPrefix(channel, []byte(c.keyevent)) {
+		return false, 0, nil
+	}
+	n, _, err := header(payload)
+	switch {
+	case errors.Is(err, errShort):
+		return false, 0, err
+	case err != nil || n != int64(signLength):
+		return false, 0, nil
+	}
+	key, _, need, err := text(payload)
+	return err == nil && isSign(key), need, err
 }
 
 // appendMessage encodes a pmessage up to its payload.

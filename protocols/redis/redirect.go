@@ -194,6 +194,9 @@ func (d *redirects) heard(c *channels, message any) {
 	channel, _ := parts[2].(string)
 	_, flushed := c.tracking()
 	all, key := pattern == flushed, channel[min(len(c.keyspace), len(channel)):]
+	if isSign(key) {
+		return
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.event++

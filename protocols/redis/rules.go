@@ -88,6 +88,10 @@ const unexpired = "9007199254740991"
 const expireNew = `for i,k in ipairs(KEYS) do local t=redis.call('PEXPIRETIME',k)
 if t==` + unexpired + ` then redis.call('PERSIST',k) elseif t==-1 and ARGV[i]~='0' then redis.call('EXPIRE',k,ARGV[i]) end end`
 
+// expireSigned is for keys that are all new, or none is: the last of KEYS, which
+// was made with them, tells which (see longmset.go).
+const expireSigned = `if redis.call('DEL',KEYS[#KEYS])==1 then for i=1,#KEYS-1 do if ARGV[i]~='0' then redis.call('EXPIRE',KEYS[i],ARGV[i]) end end end`
+
 // markOld sets the mark on each key that has no expiry.
 const markOld = `for i,k in ipairs(KEYS) do redis.call('PEXPIREAT',k,` + unexpired + `,'NX') end`
 

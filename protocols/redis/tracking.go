@@ -302,6 +302,9 @@ func (c *channels) invalidation(pattern, channel []byte, prefixes []string) (pus
 	switch string(pattern) {
 	case changed:
 		key := channel[min(len(c.keyspace), len(channel)):]
+		if isSign(key) {
+			return nil, true
+		}
 		if len(prefixes) > 0 && !slices.ContainsFunc(prefixes, func(prefix string) bool { return bytes.HasPrefix(key, []byte(prefix)) }) {
 			return nil, true
 		}

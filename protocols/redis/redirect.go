@@ -74,7 +74,7 @@ func (d *redirects) leave(r *relay) (aimed bool) {
 	if d.sessions[r.back.id] == r {
 		delete(d.sessions, r.back.id)
 	}
-	return r.aimed
+	return r.aim.taken
 }
 
 // find is the session of the workspace with an id; nil where there is none.
@@ -121,10 +121,10 @@ func (d *redirects) addOpen(r *relay, to redirect) bool {
 // set notes a redirect, for who holds mu.
 func (d *redirects) set(r *relay, to redirect) {
 	d.trackers[r] = to
-	to.to.aimed = true
+	to.to.aim.taken = true
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.broken, r.told.broken = false, 0
+	r.told.isBroken, r.told.broken = false, 0
 }
 
 // drop ends what r redirects, and with the last of them the listening.
@@ -205,8 +205,8 @@ func (d *redirects) heard(c *channels, message any) {
 		case !all && !to.wants(key):
 		case d.sessions[to.id] != to.to:
 			tracker.tellBroken(to.id)
-		case to.to.event < d.event: // once, for all who redirect to it
-			to.to.event = d.event
+		case to.to.aim.event < d.event: // once, for all who redirect to it
+			to.to.aim.event = d.event
 			to.to.tell(key, all)
 		}
 	}
@@ -231,6 +231,12 @@ func (d *redirects) deafen(ear net.Conn) bool {
 	return true
 }
 
+// aim is what the redirects know of a session, under their mu.
+type aim struct {
+	taken bool   // others have redirected to it
+	event uint64 // the last one that it was told of
+}
+
 // told is what others tell a session of, which is not in its stream yet.
 type told struct {
 	any    bool
@@ -238,6 +244,9 @@ type told struct {
 	keys   []string
 	size   int   // of keys
 	broken int64 // the id of whom the session told of its keys, who has gone
+
+	isBroken bool // so it was, whether or not it is in the stream
+	roused   bool // a read of the backend was ended for what was told
 }
 
 // tell notes that key has changed, or all have.
@@ -260,7 +269,7 @@ func (r *relay) tell(key string, all bool) {
 func (r *relay) tellBroken(id int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.told.broken, r.broken = id, true
+	r.told.broken, r.told.isBroken = id, true
 	r.rouse()
 }
 
@@ -278,7 +287,7 @@ func (r *relay) rouse() {
 	if r.leaving || r.stopped != 0 {
 		return // the deadlines are others', and replies still owed bring it along
 	}
-	r.roused = true
+	r.told.roused = true
 	_ = r.back.conn.SetReadDeadline(past)
 }
 
@@ -290,10 +299,10 @@ func (r *relay) isRoused(err error) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.roused {
+	if !r.told.roused {
 		return false
 	}
-	r.roused = false
+	r.told.roused = false
 	drains := r.stopped == protocols.Draining && r.owed.n > 0 // atBoundary ends it
 	if r.leaving || r.stopped != 0 && !drains {
 		return true // if the deadline is another's, it ends the next read, too
@@ -305,7 +314,7 @@ func (r *relay) isRoused(err error) bool {
 // RESP2 it is for those who listen to something, as Redis has it.
 func (r *relay) deliver(b []byte, pos int) {
 	s, news := &r.replies, r.told
-	r.told = told{}
+	r.told = told{isBroken: news.isBroken, roused: news.roused}
 	s.cut(b, pos)
 	if news.broken != 0 && s.resp3 {
 		s.out = appendBulk(appendHeader(s.out, '>', 2), "tracking-redir-broken")

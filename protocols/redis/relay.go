@@ -47,10 +47,7 @@ type relay struct {
 	replies      replies // of the backend's direction
 
 	isLate atomic.Bool // late has any
-
-	// What the space's redirects know of the session, under their mu.
-	aimed bool   // others have it told of changed keys
-	event uint64 // the last one that it was told of
+	aim    aim
 
 	mu      sync.Mutex
 	room    sync.Cond // fewer replies are owed, or the relay ends
@@ -62,8 +59,6 @@ type relay struct {
 	late    []*move // lists that are to get their expiry
 	woken   bool    // a read of the frontend was ended for them
 	told    told
-	roused  bool // a read of the backend was ended for what was told
-	broken  bool // whom the session has told of its keys has gone
 }
 
 // Traffic is the bytes relayed so far.

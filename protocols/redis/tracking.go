@@ -167,7 +167,7 @@ func (r *relay) trackingNow() trackingMode {
 	mode := r.track.tracking
 	if mode.redirect != 0 {
 		r.mu.Lock()
-		mode.broken = r.broken
+		mode.broken = r.told.isBroken
 		r.mu.Unlock()
 	}
 	return mode

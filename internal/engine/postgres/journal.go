@@ -11,9 +11,9 @@ import (
 	"github.com/tenantsdb/tenantsdb/ddltrack"
 )
 
-// journalVersion is raised with each change of journal.sql or journal_copied.sql,
-// which then bring older journals up to it.
-const journalVersion = 4
+// journalVersion is raised with each change of journal.sql, journal_copied.sql or
+// journal_names.sql, which then bring older journals up to it.
+const journalVersion = 5
 
 // journalLock keeps two nodes from installing into one database at once.
 const journalLock = 0x74656e616e747301
@@ -23,6 +23,8 @@ var (
 	journalSQL string
 	//go:embed journal_copied.sql
 	journalCopiedSQL string
+	//go:embed journal_names.sql
+	journalNamesSQL string
 )
 
 // installJournal makes the database of conn note its schema changes, or brings
@@ -49,7 +51,7 @@ func installJournal(ctx context.Context, conn *pgx.Conn) error {
 	}
 	// A schema with the reserved prefix needs the first; the second keeps an
 	// older journal's triggers silent.
-	script := "SET LOCAL allow_system_table_mods = on; SET LOCAL session_replication_role = replica;\n" + journalSQL + journalCopiedSQL
+	script := "SET LOCAL allow_system_table_mods = on; SET LOCAL session_replication_role = replica;\n" + journalSQL + journalCopiedSQL + journalNamesSQL
 	if _, err := tx.Conn().PgConn().Exec(ctx, script).ReadAll(); err != nil {
 		return fmt.Errorf("install journal: %w", err)
 	}

@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS pg_tenantsdb.journal (
 	dropped   jsonb NOT NULL,
 	sources   jsonb NOT NULL,  -- bodies of the SQL functions that the context may mean
 	temporary text[] NOT NULL, -- names of temporary relations, where the command may name one
-	structure text,            -- what makes the table once more that CREATE TABLE AS, or CREATE TABLE with LIKE, made; or an index
+	structure text,            -- what makes the table once more that CREATE TABLE AS, or CREATE TABLE with LIKE, made; or an index; or the names of a table's own
 	settings  jsonb NOT NULL,
 	source    text NOT NULL,
 	at        timestamptz NOT NULL,
@@ -294,22 +294,6 @@ BEGIN
 	 WHERE c.oid = relation);
 END $$;
 
--- beside is the definition of an index whose name, if the server made it up, keeps
--- clear of a name that no record before has: that of an index that is not valid,
--- or not yet, or of what a transaction made that has not committed, and may not. A
--- name that was cut to be as long as names may be does not show of which it keeps
--- clear.
-CREATE OR REPLACE FUNCTION pg_tenantsdb.beside(made oid) RETURNS text
-LANGUAGE sql STABLE AS $$
-	SELECT pg_get_indexdef(c.oid)
-	  FROM pg_class c, LATERAL substring(c.relname FROM '_idx([1-9][0-9]{0,5})$') nth, LATERAL left(c.relname, -length(nth)) first
-	 WHERE c.oid = made AND nth IS NOT NULL
-	   AND (octet_length(c.relname::text) > 60 OR nth::integer > (
-	         SELECT count(*) FROM pg_class b
-	          WHERE b.relnamespace = c.relnamespace AND b.relname IN (SELECT (first || coalesce(nullif(n, 0)::text, ''))::name FROM generate_series(0, nth::integer - 1) n)
-	            AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = b.oid AND NOT i.indisvalid)))
-$$;
-
 -- keep stores a text once for a transaction and message. One that is known to
 -- be new is not looked for, which also spares serializable transactions a
 -- conflict about the journal.
@@ -372,6 +356,7 @@ DECLARE
 	creates    boolean;
 	made       oid;
 	indexed    oid;
+	altered    oid;
 	structure  text;
 	is_data    boolean := tag IN ('REFRESH MATERIALIZED VIEW', 'ALTER LARGE OBJECT');
 	changed    boolean;
@@ -418,8 +403,9 @@ BEGIN
 	       bool_or(d.command_tag LIKE 'CREATE%' OR d.command_tag = 'SELECT INTO'),
 	       max(d.objid::bigint) FILTER (WHERE d.command_tag IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO') AND d.classid = 1259),
 	       max(d.objid::bigint) FILTER (WHERE d.command_tag = 'CREATE INDEX'),
+	       max(d.objid::bigint) FILTER (WHERE d.command_tag = 'ALTER TABLE' AND d.object_type = 'table'),
 	       is_data OR bool_or(lower(d.object_type) = 'large object')
-	  INTO list, kept, creates, made, indexed, is_data
+	  INTO list, kept, creates, made, indexed, altered, is_data
 	  FROM pg_event_trigger_ddl_commands() WITH ORDINALITY d
 	  LEFT JOIN LATERAL pg_identify_object_as_address(d.classid, d.objid, d.objsubid) a ON true,
 	       coalesce(d.schema_name = 'pg_temp' OR (cardinality(a.object_names) > 1 AND a.object_names[1] = 'pg_temp')
@@ -459,6 +445,8 @@ BEGIN
 		structure := pg_tenantsdb.copied(made);
 	ELSIF tag = 'CREATE INDEX' THEN
 		structure := pg_tenantsdb.beside(indexed);
+	ELSIF tag IN ('CREATE TABLE', 'ALTER TABLE') THEN
+		structure := pg_tenantsdb.own_names(coalesce(made, altered));
 	END IF;
 
 	PERFORM pg_tenantsdb.note(tag, context, nth, coalesce(own[2]::bigint < w.inserts, false), list, gone, sources, temps,

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
@@ -86,4 +87,40 @@ func awaitTold(t *testing.T, e *Engine, target workspace.Target, done chan error
 			t.Fatal(err)
 		}
 	}
+}
+
+// An index that another transaction revives is in no record when a concurrent
+// index keeps clear of it, since that one goes before.
+func TestANameMadeUpBesideAnIndexThatIsBeingRevivedIsRecorded(t *testing.T) {
+	const (
+		setup  = "CREATE TABLE a (i int)"
+		revive = "ALTER TABLE a ADD b serial" // builds all indexes anew
+		second = "CREATE INDEX CONCURRENTLY ON a (i)"
+	)
+	e := newEngine(t)
+	target := newTracked(t, e)
+	s, other := newSession(t, target), newSession(t, target)
+	s.run(setup)
+	s.run("INSERT INTO a VALUES (1), (1)")
+	if err := s.fail("CREATE UNIQUE INDEX CONCURRENTLY ON a (i)"); sqlState(err) != "23505" {
+		t.Fatal(err)
+	}
+	changes(t, e, target) // as the proxy does when the statement failed
+	s.run("BEGIN; TRUNCATE a; " + revive)
+	done := make(chan error, 1)
+	go func() {
+		_, err := other.conn.PgConn().Exec(t.Context(), second).ReadAll()
+		done <- err
+	}()
+	awaitTold(t, e, target, done)
+	s.run("COMMIT")
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	changes(t, e, target)
+	got := changes(t, e, target)
+	if !slices.Contains(statements(got), "CREATE INDEX CONCURRENTLY a_i_idx1 ON a (i)") {
+		t.Errorf("got %q", statements(got))
+	}
+	wantReplay(t, e, target, got)
 }

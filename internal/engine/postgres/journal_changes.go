@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"strings"
@@ -152,6 +153,13 @@ func (r *journalReader) statement(row journalRow, c ddltrack.Command) (ddltrack.
 	if row.Structure == nil {
 		return r.sent(row, c)
 	}
+	if names, found := row.ownNames(); found {
+		s, found := r.sent(row, c)
+		if row.Settings[standardStringsName] == "off" {
+			return s, found // the parser would take its strings for others
+		}
+		return ddltrack.WithOwnNames(s, names), found
+	}
 	if row.Tag == "CREATE TABLE" {
 		if s, found := r.sent(row, c); found && !ddltrack.CopiesTemporary(s, c) {
 			return s, true
@@ -162,6 +170,16 @@ func (r *journalReader) statement(row journalRow, c ddltrack.Command) (ddltrack.
 		return ddltrack.WithIndexName(s, c), found
 	}
 	return ddltrack.Made(*row.Structure), true
+}
+
+// ownNames are the names that the server made up for what the row's table owns,
+// where the journal keeps them.
+func (row journalRow) ownNames() (ddltrack.OwnNames, bool) {
+	var names ddltrack.OwnNames
+	if row.Tag != "CREATE TABLE" && row.Tag != "ALTER TABLE" || !strings.HasPrefix(*row.Structure, "{") {
+		return names, false
+	}
+	return names, json.Unmarshal([]byte(*row.Structure), &names) == nil
 }
 
 // unasked says that no statement of the session made the change: it has no

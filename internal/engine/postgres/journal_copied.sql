@@ -103,5 +103,3 @@ BEGIN
 	  || ARRAY(SELECT pg_tenantsdb.copied_comments(relation, t.named));
 	RETURN array_to_string(lines, E';\n');
 END $$;
-
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pg_tenantsdb FROM PUBLIC;

@@ -191,19 +191,27 @@ BEGIN
 END $$;
 
 -- look is the reader's: it takes down the broken indexes, but not those that may
--- be one's that is just done, and notes those that were revived. It says
--- whether there were any of these.
+-- be one's that is just done, and notes those that were revived. It says whether
+-- there were any of these. A session that builds has the lock that keeps its index
+-- from broken, but for its last moment; so it is looked for after broken was. A
+-- name that a transaction is taking off the list is still on it, and not waited
+-- for.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.look() RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-	noted boolean := pg_tenantsdb.revived();
+	noted  boolean := pg_tenantsdb.revived();
+	broken text[] := string_to_array(pg_tenantsdb.broken(), '.');
 BEGIN
 	INSERT INTO pg_tenantsdb.broken_index
 	SELECT n.nspname, c.relname
 	  FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 	 WHERE NOT i.indisvalid AND c.relpersistence <> 't'
-	   AND c.oid::text = ANY (string_to_array(pg_tenantsdb.broken(), '.'))
-	   AND NOT EXISTS (SELECT FROM pg_tenantsdb.building)
+	   AND c.oid::text = ANY (broken)
+	   AND NOT EXISTS (SELECT FROM pg_tenantsdb.broken_index k WHERE k.schema = n.nspname AND k.name = c.relname)
+	   AND NOT EXISTS (SELECT FROM pg_tenantsdb.building b
+	                    WHERE NOT EXISTS (SELECT FROM pg_locks l
+	                                       WHERE l.pid = b.pid AND l.locktype = 'relation' AND l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+	                                         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())))
 	ON CONFLICT DO NOTHING;
 	RETURN noted;
 END $$;

@@ -1,6 +1,10 @@
 package postgres
 
-import "testing"
+import (
+	"slices"
+	"testing"
+	"time"
+)
 
 // An index that a failure left behind is recorded when it is revived, before
 // what is done with it, and not where it is dropped or made anew.
@@ -57,4 +61,84 @@ func TestARevivedIndexIsRecorded(t *testing.T) {
 			wantReplay(t, e, target, got)
 		})
 	}
+}
+
+// An index that failed while another is built is known before it is revived.
+func TestAnIndexThatFailedWhileAnotherIsBuiltIsRecordedWhenRevived(t *testing.T) {
+	const (
+		setup = "CREATE TABLE a (i int); CREATE TABLE b (i int)"
+		build = "CREATE INDEX CONCURRENTLY j ON b (i)"
+		made  = "CREATE UNIQUE INDEX i ON public.a USING btree (i)"
+	)
+	e := newEngine(t)
+	target := newTracked(t, e)
+	s, holder, builder := newSession(t, target), newSession(t, target), newSession(t, target)
+	s.run(setup)
+	s.run("INSERT INTO a VALUES (1), (1)")
+	holder.run("BEGIN; INSERT INTO b VALUES (1)")
+	done := make(chan error, 1)
+	go func() {
+		_, err := builder.conn.PgConn().Exec(t.Context(), build).ReadAll()
+		done <- err
+	}()
+	awaitTold(t, e, target, done)
+	if err := s.fail("CREATE UNIQUE INDEX CONCURRENTLY i ON a (i)"); sqlState(err) != "23505" {
+		t.Fatal(err)
+	}
+	changes(t, e, target) // as the proxy does when the statement failed
+	s.run("TRUNCATE a")
+	s.run("REINDEX INDEX i")
+	holder.run("COMMIT")
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	changes(t, e, target)
+	got := changes(t, e, target)
+	if !slices.Contains(statements(got), made) {
+		t.Errorf("got %q", statements(got))
+	}
+	wantReplay(t, e, target, got)
+}
+
+// Nobody waits for a transaction that is taking a broken index off the list, and
+// it does not come back when that commits.
+func TestABrokenIndexThatIsBeingReplacedIsLookedAtOnce(t *testing.T) {
+	const (
+		setup = "CREATE TABLE a (i int)"
+		again = "CREATE INDEX i ON a (i)"
+	)
+	e := newEngine(t)
+	target := newTracked(t, e)
+	s := newSession(t, target)
+	s.run(setup)
+	s.run("INSERT INTO a VALUES (1), (1)")
+	if err := s.fail("CREATE UNIQUE INDEX CONCURRENTLY i ON a (i)"); sqlState(err) != "23505" {
+		t.Fatal(err)
+	}
+	changes(t, e, target)
+	s.run("BEGIN; DROP INDEX i; " + again)
+	looked := make(chan error, 1)
+	go func() {
+		_, err := e.Changes(t.Context(), target)
+		looked <- err
+	}()
+	select {
+	case err := <-looked:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("the reader waits for a transaction")
+		s.run("COMMIT")
+		if err := <-looked; err != nil {
+			t.Error(err)
+		}
+	}
+	if s.conn.PgConn().TxStatus() == 'T' {
+		s.run("COMMIT")
+	}
+	changes(t, e, target)
+	got := changes(t, e, target)
+	wantStatements(t, got, setup, again)
+	wantReplay(t, e, target, got)
 }

@@ -11,8 +11,9 @@ import (
 // OwnNames are the names that a table's sequences, and those of its constraints
 // that have an index, had when a statement ended that made some of them.
 type OwnNames struct {
-	Names       []string `json:"names"` // of the table
-	Unlogged    bool     `json:"unlogged"`
+	Names       []string // of the table
+	Whole       string   // what makes all of the table, where it may be made LIKE another
+	Unlogged    bool
 	Sequences   []OwnSequence
 	Constraints []OwnConstraint // in the order in which they were made
 }
@@ -40,12 +41,18 @@ type insertion struct {
 // WithOwnNames is s, a CREATE TABLE or ALTER TABLE, with the names written out that
 // the server made up for what the table owns: for where another server would make
 // up others. A serial becomes what the server makes of it, since its sequence can't
-// be named. What no name is found for stays as it was sent.
+// be named, and a table LIKE another is written out whole. What no name is found
+// for stays as it was sent.
 func WithOwnNames(s Statement, names OwnNames) Statement {
 	// Places in s.node may be those in a longer text.
 	n := namer{text: s.Text, names: names}
 	alone := single(Statement{Text: s.Text}, false)
 	switch {
+	case slices.ContainsFunc(alone.node.GetCreateStmt().GetTableElts(), isLike):
+		if names.Whole == "" {
+			return s
+		}
+		return Made(names.Whole)
 	case alone.node.GetCreateStmt() != nil:
 		n.create(alone.node.GetCreateStmt())
 	case alone.node.GetAlterTableStmt() != nil:
@@ -70,6 +77,8 @@ func WithOwnNames(s Statement, names OwnNames) Statement {
 	return Statement{Text: strings.Join(append(parts, n.after...), ";\n"), at: s.at, node: named.node}
 }
 
+func isLike(element *pg_query.Node) bool { return element.GetTableLikeClause() != nil }
+
 // namer finds where in a statement names are missing.
 type namer struct {
 	text          string
@@ -88,9 +97,6 @@ type keyed struct {
 func (n *namer) create(c *pg_query.CreateStmt) {
 	var list []keyed
 	for _, element := range c.GetTableElts() {
-		if element.GetTableLikeClause() != nil {
-			return // its indexes can't be told from those of the statement
-		}
 		list = append(list, n.column(element.GetColumnDef())...)
 		list = append(list, constraint(element.GetConstraint(), "")...)
 	}

@@ -454,7 +454,7 @@ BEGIN
 	ELSIF tag = 'CREATE INDEX' THEN
 		structure := pg_tenantsdb.beside(indexed);
 	ELSIF tag IN ('CREATE TABLE', 'ALTER TABLE') THEN
-		structure := pg_tenantsdb.own_names(coalesce(made, altered));
+		structure := pg_tenantsdb.own_names(coalesce(made, altered), made IS NOT NULL AND current_query() || context ILIKE '%like%');
 	END IF;
 
 	PERFORM pg_tenantsdb.note(tag, context, nth, coalesce(own[2]::bigint < w.inserts, false), list, gone, sources, temps,

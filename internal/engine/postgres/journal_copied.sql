@@ -91,6 +91,10 @@ BEGIN
 	     FROM (VALUES ('', t.reloptions), ('toast.', (SELECT reloptions FROM pg_class WHERE oid = t.reltoastrelid))) o (prefix, options),
 	          pg_options_to_table(o.options) x),
 	  CASE WHEN t.spcname IS NOT NULL OR current_setting('default_tablespace') <> '' THEN format(' TABLESPACE %I', coalesce(t.spcname, 'pg_default')) END);
+	-- LIKE makes the sequence of an identity a bigint, whatever the column's type.
+	lines := lines || ARRAY(SELECT format('ALTER SEQUENCE %I.%I AS %s%s', s.nspname, s.relname, s.type, s.options)
+	                          FROM pg_tenantsdb.copied_sequences(relation) s JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = s.attnum
+	                         WHERE s.deptype = 'i' AND s.type <> format_type(a.atttypid, NULL));
 	lines := lines || ARRAY(SELECT format('ALTER SEQUENCE %I.%I OWNED BY %s.%I', s.nspname, s.relname, t.named, a.attname)
 	                          FROM pg_tenantsdb.copied_sequences(relation) s JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = s.attnum WHERE s.deptype = 'a')
 	  || ARRAY(SELECT format('ALTER TABLE ONLY %s ALTER COLUMN %I SET STORAGE %s', t.named, a.attname,

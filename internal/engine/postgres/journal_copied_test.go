@@ -28,7 +28,7 @@ func TestTablesLikeTemporaryOnesAreRecordedAsWhatTheyAre(t *testing.T) {
 		CREATE INDEX ON tmp (lower(t)) WHERE id > 3; CREATE STATISTICS tmp_s ON id, price FROM tmp;
 		ALTER TABLE tmp ALTER COLUMN t SET STORAGE external; COMMENT ON COLUMN tmp.t IS 'it''s \; text'; COMMENT ON CONSTRAINT tmp_price_check ON tmp IS 'above';
 		COMMENT ON INDEX tmp_lower_idx IS 'low'; COMMENT ON STATISTICS tmp_s IS 'some';
-		CREATE TEMP TABLE dates (d date DEFAULT '2024-02-03', i interval DEFAULT '1 day 2 hours', UNIQUE (d, i)); CREATE INDEX ON dates (i)`)
+		CREATE TEMP TABLE dates (n smallint GENERATED ALWAYS AS IDENTITY, d date DEFAULT '2024-02-03', i interval DEFAULT '1 day 2 hours', UNIQUE (d, i)); CREATE INDEX ON dates (i)`)
 	s.run(`CREATE STATISTICS gone ON t, id FROM tmp; ALTER STATISTICS gone SET STATISTICS 10; DROP STATISTICS gone`)
 	all := taken(t, e, target)
 	wantStatements(t, all, "CREATE SCHEMA app", "CREATE TYPE app.mood AS ENUM ('a;b', 'c')", `CREATE TABLE parent (id int NOT NULL PRIMARY KEY, name text COLLATE "C")`)

@@ -33,11 +33,13 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- own_names are those of a table's sequences and of the constraints that have an
--- index, where one of them keeps clear of another.
-CREATE OR REPLACE FUNCTION pg_tenantsdb.own_names(relation oid) RETURNS text
+-- index, where one of them keeps clear of another; with the whole table where it
+-- may be made LIKE another, since names of what that brings can't be given.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.own_names(relation oid, copies boolean) RETURNS text
 LANGUAGE sql STABLE AS $$
 	SELECT jsonb_build_object(
 	         'names', jsonb_build_array(n.nspname, t.relname),
+	         'whole', CASE WHEN copies THEN pg_tenantsdb.copied(relation) END,
 	         'unlogged', t.relpersistence = 'u' AND current_setting('server_version_num')::integer >= 150000,
 	         'sequences', (SELECT coalesce(jsonb_agg(jsonb_build_object('column', a.attname, 'names', jsonb_build_array(s.nspname, s.relname), 'type', s.type)), '[]')
 	                         FROM pg_tenantsdb.copied_sequences(relation) s JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = s.attnum),
@@ -48,7 +50,8 @@ LANGUAGE sql STABLE AS $$
 	                                   FROM pg_constraint r WHERE r.conrelid = relation AND r.contype IN ('p', 'u', 'x') AND r.conparentid = 0) k))::text
 	  FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace
 	 WHERE t.oid = relation AND t.relpersistence <> 't'
-	   AND EXISTS (SELECT FROM pg_constraint r WHERE r.conrelid = relation AND r.contype IN ('p', 'u', 'x') AND pg_tenantsdb.kept_clear(r.conindid)
+	   AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND pg_tenantsdb.kept_clear(i.indexrelid)
+	                  AND (copies OR EXISTS (SELECT FROM pg_constraint r WHERE r.conindid = i.indexrelid AND r.contype IN ('p', 'u', 'x')))
 	               UNION ALL
 	               SELECT FROM pg_depend d WHERE d.classid = 1259 AND d.refclassid = 1259 AND d.refobjid = relation AND d.deptype IN ('a', 'i')
 	                  AND EXISTS (SELECT FROM pg_sequence q WHERE q.seqrelid = d.objid) AND pg_tenantsdb.kept_clear(d.objid))

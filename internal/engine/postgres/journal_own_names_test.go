@@ -43,6 +43,11 @@ func TestNamesOfATableMadeUpBesideAnOpenTransactionAreRecorded(t *testing.T) {
 			"CREATE TABLE p PARTITION OF w (CONSTRAINT p_pkey1 PRIMARY KEY (i)) DEFAULT",
 		},
 		{
+			"copied", "CREATE TABLE t_a (b int UNIQUE); CREATE TABLE c (a_b serial); CREATE SEQUENCE c_id_seq; CREATE TABLE c_a_idx (i int)",
+			"CREATE TABLE s (id int GENERATED ALWAYS AS IDENTITY, a int UNIQUE); CREATE INDEX ON s (a); CREATE TABLE c_a (LIKE s INCLUDING ALL); CREATE TABLE c (LIKE s INCLUDING ALL, UNIQUE (id))",
+			"",
+		},
+		{
 			"nested", "CREATE TABLE t_pkey (i int)", "DO $$ BEGIN ALTER TABLE t ADD PRIMARY KEY (k); END $$",
 			"ALTER TABLE t ADD CONSTRAINT t_pkey1 PRIMARY KEY (k)",
 		},

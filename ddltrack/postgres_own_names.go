@@ -13,6 +13,7 @@ import (
 type OwnNames struct {
 	Names       []string // of the table
 	Whole       string   // what makes all of the table, where it may be made LIKE another
+	Certain     bool     // another server makes up the same, if the statement is the last of its transaction
 	Unlogged    bool
 	Sequences   []OwnSequence
 	Constraints []OwnConstraint // in the order in which they were made

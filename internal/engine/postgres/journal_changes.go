@@ -36,7 +36,7 @@ func (e *Engine) Changes(ctx context.Context, t workspace.Target) ([]workspace.C
 		return nil, err
 	}
 	inCommitOrder(j.rows)
-	reader := journalReader{bodies: j.bodies, defaults: defaults}
+	reader := journalReader{bodies: j.bodies, defaults: defaults, last: lastRows(j.rows)}
 	var (
 		changes []workspace.Change
 		none    []int64 // rows about temporary objects only
@@ -95,6 +95,7 @@ func forget(ctx context.Context, conn *pgx.Conn, ids []int64) error {
 type journalReader struct {
 	bodies   map[int64]string
 	defaults map[string]string // settings of a fresh session, names in lower case
+	last     map[string]int64  // by unit, its last row
 	message  int64
 	list     []ddltrack.Statement
 }
@@ -155,8 +156,8 @@ func (r *journalReader) statement(row journalRow, c ddltrack.Command) (ddltrack.
 	}
 	if names, found := row.ownNames(); found {
 		s, found := r.sent(row, c)
-		if row.Settings[standardStringsName] == "off" {
-			return s, found // the parser would take its strings for others
+		if row.Settings[standardStringsName] == "off" || names.Certain && row.ID == r.last[row.Unit] {
+			return s, found // under the first, the parser would take its strings for others
 		}
 		return ddltrack.WithOwnNames(s, names), found
 	}
@@ -167,6 +168,9 @@ func (r *journalReader) statement(row journalRow, c ddltrack.Command) (ddltrack.
 	}
 	if row.Tag == "CREATE INDEX" && !row.unasked() {
 		s, found := r.sent(row, c)
+		if *row.Structure == "" && row.ID == r.last[row.Unit] {
+			return s, found
+		}
 		return ddltrack.WithIndexName(s, c), found
 	}
 	return ddltrack.Made(*row.Structure), true

@@ -26,20 +26,53 @@ LANGUAGE sql STABLE AS $$
 	                               AND l.pid IS DISTINCT FROM pg_backend_pid()))))
 $$;
 
--- beside is the definition of an index whose name keeps clear of another.
-CREATE OR REPLACE FUNCTION pg_tenantsdb.beside(made oid) RETURNS text
+-- numbered says whether a name may be one that the server made up to keep clear of
+-- another. The other may be dropped or renamed before this transaction's last
+-- command, by one that a replay has before it.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.numbered(made oid) RETURNS boolean
 LANGUAGE sql STABLE AS $$
-	SELECT pg_get_indexdef(made) WHERE pg_tenantsdb.kept_clear(made)
+	SELECT EXISTS (SELECT FROM pg_class c WHERE c.oid = made AND c.relname ~ '_(idx|seq|pkey|key|excl)[1-9][0-9]{0,5}$')
 $$;
 
+-- beside is the definition of an index whose name keeps clear of another; empty
+-- where a replay makes up the same name if no command follows in the transaction.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.beside(made oid) RETURNS text
+LANGUAGE sql STABLE AS $$
+	SELECT CASE WHEN pg_tenantsdb.kept_clear(made) THEN pg_get_indexdef(made) ELSE '' END WHERE pg_tenantsdb.numbered(made)
+$$;
+
+-- made_here lists what this transaction made of a table's sequences and indexes. A
+-- tuple that is seen while its transaction is in progress is this one's; that of a
+-- first column is written once, if nobody renames it.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.made_here(relation oid) RETURNS oid[]
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	own constant xid8 := pg_current_xact_id();
+BEGIN
+	RETURN ARRAY(
+		SELECT o.oid
+		  FROM (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = relation
+		        UNION ALL
+		        SELECT d.objid FROM pg_depend d JOIN pg_sequence s ON s.seqrelid = d.objid
+		         WHERE d.classid = 1259 AND d.refclassid = 1259 AND d.refobjid = relation AND d.deptype IN ('a', 'i')) o (oid)
+		  JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum = 1
+		 WHERE pg_tenantsdb.numbered(o.oid)
+		   AND CASE WHEN age(a.xmin) <= age(own::xid)
+		            THEN pg_xact_status((own::text::bigint + age(own::xid) - age(a.xmin))::text::xid8) = 'in progress'
+		            ELSE false END);
+END $$;
+
 -- own_names are those of a table's sequences and of the constraints that have an
--- index, where one of them keeps clear of another; with the whole table where it
--- may be made LIKE another, since names of what that brings can't be given.
+-- index, where this transaction made one that may keep clear of another; with the
+-- whole table where it may be made LIKE another, since names of what that brings
+-- can't be given. They are certain where a replay makes up the same if no command
+-- follows in the transaction.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.own_names(relation oid, copies boolean) RETURNS text
 LANGUAGE sql STABLE AS $$
 	SELECT jsonb_build_object(
 	         'names', jsonb_build_array(n.nspname, t.relname),
 	         'whole', CASE WHEN copies THEN pg_tenantsdb.copied(relation) END,
+	         'certain', NOT EXISTS (SELECT FROM unnest(here) o WHERE pg_tenantsdb.kept_clear(o)),
 	         'unlogged', t.relpersistence = 'u' AND current_setting('server_version_num')::integer >= 150000,
 	         'sequences', (SELECT coalesce(jsonb_agg(jsonb_build_object('column', a.attname, 'names', jsonb_build_array(s.nspname, s.relname), 'type', s.type)), '[]')
 	                         FROM pg_tenantsdb.copied_sequences(relation) s JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = s.attnum),
@@ -48,13 +81,8 @@ LANGUAGE sql STABLE AS $$
 	                                        ARRAY(SELECT coalesce(a.attname, '') FROM unnest(r.conkey) WITH ORDINALITY u (attnum, nth)
 	                                                LEFT JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = u.attnum ORDER BY u.nth) AS columns
 	                                   FROM pg_constraint r WHERE r.conrelid = relation AND r.contype IN ('p', 'u', 'x') AND r.conparentid = 0) k))::text
-	  FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace
-	 WHERE t.oid = relation AND t.relpersistence <> 't'
-	   AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND pg_tenantsdb.kept_clear(i.indexrelid)
-	                  AND (copies OR EXISTS (SELECT FROM pg_constraint r WHERE r.conindid = i.indexrelid AND r.contype IN ('p', 'u', 'x')))
-	               UNION ALL
-	               SELECT FROM pg_depend d WHERE d.classid = 1259 AND d.refclassid = 1259 AND d.refobjid = relation AND d.deptype IN ('a', 'i')
-	                  AND EXISTS (SELECT FROM pg_sequence q WHERE q.seqrelid = d.objid) AND pg_tenantsdb.kept_clear(d.objid))
+	  FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace, pg_tenantsdb.made_here(relation) here
+	 WHERE t.oid = relation AND t.relpersistence <> 't' AND here <> '{}'
 $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA pg_tenantsdb FROM PUBLIC;

@@ -130,3 +130,27 @@ func TestNamesThatAReplayMakesUpTooAreNotRecorded(t *testing.T) {
 	wantStatements(t, got, statementsSent...)
 	wantReplay(t, e, target, got)
 }
+
+// What a name keeps clear of may be gone in the replay, where a transaction that
+// began later has dropped it before the last command of the one with the name.
+func TestANameThatALaterDropFreesIsRecorded(t *testing.T) {
+	const (
+		setup = "CREATE TABLE t_a (b int UNIQUE, c int); CREATE INDEX ON t_a (b); CREATE TABLE t (a_b int)"
+		index = "CREATE INDEX ON t (a_b)"
+		key   = "ALTER TABLE t ADD UNIQUE (a_b)"
+		drop  = "DROP TABLE t_a"
+		after = "CREATE VIEW v AS SELECT 1 AS one"
+	)
+	e := newEngine(t)
+	target := newTracked(t, e)
+	s, other := newSession(t, target), newSession(t, target)
+	s.run(setup)
+	taken(t, e, target)
+	s.run("BEGIN")
+	s.run(index)
+	s.run(key)
+	other.run(drop)
+	s.run(after)
+	s.run("COMMIT")
+	wantStatements(t, taken(t, e, target), drop, "CREATE INDEX t_a_b_idx1 ON t (a_b)", "ALTER TABLE t ADD CONSTRAINT t_a_b_key1 UNIQUE (a_b)", after)
+}

@@ -189,16 +189,22 @@ func readBodies(ctx context.Context, tx pgx.Tx) (map[int64]string, error) {
 	return bodies, nil
 }
 
+// lastRows are the ids of the units' last rows.
+func lastRows(rows []journalRow) map[string]int64 {
+	last := map[string]int64{}
+	for _, r := range rows {
+		last[r.Unit] = max(last[r.Unit], r.ID)
+	}
+	return last
+}
+
 // inCommitOrder sorts rows by unit, units by their last command, commands by
 // their end. A unit that needs what another did ran a command after the other
 // had committed, so its last command is the later one; two units that don't
 // need each other may go in either order. A concurrently built index goes
 // before the first unit that came after it, whatever their ids.
 func inCommitOrder(rows []journalRow) {
-	last := map[string]int64{}
-	for _, r := range rows {
-		last[r.Unit] = max(last[r.Unit], r.ID)
-	}
+	last := lastRows(rows)
 	first := map[int64]int64{} // by index, the unit that it goes before
 	for _, r := range rows {
 		for _, index := range r.Follows {

@@ -147,18 +147,29 @@ func TestConcurrentIndexKeepsItsPlace(t *testing.T) {
 	wantReplay(t, e, target, takenUntil(t, e, target, &clients))
 }
 
-// TestReplayOfRandomTransactionsRebuildsTheSchema takes its seed from
-// JOURNAL_SEED, to run a failure again, and its length from JOURNAL_ROUNDS.
-func TestReplayOfRandomTransactionsRebuildsTheSchema(t *testing.T) {
+// journalSeed is a new seed, or the one in JOURNAL_SEED; the log names it.
+func journalSeed(t *testing.T) uint64 {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	if s, err := strconv.ParseUint(os.Getenv("JOURNAL_SEED"), 10, 64); err == nil {
 		seed = s
 	}
-	rounds := 60
-	if n, err := strconv.Atoi(os.Getenv("JOURNAL_ROUNDS")); err == nil {
-		rounds = n
-	}
 	t.Logf("JOURNAL_SEED=%d", seed)
+	return seed
+}
+
+// journalRounds is how much each session does, unless JOURNAL_ROUNDS says it.
+func journalRounds(usual int) int {
+	if n, err := strconv.Atoi(os.Getenv("JOURNAL_ROUNDS")); err == nil {
+		return n
+	}
+	return usual
+}
+
+// TestReplayOfRandomTransactionsRebuildsTheSchema takes its seed from
+// JOURNAL_SEED, to run a failure again, and its length from JOURNAL_ROUNDS.
+func TestReplayOfRandomTransactionsRebuildsTheSchema(t *testing.T) {
+	seed, rounds := journalSeed(t), journalRounds(60)
 	e := newEngine(t)
 	target := newTracked(t, e)
 	var clients sync.WaitGroup

@@ -18,25 +18,31 @@ const (
 	MySQLSets
 	// MySQLLists is SHOW DATABASES.
 	MySQLLists
+	// MySQLReadsDatabases is a SELECT from information_schema.SCHEMATA.
+	MySQLReadsDatabases
 )
 
 // MySQLErrandOf says what the text, one statement, does where no database is
 // chosen. It knows few statements, by lists of the words and functions that they
 // may have: what is no errand under some sql_mode, on some server, or in some
 // character set, is none. So a text that is one reaches no table of a database,
-// no stored routine and no file, and waits for nothing. condition is what follows
-// SHOW DATABASES: empty, LIKE with its pattern, or WHERE with its expression.
-func MySQLErrandOf(text string) (errand MySQLErrand, condition string) {
+// no stored routine and no file, and waits for nothing. of is what follows SHOW
+// DATABASES: empty, LIKE with its pattern, or WHERE with its expression; and a
+// SELECT from information_schema.SCHEMATA as one from a table SCHEMATA.
+func MySQLErrandOf(text string) (errand MySQLErrand, of string) {
 	for i, reading := range mysqlReadings(text) {
 		for j, mode := range errandModes() {
 			e, c := errandOf(reading, mode)
-			if i+j > 0 && (e != errand || c != condition) {
+			if i+j > 0 && (e != errand || c != of) {
 				return MySQLNeedsDatabase, ""
 			}
-			errand, condition = e, c
+			errand, of = e, c
 		}
 	}
-	return errand, condition
+	if errand == MySQLReadsDatabases && strings.Contains(text, "/*!") {
+		return MySQLNeedsDatabase, "" // the server decides whether it executes that
+	}
+	return errand, of
 }
 
 // SplitMySQLErrands cuts a text into its statements, each of which is an errand
@@ -122,9 +128,10 @@ func errandOf(text string, mode MySQLMode) (MySQLErrand, string) {
 	switch {
 	case r.take("SELECT"):
 		r.dropDual()
-		if r.isPlain(r.rest()) || r.readsServerCatalog() {
+		if r.isPlain(r.rest()) {
 			return MySQLAsks, ""
 		}
+		return r.readsCatalog()
 	case r.take("SHOW", "DATABASES"), r.take("SHOW", "SCHEMAS"):
 		if from := r.at; r.isCondition() {
 			return MySQLLists, r.textFrom(from)

@@ -32,47 +32,46 @@ func TestStatementsThatNeedNoDatabase(t *testing.T) {
 		"SHOW COLLATION":                           MySQLAsks,
 		"SHOW CHARACTER SET LIKE 'utf8%'":          MySQLAsks,
 		"SELECT * FROM information_schema.ENGINES": MySQLAsks,
-		"select engine, `support` from INFORMATION_SCHEMA . engines where support in ('YES') order by 1": MySQLAsks,
-		"SELECT word FROM INFORMATION_SCHEMA.KEYWORDS WHERE RESERVED=1 ORDER BY word DESC LIMIT 5":       MySQLAsks,
-		"SELECT CONCAT(COLLATION_NAME, ID) AS c FROM information_schema.collations;":                     MySQLAsks,
-		"SELECT * FROM information_schema.SCHEMATA":                                                      MySQLNeedsDatabase,
-		"SELECT * FROM information_schema.TABLES":                                                        MySQLNeedsDatabase,
-		"SELECT * FROM information_schema.ENGINES, shop.t":                                               MySQLNeedsDatabase,
-		"SELECT * FROM information_schema.ENGINES, ID.ID":                                                MySQLNeedsDatabase,
-		"SELECT * FROM information_schema.ENGINES WHERE 1, ID.ID FROM ID.ID":                             MySQLNeedsDatabase,
-		"SELECT * FROM information_schema.ENGINES e":                                                     MySQLNeedsDatabase,
-		"SELECT * FROM information_schema.ENGINES JOIN shop.t":                                           MySQLNeedsDatabase,
-		"SELECT * FROM information_schema.ENGINES UNION SELECT * FROM shop.t":                            MySQLNeedsDatabase,
-		"SELECT * FROM information_schema.ENGINES WHERE ID IN (SELECT 1 FROM shop.t)":                    MySQLNeedsDatabase,
-		"SELECT * FROM information_schema.ENGINES WHERE ENGINE(1)":                                       MySQLNeedsDatabase,
-		"SELECT shop.f() FROM information_schema.ENGINES":                                                MySQLNeedsDatabase,
-		"SELECT (SELECT 1 FROM information_schema.ENGINES)":                                              MySQLNeedsDatabase,
-		"SELECT * FROM information_schema.ENGINES INTO OUTFILE '/tmp/x'":                                 MySQLNeedsDatabase,
-		"SELECT ENGINE INTO @a FROM information_schema.ENGINES":                                          MySQLNeedsDatabase,
-		"SELECT * FROM information_schema.ENGINES LIMIT 1 FOR UPDATE":                                    MySQLNeedsDatabase,
-		"SELECT * FROM information_schema.ENGINES ORDER BY SLEEP(1)":                                     MySQLNeedsDatabase,
-		"SELECT FROM information_schema.ENGINES":                                                         MySQLNeedsDatabase,
-		"SELECT * FROM shop.ENGINES":                                                                     MySQLNeedsDatabase,
-		"SELECT * FROM ENGINES":                                                                          MySQLNeedsDatabase,
-		"SHOW GRANTS":                                                                                    MySQLAsks,
-		"show grants for current_user;":                                                                  MySQLAsks,
-		"SHOW GRANTS FOR CURRENT_USER()":                                                                 MySQLAsks,
-		"SHOW DATABASES":                                                                                 MySQLLists,
-		"show schemas like 'shop%'":                                                                      MySQLLists,
-		"SHOW DATABASES WHERE `Database` NOT IN ('mysql', 'sys')":                                        MySQLLists,
-		"SET NAMES utf8mb4":                                                                              MySQLSets,
-		"set names 'utf8mb4' collate 'utf8mb4_general_ci'":                                               MySQLSets,
-		"SET NAMES utf8mb4, @mine = 'kept', CHARACTER SET utf8":                                          MySQLSets,
-		"SET NAMES utf8, PASSWORD = 'x'":                                                                 MySQLNeedsDatabase,
-		"SET NAMES utf8 FROM t":                                                                          MySQLNeedsDatabase,
-		"SET CHARACTER SET utf8":                                                                         MySQLSets,
-		"SET autocommit=1":                                                                               MySQLSets,
+		"select engine, `support` from INFORMATION_SCHEMA . engines where support in ('YES') order by 1":           MySQLAsks,
+		"SELECT word FROM INFORMATION_SCHEMA.KEYWORDS WHERE RESERVED=1 ORDER BY word DESC LIMIT 5":                 MySQLAsks,
+		"SELECT CONCAT(COLLATION_NAME, ID) AS c FROM information_schema.collations;":                               MySQLAsks,
+		"SELECT * FROM information_schema.TABLES":                                                                  MySQLNeedsDatabase,
+		"SELECT * FROM information_schema.ENGINES, shop.t":                                                         MySQLNeedsDatabase,
+		"SELECT * FROM information_schema.ENGINES, ID.ID":                                                          MySQLNeedsDatabase,
+		"SELECT * FROM information_schema.ENGINES WHERE 1, ID.ID FROM ID.ID":                                       MySQLNeedsDatabase,
+		"SELECT e.ENGINE, COUNT(*) n FROM `information_schema`.`ENGINES` e WHERE (e.`SUPPORT` = 'YES') ORDER BY n": MySQLAsks,
+		"SELECT * FROM information_schema.ENGINES JOIN shop.t":                                                     MySQLNeedsDatabase,
+		"SELECT * FROM information_schema.ENGINES UNION SELECT * FROM shop.t":                                      MySQLNeedsDatabase,
+		"SELECT * FROM information_schema.ENGINES WHERE ID IN (SELECT 1 FROM shop.t)":                              MySQLNeedsDatabase,
+		"SELECT * FROM information_schema.ENGINES WHERE ENGINE(1)":                                                 MySQLNeedsDatabase,
+		"SELECT shop.f() FROM information_schema.ENGINES":                                                          MySQLNeedsDatabase,
+		"SELECT (SELECT 1 FROM information_schema.ENGINES)":                                                        MySQLNeedsDatabase,
+		"SELECT * FROM information_schema.ENGINES INTO OUTFILE '/tmp/x'":                                           MySQLNeedsDatabase,
+		"SELECT ENGINE INTO @a FROM information_schema.ENGINES":                                                    MySQLNeedsDatabase,
+		"SELECT * FROM information_schema.ENGINES LIMIT 1 FOR UPDATE":                                              MySQLNeedsDatabase,
+		"SELECT * FROM information_schema.ENGINES ORDER BY SLEEP(1)":                                               MySQLNeedsDatabase,
+		"SELECT FROM information_schema.ENGINES":                                                                   MySQLNeedsDatabase,
+		"SELECT * FROM shop.ENGINES":                                                                               MySQLNeedsDatabase,
+		"SELECT * FROM ENGINES":                                                                                    MySQLNeedsDatabase,
+		"SHOW GRANTS":                                                                                              MySQLAsks,
+		"show grants for current_user;":                                                                            MySQLAsks,
+		"SHOW GRANTS FOR CURRENT_USER()":                                                                           MySQLAsks,
+		"SHOW DATABASES":                                                                                           MySQLLists,
+		"show schemas like 'shop%'":                                                                                MySQLLists,
+		"SHOW DATABASES WHERE `Database` NOT IN ('mysql', 'sys')":                                                  MySQLLists,
+		"SET NAMES utf8mb4": MySQLSets,
+		"set names 'utf8mb4' collate 'utf8mb4_general_ci'":      MySQLSets,
+		"SET NAMES utf8mb4, @mine = 'kept', CHARACTER SET utf8": MySQLSets,
+		"SET NAMES utf8, PASSWORD = 'x'":                        MySQLNeedsDatabase,
+		"SET NAMES utf8 FROM t":                                 MySQLNeedsDatabase,
+		"SET CHARACTER SET utf8":                                MySQLSets,
+		"SET autocommit=1":                                      MySQLSets,
 		"set autocommit=1, session_track_schema=1, sql_mode = concat(@@sql_mode,',STRICT_TRANS_TABLES')": MySQLSets,
-		"SET character_set_results = NULL":                                                               MySQLSets,
-		"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ":                                        MySQLSets,
-		"/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='' */":                                          MySQLSets,
-		"/*!40101 SET NAMES utf8 */;":                                                                    MySQLSets,
-		`SET sql_mode="ANSI", NAMES = 1`:                                                                 MySQLSets, `SET NAMES "utf8"`: MySQLSets, `SHOW VARIABLES LIKE "sql%"`: MySQLAsks,
+		"SET character_set_results = NULL":                        MySQLSets,
+		"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ": MySQLSets,
+		"/*!40101 SET @OLD_SQL_MODE=@@SQL_MODE, SQL_MODE='' */":   MySQLSets,
+		"/*!40101 SET NAMES utf8 */;":                             MySQLSets,
+		`SET sql_mode="ANSI", NAMES = 1`:                          MySQLSets, `SET NAMES "utf8"`: MySQLSets, `SHOW VARIABLES LIKE "sql%"`: MySQLAsks,
 		"SET @@session.time_zone = '+00:00', @a := 41 + 1":       MySQLSets,
 		"START TRANSACTION /*!40100 WITH CONSISTENT SNAPSHOT */": MySQLSets,
 		"START TRANSACTION WITH CONSISTENT SNAPSHOT":             MySQLSets,
@@ -174,6 +173,57 @@ func TestTheConditionOfShowDatabases(t *testing.T) {
 	}
 }
 
+func TestReadsOfTheDatabases(t *testing.T) {
+	for text, want := range map[string]string{
+		"SELECT * FROM information_schema.SCHEMATA":                                                                                           "SELECT * FROM SCHEMATA AS `SCHEMATA`",
+		"/* a tool */ select schema_name from INFORMATION_SCHEMA . schemata order by schema_name desc;":                                       "select schema_name from SCHEMATA AS `schemata` order by schema_name desc",
+		"SELECT SCHEMA_NAME TABLE_CAT FROM information_schema.SCHEMATA ORDER BY TABLE_CAT":                                                    "SELECT SCHEMA_NAME TABLE_CAT FROM SCHEMATA AS `SCHEMATA` ORDER BY TABLE_CAT",
+		"SELECT `s`.`SCHEMA_NAME` AS name, s.SQL_PATH FROM `information_schema`.`SCHEMATA` AS s WHERE (s.SCHEMA_NAME = 'a''b') ORDER BY name": "SELECT `s`.`SCHEMA_NAME` AS name, s.SQL_PATH FROM SCHEMATA AS `s` WHERE (s.SCHEMA_NAME = 'a''b') ORDER BY name",
+		"SELECT `a`.* FROM information_schema.SCHEMATA `a` LIMIT 1, 2 -- all":                                                                 "SELECT `a`.* FROM SCHEMATA AS `a` LIMIT 1, 2",
+		"SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME NOT IN ('mysql', \"sys\")":                                        "SELECT COUNT(*) FROM SCHEMATA AS `SCHEMATA` WHERE SCHEMA_NAME NOT IN ('mysql', \"sys\")",
+		"SELECT default_character_set_name, 'x' y FROM information_schema.schemata WHERE schema_name LIKE 'a\\_%'":                            "SELECT default_character_set_name, 'x' y FROM SCHEMATA AS `schemata` WHERE schema_name LIKE 'a\\_%'",
+
+		"SELECT * FROM SCHEMATA":                                                    "",
+		"SELECT * FROM .SCHEMATA":                                                   "",
+		"SELECT * FROM .information_schema.SCHEMATA":                                "",
+		"SELECT * FROM shop.SCHEMATA":                                               "",
+		"SELECT * FROM shop.information_schema.SCHEMATA":                            "",
+		"SELECT * FROM information_schema.SCHEMATA, shop.t":                         "",
+		"SELECT * FROM information_schema.SCHEMATA s, shop.t":                       "",
+		"SELECT * FROM information_schema.SCHEMATA s JOIN shop.t":                   "",
+		"SELECT * FROM information_schema.SCHEMATA JOIN information_schema.TABLES":  "",
+		"SELECT * FROM information_schema.SCHEMATA UNION SELECT * FROM shop.t":      "",
+		"SELECT * FROM information_schema.SCHEMATA WHERE 1 UNION SELECT 2":          "",
+		"SELECT * FROM information_schema.SCHEMATA WHERE SCHEMA_NAME IN (SELECT 1)": "",
+		"SELECT (SELECT 1) FROM information_schema.SCHEMATA":                        "",
+		"SELECT s.f() FROM information_schema.SCHEMATA s":                           "",
+		"SELECT `s`.`f`() FROM information_schema.SCHEMATA s":                       "",
+		"SELECT s.CONCAT(1) FROM information_schema.SCHEMATA s":                     "",
+		"SELECT s.t.c FROM information_schema.SCHEMATA s":                           "",
+		"SELECT t.c FROM information_schema.SCHEMATA s":                             "",
+		"SELECT SLEEP(1) SLEEP FROM information_schema.SCHEMATA":                    "",
+		"SELECT 1 AS SLEEP FROM information_schema.SCHEMATA ORDER BY SLEEP(1)":      "",
+		"SELECT SCHEMA_NAME SLEEP FROM information_schema.SCHEMATA LIMIT SLEEP (9)": "",
+		"SELECT SCHEMA_NAME INTO @a FROM information_schema.SCHEMATA":               "",
+		"SELECT SCHEMA_NAME FROM information_schema.SCHEMATA INTO OUTFILE 'a'":      "",
+		"SELECT SCHEMA_NAME FROM information_schema.SCHEMATA s FOR UPDATE":          "",
+		"SELECT SCHEMA_NAME FROM information_schema.SCHEMATA PROCEDURE f()":         "",
+		"SELECT FROM information_schema.SCHEMATA":                                   "",
+		"SELECT * FROM information_schema.SCHEMATA AS":                              "",
+		"SELECT * FROM \"information_schema\".SCHEMATA":                             "",
+		"SELECT * FROM": "",
+		"SELECT * FROM information_schema.SCHEMATA /*!40000 , shop.t */": "",
+		"/*!40000 SELECT * FROM information_schema.SCHEMATA */":          "",
+		"SELECT * FROM information_schema.SCHEMATA WHERE a = ?":          "",
+		"WITH a AS (SELECT 1) SELECT * FROM information_schema.SCHEMATA": "",
+	} {
+		errand, got := MySQLErrandOf(text)
+		if got != want || (errand == MySQLReadsDatabases) != (want != "") || want == "" && errand != MySQLNeedsDatabase {
+			t.Errorf("%q: got %d %q, want %q", text, errand, got, want)
+		}
+	}
+}
+
 func TestTextsOfSeveralErrands(t *testing.T) {
 	for text, want := range map[string][]string{
 		"":                                     nil,
@@ -220,13 +270,16 @@ func FuzzSplitMySQLErrands(f *testing.F) {
 
 // FuzzMySQLErrandOf holds that an errand is one statement, however it is read.
 func FuzzMySQLErrandOf(f *testing.F) {
-	for _, seed := range []string{"select @@version", "SHOW DATABASES LIKE 'a'", "SET @a = concat('a', \"b\")", "/*!40101 SET NAMES utf8 */", "SELECT 'a\\', f(), '"} {
+	for _, seed := range []string{"select @@version", "SHOW DATABASES LIKE 'a'", "SET @a = concat('a', \"b\")", "/*!40101 SET NAMES utf8 */", "SELECT 'a\\', f(), '", "select s.`a` b from `information_schema`.SCHEMATA as s where (c = 1)"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		errand, _ := MySQLErrandOf(text)
+		errand, of := MySQLErrandOf(text)
 		if errand == MySQLNeedsDatabase {
 			return
+		}
+		if errand == MySQLReadsDatabases {
+			text = of
 		}
 		for _, mode := range []MySQLMode{{}, {ANSIQuotes: true}, {NoBackslashEscapes: true}, {MariaDB: true, Version: 101106}} {
 			if n := len(SplitMySQL(text, mode)); n > 1 || n == 0 && !mode.MariaDB {

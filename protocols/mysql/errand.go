@@ -30,12 +30,11 @@ var errFileAsked = errors.New("server asks for a file")
 func (l *lobby) errand(ctx context.Context, c capabilities, run func(*backend) error) error {
 	ctx, done := context.WithTimeout(ctx, errandTimeout)
 	defer done()
-	select {
-	case l.protocol.errands <- struct{}{}:
-		defer func() { <-l.protocol.errands }()
-	case <-ctx.Done():
-		return ctx.Err()
+	release, err := l.protocol.takeErrand(ctx)
+	if err != nil {
+		return err
 	}
+	defer release()
 	b, key, err := l.borrow(ctx, c)
 	if err != nil {
 		return err
@@ -49,6 +48,16 @@ func (l *lobby) errand(ctx context.Context, c capabilities, run func(*backend) e
 	}
 	l.protocol.give(key, b)
 	return nil
+}
+
+// takeErrand waits until there is room for one more errand.
+func (p *Protocol) takeErrand(ctx context.Context) (release func(), err error) {
+	select {
+	case p.errands <- struct{}{}:
+		return func() { <-p.errands }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // within runs what talks to the backend until ctx's deadline.

@@ -85,14 +85,16 @@ func TestWhatNeedsADatabaseIsRefusedInTheLobby(t *testing.T) {
 func TestTheLobbyListsTheProjectsDatabases(t *testing.T) {
 	w := newLobby(t, withVersion(serverVersion(t)))
 	db := w.open(t, func(c *driver.Config) { c.DBName = "" })
-	both := []string{w.route.Database, "zoo_workspace"}
+	all := []string{catalogDatabase, w.route.Database, "zoo_workspace"}
 	for statement, want := range map[string][]string{
-		"SHOW DATABASES":                                       both,
-		"show schemas;":                                        both,
-		"SHOW DATABASES LIKE 'ZOO\\_%'":                        {"zoo_workspace"},
-		"SHOW DATABASES LIKE 'nothing`s'":                      nil,
-		"SHOW DATABASES WHERE `Database` <> 'zoo_workspace'":   {w.route.Database},
-		"SHOW DATABASES WHERE `Database` IN ('mysql', 'a\"b')": nil,
+		"SHOW DATABASES":                                  all,
+		"show schemas;":                                   all,
+		"SHOW DATABASES LIKE 'ZOO\\_%'":                   {"zoo_workspace"},
+		"SHOW DATABASES LIKE 'nothing`s'":                 nil,
+		"SHOW DATABASES WHERE `Database` NOT LIKE 'zoo%'": {catalogDatabase, w.route.Database},
+		"SELECT SCHEMA_NAME AS `Database` FROM information_schema.SCHEMATA ORDER BY 1":                         all,
+		"select schema_name `Database` from `information_schema`.schemata where schema_name = 'zoo_workspace'": {"zoo_workspace"},
+		"SHOW DATABASES WHERE `Database` IN ('mysql', 'a\"b')":                                                 nil,
 	} {
 		rows, err := db.QueryContext(t.Context(), statement)
 		if err != nil {
@@ -260,7 +262,7 @@ func TestTheCommandLineClientWithoutADatabase(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	comment := one(t, adminDB(t), "select @@version_comment")
-	for _, want := range []string{comment + "\n", w.route.Database + "\nzoo_workspace\n", w.route.Database + "\tutf8mb4\n"} {
+	for _, want := range []string{comment + "\n", catalogDatabase + "\n" + w.route.Database + "\nzoo_workspace\n", w.route.Database + "\tutf8mb4\n"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("got %s, want %q in it", out, want)
 		}

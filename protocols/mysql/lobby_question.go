@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/tenantsdb/tenantsdb/ddltrack"
-	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
 // maxQuestions bounds the statements of one text that are run without a database.
@@ -58,7 +57,7 @@ func (l *lobby) several(ctx context.Context, texts []string) ([]question, error)
 
 // question reads one statement; ok is false where it needs a database.
 func (l *lobby) question(ctx context.Context, text string) (q question, ok bool, err error) {
-	errand, condition := ddltrack.MySQLErrandOf(text)
+	errand, of := ddltrack.MySQLErrandOf(text)
 	q = question{text: text, run: text, sets: errand == ddltrack.MySQLSets}
 	switch {
 	case idQuestion.MatchString(text):
@@ -66,7 +65,9 @@ func (l *lobby) question(ctx context.Context, text string) (q question, ok bool,
 	case errand == ddltrack.MySQLNeedsDatabase:
 		return question{}, false, nil
 	case errand == ddltrack.MySQLLists:
-		q.run, err = l.databasesQuery(ctx, condition)
+		q.run, err = l.databasesQuery(ctx, of)
+	case errand == ddltrack.MySQLReadsDatabases:
+		q.run, err = l.schemataQuery(ctx, of)
 	}
 	return q, err == nil, err
 }
@@ -151,30 +152,6 @@ func (l *lobby) remember(text string) {
 		l.remembered = slices.Delete(l.remembered, i, i+1)
 	}
 	l.remembered = append(l.remembered, text)
-}
-
-// databasesQuery is SHOW DATABASES of those that the client may choose, with the
-// condition that it had, which the server judges.
-func (l *lobby) databasesQuery(ctx context.Context, condition string) (string, error) {
-	routes, err := l.protocol.config.Directory.Routes(ctx, workspace.MySQL, l.user)
-	if err != nil {
-		return "", err
-	}
-	names := make([]string, len(routes))
-	for i, route := range routes {
-		names[i] = "SELECT '" + strings.ReplaceAll(route.Database, "'", "''") + "' AS `Database`"
-	}
-	title := "Database"
-	if len(condition) > 0 && !strings.EqualFold(condition[:len("LIKE")], "LIKE") {
-		condition = " " + condition
-	} else if len(condition) > 0 {
-		pattern := strings.Trim(condition[len("LIKE"):], " \t\r\n'\"")
-		if len(pattern) <= maxName {
-			title += " (" + strings.ReplaceAll(pattern, "`", "``") + ")"
-		}
-		condition = " WHERE `Database` " + condition
-	}
-	return "SELECT `Database` AS `" + title + "` FROM (" + strings.Join(names, " UNION ALL ") + ") AS `databases`" + condition + " ORDER BY 1", nil
 }
 
 // idQuestion asks for the connection's number, which is the greeting's: no

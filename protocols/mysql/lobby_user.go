@@ -38,10 +38,20 @@ func (l *lobby) changeUser(ctx context.Context, command []byte) (workspace.Route
 	}
 	l.user, l.database, l.sequence = st.user, st.database, st.sequence
 	l.begin(next.charset)
+	if len(l.remembered) > 0 && !l.knowsCollation(ctx) {
+		l.begin(0)
+	}
 	if login.Route.Live == nil {
 		return workspace.Route{}, l.ok()
 	}
 	return login.Route, nil
+}
+
+// knowsCollation says whether a server takes the collation that was asked for. One
+// that does not uses its own, as for a login with the number 0.
+func (l *lobby) knowsCollation(ctx context.Context) bool {
+	err := l.errand(ctx, l.capabilities, func(*backend) error { return nil })
+	return numberOf(err) != mysql.ER_UNKNOWN_COLLATION
 }
 
 // begin makes the session as new. A collation whose number does not fit into a

@@ -70,6 +70,51 @@ func TestChangeUserInTheLobbyTakesEveryCollation(t *testing.T) {
 	}
 }
 
+// A server has its own collation for one that it does not know.
+func TestChangeUserInTheLobbyTakesACollationThatNoServerHas(t *testing.T) {
+	w := newLobby(t, withVersion(serverVersion(t)))
+	role := w.identity()
+	role.user, role.password = w.route.Role, w.route.Password
+	const state = "select concat_ws(' ', @@collation_connection, @@character_set_client, @@character_set_results)"
+	direct := w.directWire(t, withoutDatabase)
+	direct.send(mysql.COM_CHANGE_USER, changeUserOf(role, "", 0x6d09))
+	if err := direct.finishLogin(role); err != nil {
+		t.Fatal(err)
+	}
+	want := direct.value(state)
+	for _, database := range []string{"", w.route.Database} {
+		c := w.wire(t, withoutDatabase)
+		c.send(mysql.COM_CHANGE_USER, changeUserOf(w.identity(), database, 0x6d09))
+		if err := c.finishLogin(w.identity()); err != nil {
+			t.Fatalf("%q: %v", database, err)
+		}
+		if got := c.value(state); got != want {
+			t.Errorf("%q: got %q, want %q", database, got, want)
+		}
+	}
+}
+
+// MariaDB Connector/Node.js leaves the database's field out where it has none, so
+// that servers take the collation's number for a name, and so do we.
+func TestChangeUserWithoutTheFieldOfTheDatabase(t *testing.T) {
+	w := newLobby(t, withVersion(serverVersion(t)))
+	role := w.identity()
+	role.user, role.password = w.route.Role, w.route.Password
+	body := func(who identity) []byte {
+		return []byte(who.user + "\x00\x00" + "\xe0\x00" + mysql.AUTH_NATIVE_PASSWORD + "\x00\xfc\x00\x00") // utf8mb4_unicode_ci
+	}
+	direct, c := w.directWire(t, withoutDatabase), w.wire(t, withoutDatabase)
+	direct.send(mysql.COM_CHANGE_USER, body(role))
+	if err := direct.finishLogin(role); refusedWith(err) == 0 {
+		t.Fatalf("a server takes it: %v", err)
+	}
+	c.send(mysql.COM_CHANGE_USER, body(w.identity()))
+	if err := c.finishLogin(w.identity()); refusedWith(err) != mysql.ER_ACCESS_DENIED_ERROR {
+		t.Errorf("got %v, want 1045", err)
+	}
+	c.closed()
+}
+
 func TestChangeUserIsNoWayOutOfTheLobby(t *testing.T) {
 	w := newLobby(t)
 	for name, who := range map[string]identity{

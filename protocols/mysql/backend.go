@@ -152,11 +152,7 @@ func (b *backend) freshen(dst []byte, charset uint16) []byte {
 	dst = appendPacket(dst, 0, []byte{mysql.COM_RESET_CONNECTION})
 	set := fmt.Sprintf("SET character_set_client=%d,character_set_results=%[1]d,collation_connection=%[1]d", charset)
 	dst = b.appendQuery(dst, set)
-	option := []byte{mysql.COM_SET_OPTION, 1, 0} // no multi-statements
-	if b.capabilities.has(mysql.CLIENT_MULTI_STATEMENTS) {
-		option[1] = 0
-	}
-	dst = appendPacket(dst, 0, option)
+	dst = appendPacket(dst, 0, optionOf(b.capabilities.has(mysql.CLIENT_MULTI_STATEMENTS)))
 	if b.database == "" {
 		return appendPacket(dst, 0, []byte{mysql.COM_PING}) // it can't have been left
 	}
@@ -181,21 +177,36 @@ func (b *backend) exec(text string) error {
 }
 
 // setUp runs what a client has said in the lobby.
-func (b *backend) setUp(ctx context.Context, statements []string) error {
-	if len(statements) == 0 {
+func (b *backend) setUp(ctx context.Context, st *startup) error {
+	asIs := st.multi == b.capabilities.has(mysql.CLIENT_MULTI_STATEMENTS)
+	if asIs && len(st.remembered) == 0 {
 		return nil
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := b.conn.SetDeadline(deadline); err != nil {
-			return fmt.Errorf("set up session: %w", err)
+	return b.within(ctx, func(b *backend) error {
+		if !asIs {
+			if _, err := b.conn.Write(appendPacket(nil, 0, optionOf(st.multi))); err != nil {
+				return fmt.Errorf("set up session: %w", err)
+			}
+			if err := b.readOK(); err != nil {
+				return fmt.Errorf("set up session: %w", err)
+			}
 		}
-	}
-	for _, statement := range statements {
-		if err := b.exec(statement); err != nil {
-			return fmt.Errorf("set up session: %w", err)
+		for _, statement := range st.remembered {
+			if err := b.exec(statement); err != nil {
+				return fmt.Errorf("set up session: %w", err)
+			}
 		}
+		return nil
+	})
+}
+
+// optionOf is the command that says whether several statements may stand in one
+// text.
+func optionOf(several bool) []byte {
+	if several {
+		return []byte{mysql.COM_SET_OPTION, 0, 0}
 	}
-	return b.conn.SetDeadline(time.Time{})
+	return []byte{mysql.COM_SET_OPTION, 1, 0}
 }
 
 // readOK reads a reply of one packet, OK or ERR.

@@ -39,7 +39,7 @@ func (l *lobby) errand(ctx context.Context, c capabilities, run func(*backend) e
 	if err != nil {
 		return err
 	}
-	if err = b.setUp(ctx, l.remembered); err == nil {
+	if err = b.setUp(ctx, l.startup); err == nil {
 		err = b.within(ctx, run)
 	}
 	if err != nil {

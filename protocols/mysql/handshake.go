@@ -37,6 +37,7 @@ type startup struct {
 	charset      byte
 	user         string
 	database     string
+	multi        bool     // statements may stand in one text
 	remembered   []string // statements of the lobby for the backend
 	prepared     []preparedText
 	waiting      []byte // the command, a packet, by which the client left the lobby
@@ -172,6 +173,7 @@ func (st *startup) parse(response []byte) error {
 		return errMalformed
 	}
 	st.capabilities = asked.and(st.offered)
+	st.multi = st.capabilities.has(mysql.CLIENT_MULTI_STATEMENTS)
 	st.user = f.cstring()
 	switch {
 	case asked.has(mysql.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA):

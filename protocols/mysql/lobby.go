@@ -95,6 +95,8 @@ func (l *lobby) answer(ctx context.Context, command []byte) (workspace.Route, er
 		return l.use(ctx, string(command[1:]))
 	case mysql.COM_QUERY:
 		return l.query(ctx, command)
+	case mysql.COM_SET_OPTION:
+		return workspace.Route{}, l.setOption(ctx, command)
 	case mysql.COM_STATISTICS:
 		return workspace.Route{}, l.statistics(ctx)
 	case mysql.COM_PROCESS_KILL:

@@ -156,7 +156,7 @@ func (r *errandReply) sayDefined() {
 // takeOver makes the backend's session what the client made of it in the lobby.
 // moved has the server's numbers of prepared statements by those of the lobby.
 func (b *backend) takeOver(ctx context.Context, st *startup) (moved map[uint32]uint32, err error) {
-	if err := b.setUp(ctx, st.remembered); err != nil || len(st.prepared) == 0 {
+	if err := b.setUp(ctx, st); err != nil || len(st.prepared) == 0 {
 		return nil, err
 	}
 	moved = make(map[uint32]uint32)

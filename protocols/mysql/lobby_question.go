@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,8 +27,12 @@ type question struct {
 // database.
 func (l *lobby) questions(ctx context.Context, text string) ([]question, error) {
 	q, ok, err := l.question(ctx, text)
-	if !ok && err == nil && l.capabilities.has(mysql.CLIENT_MULTI_STATEMENTS) {
-		return l.several(ctx, ddltrack.SplitMySQLErrands(text))
+	if !ok && err == nil {
+		texts := ddltrack.SplitMySQLErrands(text)
+		if !l.multi && len(texts) > 0 {
+			return []question{{text: text, run: text}}, nil // which the server refuses, whatever is in it
+		}
+		return l.several(ctx, texts)
 	}
 	if err != nil || !ok || q.sets && len(l.remembered) == maxRemembered {
 		return nil, err
@@ -101,6 +106,20 @@ func (l *lobby) runErrand(ctx context.Context, text string) (run bool, err error
 		l.settle(reply)
 	}
 	return true, l.reply(reply.packets, err)
+}
+
+// setOption answers COM_SET_OPTION, which says whether several statements may
+// stand in one text.
+func (l *lobby) setOption(ctx context.Context, command []byte) error {
+	if len(command) != len(optionOf(true)) {
+		return errors.Join(l.refuse(malformed()), errMalformed)
+	}
+	var reply errandReply
+	err := l.errand(ctx, l.capabilities, func(b *backend) error { return b.ask(command, &reply) })
+	if err == nil && !reply.failed {
+		l.multi = bytes.Equal(command, optionOf(true))
+	}
+	return l.reply(reply.packets, err)
 }
 
 // statistics answers COM_STATISTICS, a line for people.

@@ -33,12 +33,90 @@ func TestSeveralStatementsOfOneTextInTheLobby(t *testing.T) {
 func TestSeveralStatementsAreOneWhereTheClientDidNotAgree(t *testing.T) {
 	w := newLobby(t)
 	c := w.wire(t, withoutDatabase, func(i *identity) { i.capabilities &^= mysql.CLIENT_MULTI_STATEMENTS })
-	if _, all := c.ask("select 1; select 2"); all[0].number() != mysql.ER_NO_DB_ERROR {
-		t.Errorf("got %q, want 1046", all[0].payload)
+	if _, all := c.ask("select 1; select 2"); all[0].number() != mysql.ER_PARSE_ERROR {
+		t.Errorf("got %q, want 1064", all[0].payload)
 	}
 	if got := c.value("select 3;"); got != "3" {
 		t.Errorf("got %q", got)
 	}
+}
+
+func TestTheOptionOfSeveralStatementsInTheLobby(t *testing.T) {
+	w := newLobby(t, withVersion(serverVersion(t)))
+	role := w.identity()
+	role.user, role.password = w.route.Role, w.route.Password
+	for _, without := range []uint32{0, mysql.CLIENT_DEPRECATE_EOF, mysql.CLIENT_MULTI_STATEMENTS} {
+		add := func(i *identity) { i.capabilities = (i.capabilities | mysql.CLIENT_DEPRECATE_EOF) &^ without }
+		direct, c := w.directWire(t, withoutDatabase, add), w.wire(t, withoutDatabase, add)
+		same := func(command byte, body []byte) {
+			t.Helper()
+			answer := func(c *wire) (kinds string, all []packet) {
+				c.send(command, body)
+				if command == mysql.COM_QUERY {
+					return c.reply()
+				}
+				return "", []packet{c.read()}
+			}
+			wantKinds, want := answer(direct)
+			if gotKinds, got := answer(c); gotKinds != wantKinds || fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
+				t.Errorf("without %#x: command %d %q: got %s %q, want %s %q", without, command, body, gotKinds, got, wantKinds, want)
+			}
+		}
+		const several = "SELECT 1; SET @a = 2; SELECT @a"
+		for _, option := range []byte{1, 1, 0, 0, 9, 1} {
+			same(mysql.COM_SET_OPTION, []byte{option, 0})
+			same(mysql.COM_QUERY, []byte(several))
+			same(mysql.COM_QUERY, []byte("SELECT @a;"))
+		}
+		same(mysql.COM_RESET_CONNECTION, nil)
+		same(mysql.COM_QUERY, []byte(several))
+		for c, who := range map[*wire]identity{direct: role, c: w.identity()} {
+			c.send(mysql.COM_CHANGE_USER, changeUserOf(who, "", 45))
+			if err := c.finishLogin(who); err != nil {
+				t.Fatal(err)
+			}
+		}
+		same(mysql.COM_QUERY, []byte(several))
+		same(mysql.COM_QUERY, []byte("SET autocommit = 0"))
+		same(mysql.COM_SET_OPTION, []byte{0, 0})
+	}
+}
+
+// The option is the session's, whatever database it chooses, and nobody else's.
+func TestTheOptionOfSeveralStatementsLeavesTheLobby(t *testing.T) {
+	w := newLobby(t)
+	for _, agreed := range []bool{false, true} {
+		c := w.wire(t, withoutDatabase, func(i *identity) {
+			if !agreed {
+				i.capabilities &^= mysql.CLIENT_MULTI_STATEMENTS
+			}
+		})
+		c.send(mysql.COM_SET_OPTION, optionOf(!agreed)[1:])
+		if p := c.read(); p.isError() {
+			t.Fatalf("set option: got %q", p.payload)
+		}
+		c.query("use " + w.route.Database)
+		if p := c.read(); p.isError() {
+			t.Fatalf("use: got %q", p.payload)
+		}
+		want := "E"
+		if !agreed {
+			want = "CDFRZCDFRZ"
+		}
+		if kinds, _ := c.ask("select database(); select 2"); kinds != want {
+			t.Errorf("agreed %v: got %s, want %s", agreed, kinds, want)
+		}
+		c.usable()
+	}
+	c := w.wire(t, withoutDatabase)
+	if kinds, _ := c.ask("select 1; select 2"); kinds != "CDFRZCDFRZ" {
+		t.Errorf("another client: got %s", kinds)
+	}
+	c.send(mysql.COM_SET_OPTION, []byte{1})
+	if p := c.read(); p.number() != mysql.ER_MALFORMED_PACKET {
+		t.Errorf("cut short: got %q, want 1835", p.payload)
+	}
+	c.closed()
 }
 
 // What is set by one text counts as what is set by many.

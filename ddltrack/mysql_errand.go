@@ -29,10 +29,19 @@ const (
 // no stored routine and no file, and waits for nothing. of is what follows SHOW
 // DATABASES: empty, LIKE with its pattern, or WHERE with its expression; and a
 // SELECT from information_schema.SCHEMATA as one from a table SCHEMATA.
-func MySQLErrandOf(text string) (errand MySQLErrand, of string) {
+func MySQLErrandOf(text string) (errand MySQLErrand, of string) { return mysqlErrandOf(text, false) }
+
+// MySQLPreparedErrandOf is MySQLErrandOf for a statement that is prepared, which
+// may have parameters. None that sets the session may: it would be said again
+// without their values.
+func MySQLPreparedErrandOf(text string) (errand MySQLErrand, of string) {
+	return mysqlErrandOf(text, true)
+}
+
+func mysqlErrandOf(text string, prepared bool) (errand MySQLErrand, of string) {
 	for i, reading := range mysqlReadings(text) {
 		for j, mode := range errandModes() {
-			e, c := errandOf(reading, mode)
+			e, c := errandOf(reading, mode, prepared)
 			if i+j > 0 && (e != errand || c != of) {
 				return MySQLNeedsDatabase, ""
 			}
@@ -115,11 +124,16 @@ func readsDifferently(text string) bool {
 	return strings.Contains(text, "/*M!")
 }
 
-func errandOf(text string, mode MySQLMode) (MySQLErrand, string) {
-	r := newMySQLReader(MySQLStatement{Text: text, mode: mode})
-	for _, t := range r.tokens {
+func errandOf(sql string, mode MySQLMode, prepared bool) (MySQLErrand, string) {
+	r := newMySQLReader(MySQLStatement{Text: sql, mode: mode})
+	parameters := false
+	for i, t := range r.tokens {
 		if t.kind == partial || t.upper == ";" {
 			return MySQLNeedsDatabase, ""
+		}
+		if t.upper == "?" && prepared {
+			r.tokens[i].kind, r.tokens[i].upper = text, "" // may stand where a string may
+			parameters = true
 		}
 	}
 	if len(r.tokens) > maxErrandTokens {
@@ -133,6 +147,9 @@ func errandOf(text string, mode MySQLMode) (MySQLErrand, string) {
 		}
 		return r.readsCatalog()
 	case r.take("SHOW", "DATABASES"), r.take("SHOW", "SCHEMAS"):
+		if parameters && r.peek(0) == "LIKE" {
+			return MySQLAsks, "" // which servers refuse
+		}
 		if from := r.at; r.isCondition() {
 			return MySQLLists, r.textFrom(from)
 		}
@@ -141,7 +158,7 @@ func errandOf(text string, mode MySQLMode) (MySQLErrand, string) {
 			return MySQLAsks, ""
 		}
 	case r.take("SET"):
-		if r.setsSession() {
+		if !parameters && r.setsSession() {
 			return MySQLSets, ""
 		}
 	case r.isTransaction():

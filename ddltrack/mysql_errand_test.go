@@ -224,6 +224,37 @@ func TestReadsOfTheDatabases(t *testing.T) {
 	}
 }
 
+func TestPreparedErrandsMayHaveParameters(t *testing.T) {
+	for text, want := range map[string]MySQLErrand{
+		"SELECT ?":                               MySQLAsks,
+		"SELECT ? + @@autocommit AS a LIMIT ?":   MySQLAsks,
+		"SHOW VARIABLES WHERE Variable_name = ?": MySQLAsks,
+		"SHOW VARIABLES LIKE ?":                  MySQLAsks,
+		"SHOW DATABASES WHERE `Database` = ?":    MySQLLists,
+		"SHOW DATABASES LIKE ?":                  MySQLAsks,
+		"SELECT SCHEMA_NAME FROM information_schema.SCHEMATA s WHERE s.SCHEMA_NAME LIKE ?": MySQLReadsDatabases,
+		"SELECT * FROM information_schema.ENGINES WHERE ENGINE = ?":                        MySQLAsks,
+		"SET @a = 1":                         MySQLSets,
+		"SET @a = ?":                         MySQLNeedsDatabase,
+		"SET autocommit = ?":                 MySQLNeedsDatabase,
+		"SELECT * FROM ?":                    MySQLNeedsDatabase,
+		"SELECT * FROM information_schema.?": MySQLNeedsDatabase,
+		"SELECT * FROM shop.t WHERE id = ?":  MySQLNeedsDatabase,
+		"SELECT shop.f(?)":                   MySQLNeedsDatabase,
+		"SELECT SLEEP(?)":                    MySQLNeedsDatabase,
+		"SELECT ? INTO OUTFILE ?":            MySQLNeedsDatabase,
+		"SELECT ?; SELECT ?":                 MySQLNeedsDatabase,
+		"CALL p(?)":                          MySQLNeedsDatabase,
+	} {
+		if got, _ := MySQLPreparedErrandOf(text); got != want {
+			t.Errorf("%q: got %d, want %d", text, got, want)
+		}
+		if got, _ := MySQLErrandOf(text); strings.Contains(text, "?") && got != MySQLNeedsDatabase {
+			t.Errorf("%q: not prepared: got %d", text, got)
+		}
+	}
+}
+
 func TestTextsOfSeveralErrands(t *testing.T) {
 	for text, want := range map[string][]string{
 		"":                                     nil,
@@ -270,11 +301,14 @@ func FuzzSplitMySQLErrands(f *testing.F) {
 
 // FuzzMySQLErrandOf holds that an errand is one statement, however it is read.
 func FuzzMySQLErrandOf(f *testing.F) {
-	for _, seed := range []string{"select @@version", "SHOW DATABASES LIKE 'a'", "SET @a = concat('a', \"b\")", "/*!40101 SET NAMES utf8 */", "SELECT 'a\\', f(), '", "select s.`a` b from `information_schema`.SCHEMATA as s where (c = 1)"} {
+	for _, seed := range []string{"select @@version", "SHOW DATABASES LIKE 'a'", "SET @a = concat('a', \"b\")", "/*!40101 SET NAMES utf8 */", "SELECT 'a\\', f(), '", "select ? where 1 = ?", "select s.`a` b from `information_schema`.SCHEMATA as s where (c = 1)"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		errand, of := MySQLErrandOf(text)
+		errand, of := MySQLPreparedErrandOf(text)
+		if plain, _ := MySQLErrandOf(text); plain != errand && (plain != MySQLNeedsDatabase || !strings.Contains(text, "?")) {
+			t.Errorf("%q is errand %d, and prepared %d", text, plain, errand)
+		}
 		if errand == MySQLNeedsDatabase {
 			return
 		}

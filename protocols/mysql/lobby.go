@@ -107,7 +107,8 @@ func (l *lobby) answer(ctx context.Context, command []byte) (workspace.Route, er
 	case mysql.COM_STMT_EXECUTE, mysql.COM_STMT_FETCH, mysql.COM_STMT_RESET, mysql.COM_STMT_CLOSE:
 		return workspace.Route{}, l.withPrepared(ctx, command)
 	case mysql.COM_STMT_SEND_LONG_DATA:
-		return workspace.Route{}, nil // has no reply
+		l.keepLong(command) // has no reply
+		return workspace.Route{}, nil
 	}
 	return workspace.Route{}, l.say(noneSelected())
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+	"github.com/tenantsdb/tenantsdb/ddltrack"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
@@ -23,8 +24,12 @@ const (
 // it is prepared again for each execution, and where the client has chosen a
 // database.
 type preparedText struct {
-	id   uint32 // that the client was given
-	text string
+	id         uint32 // that the client was given
+	text       string
+	parameters int
+	bound      binding  // of its last execution
+	long       [][]byte // COM_STMT_SEND_LONG_DATA for the next one
+	tooLong    bool     // there was no room for them
 }
 
 // prepare checks a statement on a server, whose reply has a number of ours.
@@ -34,7 +39,7 @@ func (l *lobby) prepare(ctx context.Context, command []byte) (workspace.Route, e
 	if len(text) > maxLobbyText {
 		return workspace.Route{}, l.say(noneSelected())
 	}
-	q, ok, err := l.question(ctx, text)
+	q, ok, err := l.question(ctx, text, ddltrack.MySQLPreparedErrandOf)
 	switch {
 	case err != nil:
 		return workspace.Route{}, errors.Join(l.refuse(noLogins()), err)
@@ -52,7 +57,7 @@ func (l *lobby) prepare(ctx context.Context, command []byte) (workspace.Route, e
 	if err == nil && !reply.failed {
 		l.latest = firstPrepared + l.numbered
 		l.numbered++
-		l.prepared = append(l.prepared, preparedText{l.latest, text})
+		l.prepared = append(l.prepared, preparedText{id: l.latest, text: text, parameters: reply.parameters()})
 		binary.LittleEndian.PutUint32(reply.packets[headerLen+1:], l.latest)
 	}
 	return workspace.Route{}, l.reply(reply.packets, err)
@@ -71,16 +76,16 @@ func (b *backend) prepare(text string, r *errandReply) (id uint32, err error) {
 	return id, nil
 }
 
-// find is what was prepared by that number.
-func (l *lobby) find(id uint32) (p preparedText, found bool) {
+// find is what was prepared by that number; nil where nothing was.
+func (l *lobby) find(id uint32) *preparedText {
 	if id == lastPrepared {
 		id = l.latest
 	}
 	i := slices.IndexFunc(l.prepared, func(p preparedText) bool { return p.id == id })
 	if i < 0 {
-		return preparedText{}, false
+		return nil
 	}
-	return l.prepared[i], true
+	return &l.prepared[i]
 }
 
 // withPrepared answers the commands about a prepared statement.
@@ -90,26 +95,35 @@ func (l *lobby) withPrepared(ctx context.Context, command []byte) error {
 	if f.bad {
 		return errors.Join(l.refuse(malformed()), errMalformed)
 	}
-	p, found := l.find(id)
+	p := l.find(id)
 	switch {
 	case command[0] == mysql.COM_STMT_CLOSE:
 		l.prepared = slices.DeleteFunc(l.prepared, func(p preparedText) bool { return p.id == id })
 		return nil // has no reply
-	case !found:
+	case p == nil:
 		return l.say(failf(mysql.ER_UNKNOWN_STMT_HANDLER, stateGeneral, "Unknown prepared statement handler (%d) before a database is chosen", id))
 	case command[0] == mysql.COM_STMT_FETCH:
 		return l.say(failf(mysql.ER_STMT_HAS_NO_OPEN_CURSOR, stateGeneral, "The statement (%d) has no open cursor.", id))
 	case command[0] == mysql.COM_STMT_RESET:
+		p.long, p.tooLong = nil, false
 		return l.ok()
+	case len(command) < executeHeader:
+		return errors.Join(l.refuse(malformed()), errMalformed)
 	}
-	return l.execute(ctx, p.text)
+	commands, tooLong := p.execution(command, l.capabilities), p.tooLong
+	p.long, p.tooLong = nil, false
+	if tooLong {
+		return l.say(failf(mysql.ER_UNKNOWN_ERROR, stateGeneral, "Parameters of prepared statements which are set through mysql_send_long_data() are longer than %d bytes before a database is chosen", maxLong))
+	}
+	return l.execute(ctx, p.text, commands)
 }
 
 // execute prepares a statement and executes it on the same backend. A cursor that
 // the client may ask for is not opened, as it is not by servers where there are
-// no rows to be fetched later.
-func (l *lobby) execute(ctx context.Context, text string) error {
-	q, ok, err := l.question(ctx, text)
+// no rows to be fetched later. commands are the execution and what comes before it,
+// with the statement's number to be put in.
+func (l *lobby) execute(ctx context.Context, text string, commands [][]byte) error {
+	q, ok, err := l.question(ctx, text, ddltrack.MySQLPreparedErrandOf)
 	if err != nil {
 		return errors.Join(l.refuse(noLogins()), err)
 	}
@@ -126,9 +140,7 @@ func (l *lobby) execute(ctx context.Context, text string) error {
 			reply = prepared
 			return err
 		}
-		const flags, iterations = 0, 1
-		command := binary.LittleEndian.AppendUint32([]byte{mysql.COM_STMT_EXECUTE}, id)
-		return b.ask(binary.LittleEndian.AppendUint32(append(command, flags), iterations), &reply)
+		return b.execute(id, commands, &reply)
 	})
 	if err == nil && !reply.failed {
 		l.settle(reply)
@@ -167,8 +179,12 @@ func (b *backend) takeOver(ctx context.Context, st *startup) (moved map[uint32]u
 			if err != nil {
 				return fmt.Errorf("prepare again: %w", err)
 			}
-			if !reply.failed {
-				moved[p.id] = id
+			if reply.failed {
+				continue
+			}
+			moved[p.id] = id
+			if err := b.bindAgain(id, p); err != nil {
+				return fmt.Errorf("bind again: %w", err)
 			}
 		}
 		return nil

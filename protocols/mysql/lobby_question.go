@@ -26,7 +26,7 @@ type question struct {
 // questions are the statements of a client's text; none where one of them needs a
 // database.
 func (l *lobby) questions(ctx context.Context, text string) ([]question, error) {
-	q, ok, err := l.question(ctx, text)
+	q, ok, err := l.question(ctx, text, ddltrack.MySQLErrandOf)
 	if !ok && err == nil {
 		texts := ddltrack.SplitMySQLErrands(text)
 		if !l.multi && len(texts) > 0 {
@@ -48,7 +48,7 @@ func (l *lobby) several(ctx context.Context, texts []string) ([]question, error)
 	var all []question
 	room := maxRemembered - len(l.remembered)
 	for _, text := range texts {
-		q, ok, err := l.question(ctx, text)
+		q, ok, err := l.question(ctx, text, ddltrack.MySQLErrandOf)
 		if q.sets {
 			room--
 		}
@@ -61,8 +61,8 @@ func (l *lobby) several(ctx context.Context, texts []string) ([]question, error)
 }
 
 // question reads one statement; ok is false where it needs a database.
-func (l *lobby) question(ctx context.Context, text string) (q question, ok bool, err error) {
-	errand, of := ddltrack.MySQLErrandOf(text)
+func (l *lobby) question(ctx context.Context, text string, errandOf func(string) (ddltrack.MySQLErrand, string)) (q question, ok bool, err error) {
+	errand, of := errandOf(text)
 	q = question{text: text, run: text, sets: errand == ddltrack.MySQLSets}
 	switch {
 	case idQuestion.MatchString(text):

@@ -75,9 +75,14 @@ test('a login without a database runs several statements, prepares them, and cha
   const prepared = async () => (await connection.execute('SELECT 7 AS seven'))[0];
   assert.deepEqual(await prepared(), [{ seven: 7 }]);
   assert.deepEqual(await prepared(), [{ seven: 7 }]);
+  const withValue = async (v) => (await connection.execute('SELECT ? AS v', [v]))[0][0].v;
+  for (const v of ['text', null, 'longer text']) assert.equal(await withValue(v), v);
+  assert.deepEqual((await connection.execute('SELECT SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?', [login.database]))[0],
+    [{ name: login.database }]);
   await assert.rejects(connection.execute('SELECT * FROM users'), { errno: 1046 });
   await connection.query(`USE \`${login.database}\``);
   assert.deepEqual(await prepared(), [{ seven: 7 }]);
+  for (const v of [null, 'text']) assert.equal(await withValue(v), v);
 
   const changed = await connect({ database: undefined });
   await changed.query('SET @mine = 1');

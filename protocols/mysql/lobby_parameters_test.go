@@ -54,6 +54,12 @@ var (
 
 func TestParametersInTheLobby(t *testing.T) {
 	w := newLobby(t, withVersion(serverVersion(t)))
+	// MySQL keeps a result to the type that it had with the first parameters, and
+	// makes texts numbers; the lobby prepares for each execution.
+	several, retyped := [][]byte{anInt, anotherInt, aNull, aText, other, anInt, other[:4]}, [][]byte{anotherInt[1:], nil, anInt}
+	if !isMariaDB(serverVersion(t)) {
+		several, retyped = [][]byte{anInt, anotherInt, anInt, other[:4]}, retyped[:2]
+	}
 	for _, without := range []uint32{0, mysql.CLIENT_DEPRECATE_EOF, mysql.CLIENT_SESSION_TRACK} {
 		add := func(i *identity) {
 			i.capabilities = (i.capabilities | mysql.CLIENT_DEPRECATE_EOF | mysql.CLIENT_SESSION_TRACK) &^ without
@@ -64,8 +70,8 @@ func TestParametersInTheLobby(t *testing.T) {
 			long       []byte
 			parameters [][]byte
 		}{
-			{"SELECT ?", nil, [][]byte{anInt, anotherInt, aNull, aText, other, anInt, other[:4]}},
-			{"SELECT ? AS a, @@autocommit", nil, [][]byte{anotherInt[1:], nil, anInt}},
+			{"SELECT ?", nil, several},
+			{"SELECT ? AS a, @@autocommit", nil, retyped},
 			{"SHOW VARIABLES WHERE Variable_name = ?", nil, [][]byte{aText, other, aNull}},
 			{"SHOW VARIABLES LIKE ?", nil, nil},
 			{"SHOW DATABASES LIKE ?", nil, nil},

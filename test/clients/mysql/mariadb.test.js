@@ -120,10 +120,10 @@ test('a login without a database is one to the whole project', async () => {
   const version = await only(pool, 'SELECT @@version_comment');
   const statement = await connection.prepare('SELECT @@version_comment AS v');
   assert.equal((await statement.execute())[0].v, version);
-  const named = await connection.prepare('SELECT ? AS v, SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?');
+  const named = await connection.prepare('SELECT CONCAT(?) AS v, SCHEMA_NAME AS name FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?');
   for (const v of ['text', null, 7, 'longer text']) {
     const [row] = await named.execute([v, login.database]);
-    assert.deepEqual([typeof v === 'number' ? Number(row.v) : row.v, row.name], [v, login.database]);
+    assert.deepEqual([row.v, row.name], [v === null ? null : String(v), login.database]);
   }
   await assert.rejects(connection.query('SHOW TABLES'), { errno: 1046 });
   await assert.rejects(connection.execute('SELECT * FROM connector_users'), { errno: 1046 });
@@ -134,7 +134,7 @@ test('a login without a database is one to the whole project', async () => {
   assert.equal((await statement.execute())[0].v, version);
   for (const v of [null, 7, 'text', 'longer text', null]) {
     const [row] = await named.execute([v, login.database]);
-    assert.deepEqual([typeof v === 'number' ? Number(row.v) : row.v, row.name], [v, login.database]);
+    assert.deepEqual([row.v, row.name], [v === null ? null : String(v), login.database]);
   }
   statement.close();
   named.close();

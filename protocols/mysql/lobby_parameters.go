@@ -106,13 +106,19 @@ func (l *lobby) keepLong(command []byte) {
 	p.long = append(p.long, slices.Clone(command))
 }
 
+// numbered is a copy of a command for the statement with that number.
+func numbered(command []byte, id uint32) []byte {
+	command = slices.Clone(command)
+	binary.LittleEndian.PutUint32(command[1:], id)
+	return command
+}
+
 // execute sends the commands for the statement with that number; the last of them
 // has a reply.
 func (b *backend) execute(id uint32, commands [][]byte, r *errandReply) error {
 	var ahead []byte
 	for i, command := range commands {
-		command = slices.Clone(command)
-		binary.LittleEndian.PutUint32(command[1:], id)
+		command = numbered(command, id)
 		if i == len(commands)-1 {
 			if _, err := b.conn.Write(ahead); err != nil {
 				return err
@@ -139,9 +145,7 @@ func (b *backend) bindAgain(id uint32, p preparedText) error {
 		}
 	}
 	for _, command := range p.long {
-		command = slices.Clone(command)
-		binary.LittleEndian.PutUint32(command[1:], id)
-		if _, err := b.conn.Write(appendPacket(nil, 0, command)); err != nil {
+		if _, err := b.conn.Write(appendPacket(nil, 0, numbered(command, id))); err != nil {
 			return err
 		}
 	}

@@ -38,17 +38,7 @@ func FuzzTold(f *testing.F) {
 						}
 						part = part[len(part)-from.Len():]
 					}
-					b := r.fromBackend.Bytes()
-					pos, need, limit, err := r.scanBackend(b)
-					if werr := r.replies.write(&to, b, pos); werr != nil {
-						return "", werr
-					}
-					r.fromBackend.Discard(pos)
-					r.replies.from = 0
-					if err == nil {
-						err = hold(&r.fromBackend, need, limit)
-					}
-					if err != nil {
+					if err := r.forwardTo(&to); err != nil {
 						return "", err
 					}
 				}

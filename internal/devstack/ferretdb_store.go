@@ -94,22 +94,12 @@ func (s *ferretStore) clearLeftovers(ctx context.Context) error {
 
 // answers pings the server once.
 func (s *ferretStore) answers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, answerWait)
-	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket(ferretSocket))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
+	return ask(ctx, s.socket(ferretSocket), func(conn net.Conn) error {
+		if _, err := conn.Write(pingMessage()); err != nil {
 			return err
 		}
-	}
-	if _, err := conn.Write(pingMessage()); err != nil {
-		return err
-	}
-	return readPong(conn)
+		return readPong(conn)
+	})
 }
 
 // pingMessage is the command ping as an OP_MSG: a header of four numbers, flags,

@@ -119,18 +119,10 @@ func (s *redisStore) clearLeftovers(ctx context.Context) error {
 // answers asks the server once whether it takes commands: it has loaded its
 // data, and knows the administrator.
 func (s *redisStore) answers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, answerWait)
-	defer cancel()
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.socket(redisSocket))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
-			return err
-		}
-	}
+	return ask(ctx, s.socket(redisSocket), s.ping)
+}
+
+func (s *redisStore) ping(conn net.Conn) error {
 	if _, err := fmt.Fprintf(conn, "AUTH %s %s\r\nPING\r\n", redisAdmin, s.password); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -20,6 +21,23 @@ func socketFolder(dir string) string {
 		return inside
 	}
 	return filepath.Join(os.TempDir(), fmt.Sprintf("tenantsdb-%x", sha256.Sum256([]byte(dir)))[:len("tenantsdb-")+16])
+}
+
+// ask has one question, whether a server is ready, put to its socket in time.
+func ask(ctx context.Context, socket string, question func(net.Conn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	return question(conn)
 }
 
 // endOrphan stops a server that is not our child, and that writes all it has on

@@ -11,7 +11,7 @@ import (
 type Address struct {
 	Network string      // "unix" or "tcp"
 	Addr    string      // socket path or host:port
-	TLS     *tls.Config // nil: no TLS (unix sockets)
+	TLS     *tls.Config // with the name to verify; nil: no TLS (unix sockets)
 }
 
 // Login is what a protocol needs to check one login and to follow it. A login

@@ -18,21 +18,6 @@ const (
 	recordMajor         = 3
 )
 
-// prefixConn gives back bytes that were read to tell TLS from plaintext.
-type prefixConn struct {
-	net.Conn
-	prefix []byte
-}
-
-func (c *prefixConn) Read(p []byte) (int, error) {
-	if len(c.prefix) > 0 {
-		n := copy(p, c.prefix)
-		c.prefix = c.prefix[n:]
-		return n, nil
-	}
-	return c.Conn.Read(p)
-}
-
 // secure runs the server side of TLS, with which a connection must begin.
 func (p *Protocol) secure(ctx context.Context, raw net.Conn) (*tls.Conn, error) {
 	first := make([]byte, 3)
@@ -42,7 +27,7 @@ func (p *Protocol) secure(ctx context.Context, raw net.Conn) (*tls.Conn, error) 
 	if first[0] != recordTypeHandshake || first[1] != recordMajor || first[2] == 0 {
 		return nil, p.refusePlaintext(raw, first)
 	}
-	conn := tls.Server(&prefixConn{window.NewSocket(raw), first}, p.config.TLS)
+	conn := tls.Server(window.Prefixed(window.NewSocket(raw), first), p.config.TLS)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return nil, fmt.Errorf("tls handshake: %w", err)
 	}

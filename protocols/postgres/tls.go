@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -10,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // alpnProtocol is PostgreSQL's ALPN name, mandatory for direct TLS
@@ -29,20 +30,6 @@ type leafConn struct {
 // RecordLeaf is called by the certificate source during the handshake.
 func (c *leafConn) RecordLeaf(leaf *x509.Certificate) { c.leaf = leaf }
 
-// prefixConn gives back bytes that were read to tell direct TLS from a
-// startup packet.
-type prefixConn struct {
-	net.Conn
-	prefix *bytes.Reader
-}
-
-func (c *prefixConn) Read(p []byte) (int, error) {
-	if c.prefix.Len() > 0 {
-		return c.prefix.Read(p)
-	}
-	return c.Conn.Read(p)
-}
-
 // upgrade runs the server side of the TLS handshake. Nothing was read from raw
 // beyond what the client had to send before it, so plaintext that a client (or
 // someone between) put behind its SSLRequest meets the TLS parser and ends the
@@ -59,7 +46,7 @@ func upgrade(ctx context.Context, raw net.Conn, config *tls.Config) (*tls.Conn, 
 // upgradeDirect is upgrade for a client that began with a ClientHello, the
 // first bytes of which are in read.
 func upgradeDirect(ctx context.Context, raw net.Conn, read []byte, config *tls.Config) (*tls.Conn, *x509.Certificate, error) {
-	conn, leaf, err := upgrade(ctx, &prefixConn{Conn: raw, prefix: bytes.NewReader(read)}, config)
+	conn, leaf, err := upgrade(ctx, window.Prefixed(raw, read), config)
 	if err != nil {
 		return nil, nil, err
 	}

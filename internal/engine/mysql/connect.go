@@ -2,7 +2,6 @@ package mysql
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -137,7 +136,7 @@ func (e *Engine) connect(ctx context.Context, user, password, database string) (
 		return dialled, err
 	}
 	c, err := client.ConnectWithDialer(ctx, address.Network, address.Addr, user, password, database, dial, func(c *client.Conn) error {
-		c.SetTLSConfig(clientTLS(address))
+		c.SetTLSConfig(address.TLS)
 		c.UnsetCapability(gomysql.CLIENT_DEPRECATE_EOF | gomysql.CLIENT_QUERY_ATTRIBUTES)
 		return errors.Join(c.SetCapability(gomysql.CLIENT_MULTI_STATEMENTS), c.SetCapability(gomysql.CLIENT_MULTI_RESULTS))
 	})
@@ -153,21 +152,6 @@ func (e *Engine) connect(ctx context.Context, user, password, database string) (
 		return nil, fmt.Errorf("log in: %w", err)
 	}
 	return &conn{wire: c.Conn, id: c.GetConnectionID(), version: c.GetServerVersion()}, nil
-}
-
-// clientTLS is the address's configuration, made to verify the host that is
-// dialled where it names none.
-func clientTLS(a workspace.Address) *tls.Config {
-	if a.TLS == nil {
-		return nil
-	}
-	c := a.TLS.Clone()
-	if c.ServerName == "" {
-		if host, _, err := net.SplitHostPort(a.Addr); err == nil {
-			c.ServerName = host
-		}
-	}
-	return c
 }
 
 // errno is the server's number of the error in err's chain, 0 where there is

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -112,7 +111,7 @@ func (e *Engine) connect(ctx context.Context, database, user, password string, s
 	c.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, address.Network, address.Addr)
 	}
-	c.TLSConfig = clientTLS(address)
+	c.TLSConfig = address.TLS
 	c.ConnectTimeout = connectTimeout
 	c.Database, c.User, c.Password = database, user, password
 	c.RuntimeParams = settings
@@ -129,21 +128,6 @@ func (e *Engine) connect(ctx context.Context, database, user, password string, s
 		return nil, workspace.Errorf(workspace.Unavailable, "postgresql server %s can't be reached", e.config.Name).Because(err)
 	}
 	return conn, nil
-}
-
-// clientTLS is the address's configuration, made to verify the host that is
-// dialled where it names none.
-func clientTLS(a workspace.Address) *tls.Config {
-	if a.TLS == nil {
-		return nil
-	}
-	c := a.TLS.Clone()
-	if c.ServerName == "" {
-		if host, _, err := net.SplitHostPort(a.Addr); err == nil {
-			c.ServerName = host
-		}
-	}
-	return c
 }
 
 // disconnect closes conn, also when ctx has ended; it does not wait long.

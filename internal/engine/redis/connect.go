@@ -2,10 +2,8 @@ package redis
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +29,7 @@ func (c Config) options() *goredis.Options {
 	return &goredis.Options{
 		Network:               c.Address.Network,
 		Addr:                  c.Address.Addr,
-		TLSConfig:             clientTLS(c.Address),
+		TLSConfig:             c.Address.TLS,
 		Username:              c.User,
 		Password:              c.Password,
 		Protocol:              2,
@@ -47,21 +45,6 @@ func (c Config) options() *goredis.Options {
 			Mode: maintnotifications.ModeDisabled,
 		},
 	}
-}
-
-// clientTLS is the address's configuration, made to verify the host that is
-// dialled where it names none.
-func clientTLS(a workspace.Address) *tls.Config {
-	if a.TLS == nil {
-		return nil
-	}
-	c := a.TLS.Clone()
-	if c.ServerName == "" {
-		if host, _, err := net.SplitHostPort(a.Addr); err == nil {
-			c.ServerName = host
-		}
-	}
-	return c
 }
 
 // within is the administrator in the workspace's database. The caller closes it.

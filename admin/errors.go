@@ -8,7 +8,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
@@ -116,7 +115,7 @@ func (a *api) tell(x *exchange, err error) (*failure, map[string]any) {
 	}
 	if e, ok := errors.AsType[*workspace.Error](err); ok && statusOf(e.Code) != http.StatusInternalServerError {
 		if e.Code == workspace.Unavailable {
-			a.log.Warn("request could not be served", "request_id", x.id, "error", causes(e))
+			a.log.Warn("request could not be served", "request_id", x.id, "error", workspace.Causes(e))
 		}
 		f := &failure{status: statusOf(e.Code), code: string(e.Code), text: e.Message}
 		if e.Code == workspace.RateLimited {
@@ -127,23 +126,10 @@ func (a *api) tell(x *exchange, err error) (*failure, map[string]any) {
 	if errors.Is(err, context.Canceled) && x.r.Context().Err() != nil {
 		return &failure{status: http.StatusServiceUnavailable, code: "unavailable", text: "the request was cancelled"}, nil
 	}
-	a.log.Error("request failed", "request_id", x.id, "error", causes(err))
+	a.log.Error("request failed", "request_id", x.id, "error", workspace.Causes(err))
 	return &failure{
 		status: http.StatusInternalServerError,
 		code:   "internal_error",
 		text:   "something went wrong on the server; its log has the details under this request_id",
 	}, nil
-}
-
-// causes is err with the cause that a workspace.Error keeps for the log.
-func causes(err error) string {
-	e, ok := errors.AsType[*workspace.Error](err)
-	if !ok {
-		return err.Error()
-	}
-	cause := errors.Unwrap(e)
-	if cause == nil || strings.Contains(err.Error(), cause.Error()) {
-		return err.Error()
-	}
-	return err.Error() + ": " + cause.Error()
 }

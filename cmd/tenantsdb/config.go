@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -137,10 +139,52 @@ func decodeStrictly(text []byte, c *Config) error {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return err
+		return inPlainWords(err)
 	}
 	if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
 		return errors.New("holds more than one document")
 	}
 	return nil
+}
+
+var (
+	unknownKey = regexp.MustCompile(`^(line \d+): field (.*) not found in type `)
+	wrongType  = regexp.MustCompile("(?s)^(line \\d+): cannot unmarshal .* into (.+)$")
+)
+
+// inPlainWords says in one line what of the file does not fit. The decoder's own
+// words are of types that only we know, and show values: one could be a secret
+// in the wrong place.
+func inPlainWords(err error) error {
+	misfits, ok := errors.AsType[*yaml.TypeError](err)
+	if !ok {
+		return err
+	}
+	var all []string
+	for _, text := range misfits.Errors {
+		if m := unknownKey.FindStringSubmatch(text); m != nil {
+			text = fmt.Sprintf("%s: unknown key %q", m[1], m[2])
+		} else if m := wrongType.FindStringSubmatch(text); m != nil {
+			text = fmt.Sprintf("%s: must be %s", m[1], wanted(m[2]))
+		}
+		all = append(all, text)
+	}
+	return errors.New(strings.Join(all, "; "))
+}
+
+// wanted is what a key of that type takes.
+func wanted(goType string) string {
+	switch {
+	case goType == "int":
+		return "a whole number"
+	case goType == "bool":
+		return "true or false"
+	case goType == "time.Duration":
+		return "a time such as 30s"
+	case goType == "string":
+		return "a text"
+	case strings.HasPrefix(goType, "[]"):
+		return "a list"
+	}
+	return "keys with values"
 }

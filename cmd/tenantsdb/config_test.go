@@ -197,6 +197,11 @@ func TestWhatIsWrongIsRefusedByItsName(t *testing.T) {
 		"unknown key":              {file: "colour: blue\n", want: "colour"},
 		"unknown nested key":       {file: "tls: {certificate: x}\n", want: "certificate"},
 		"master key in the file":   {file: "master_key: abc\n", want: "master_key"},
+		"unknown key's line":       {file: "colour: blue\n", want: `.yaml: line 3: unknown key "colour"`},
+		"two mistakes":             {file: "colour: blue\ntls: {certificate: x}\n", want: `line 3: unknown key "colour"; line 4: unknown key "certificate"`},
+		"a number for a list":      {file: "log: [1]\n", want: "line 3: must be keys with values"},
+		"a word for a number":      {file: "redis: {public_port: many}\n", want: "line 3: must be a whole number"},
+		"a number for a time":      {file: "limits: {drain_timeout: 30}\n", want: "line 3: must be a time such as 30s"},
 		"two documents":            {file: "---\ndata_dir: /other\n", want: "more than one document"},
 		"unknown variable":         {environ: []string{"TENANTSDB_COLOUR=blue"}, want: "TENANTSDB_COLOUR"},
 		"unknown nested variable":  {environ: []string{"TENANTSDB_SERVERS_0_COLOUR=blue"}, want: "TENANTSDB_SERVERS_0_COLOUR"},
@@ -251,8 +256,11 @@ func TestWhatIsWrongIsRefusedByItsName(t *testing.T) {
 }
 
 func TestAValueInTheWrongPlaceIsNotShown(t *testing.T) {
-	_, err := loadConfig("", append(variables, "TENANTSDB_SERVERS_0_PORT=hunter2"))
-	if err == nil || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("got %v, want one without the value", err)
+	_, byVariable := loadConfig("", append(variables, "TENANTSDB_SERVERS_0_PORT=hunter2"))
+	_, byFile := loadConfig(writeConfig(t, "redis: {public_port: hunter2}\n"), variables)
+	for _, err := range []error{byVariable, byFile} {
+		if err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("got %v, want one without the value", err)
+		}
 	}
 }

@@ -63,7 +63,7 @@ func setValue(name string, v reflect.Value, left map[string]string) error {
 	}
 	// The text stays out of the error: it could be a secret in the wrong place.
 	if err := yaml.Unmarshal([]byte(text), v.Addr().Interface()); err != nil {
-		return fmt.Errorf("%s: is no %s", name, v.Type())
+		return fmt.Errorf("%s: must be %s", name, wanted(v.Type().String()))
 	}
 	return nil
 }

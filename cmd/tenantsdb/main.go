@@ -16,6 +16,7 @@ import (
 
 	mongodbengine "github.com/tenantsdb/tenantsdb/internal/engine/mongodb"
 	"github.com/tenantsdb/tenantsdb/internal/engine/mongodb/shell"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
 // version is the release that the next tag gets.
@@ -47,7 +48,7 @@ func exitCode(err error, stderr io.Writer) int {
 	case errors.Is(err, errUsage):
 		return 2
 	}
-	fmt.Fprintln(stderr, "tenantsdb:", err)
+	fmt.Fprintln(stderr, "tenantsdb:", workspace.Causes(err))
 	return 1
 }
 

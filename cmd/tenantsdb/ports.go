@@ -82,16 +82,17 @@ func port(listeners []net.Listener) int {
 // openSockets listens as the configuration says.
 func openSockets(c Config) (sockets, error) {
 	return openAll(c.serves, func(t workspace.DatabaseType) ([]net.Listener, error) {
-		return listen(c.listener(t).Listen)
+		return listen(string(t)+".listen", c.listener(t).Listen)
 	}, func() ([]net.Listener, error) {
-		return listen(c.Admin.Listen)
+		return listen("admin.listen", c.Admin.Listen)
 	})
 }
 
-func listen(address string) ([]net.Listener, error) {
+// listen is on the address that the key has.
+func listen(key, address string) ([]net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	return []net.Listener{l}, nil
 }

@@ -66,3 +66,19 @@ func TestPortBaseIsTheFirstOfABlock(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
+
+func TestATakenPortOfTheConfigurationIsToldByItsKey(t *testing.T) {
+	busy, idle := taken(t), free(t)
+	c := defaultConfig()
+	c.Servers = []PhysicalConfig{{Type: "redis"}}
+	for key, at := range map[string]struct{ redis, admin int }{
+		"redis.listen: ": {busy, idle},
+		"admin.listen: ": {idle, busy},
+	} {
+		c.Redis.Listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(at.redis))
+		c.Admin.Listen = net.JoinHostPort("127.0.0.1", strconv.Itoa(at.admin))
+		if _, err := openSockets(c); err == nil || !strings.HasPrefix(err.Error(), key) {
+			t.Errorf("got %v, want one that begins with %s", err, key)
+		}
+	}
+}

@@ -45,11 +45,22 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 func newLogger(format string, to io.Writer, live *liveSettings) *slog.Logger {
-	options := &slog.HandlerOptions{Level: &live.level}
+	options := &slog.HandlerOptions{Level: &live.level, ReplaceAttr: withCauses}
 	if format == "text" {
 		return slog.New(slog.NewTextHandler(to, options))
 	}
 	return slog.New(slog.NewJSONHandler(to, options))
+}
+
+// withCauses has errors say in the log what their text keeps from clients.
+func withCauses(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() != slog.KindAny {
+		return a
+	}
+	if err, ok := a.Value.Any().(error); ok {
+		a.Value = slog.StringValue(workspace.Causes(err))
+	}
+	return a
 }
 
 // showBootstrap prints the first project's secrets, which nobody can see

@@ -3,6 +3,7 @@ package workspace
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Code is a kind of failure; the admin API maps each to one HTTP status.
@@ -53,4 +54,16 @@ func ErrorCode(err error) Code {
 		return e.Code
 	}
 	return Internal
+}
+
+// Causes is err with the cause that an Error keeps for the log.
+func Causes(err error) string {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.cause == nil {
+		return err.Error()
+	}
+	if cause := Causes(e.cause); !strings.Contains(err.Error(), cause) {
+		return err.Error() + ": " + cause
+	}
+	return err.Error()
 }

@@ -7,7 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
+
+// catalogFile is the metadata in the folder of an installation.
+const catalogFile = "catalog.db"
 
 // makeDataDir makes the folder of an installation. As root it lets others
 // through, not in: a server runs as an account of its own and has its folder
@@ -20,10 +24,26 @@ func makeDataDir(dir string) error {
 	if err := os.MkdirAll(dir, mode); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
+	if ours, err := isOurs(dir); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	} else if !ours {
+		return nil
+	}
 	if err := os.Chmod(dir, mode); err != nil {
 		return fmt.Errorf("data folder: %w", err)
 	}
 	return nil
+}
+
+// isOurs says whether the folder holds an installation, or nothing yet. One that
+// others keep things in, as /tmp, must stay open to them: what we write there is
+// closed file by file.
+func isOurs(dir string) (bool, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false, err
+	}
+	return len(entries) == 0 || slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == catalogFile }), nil
 }
 
 // writeJSON replaces the file at path as a whole; only we may read it.

@@ -61,9 +61,9 @@ func (l *liveSettings) reload(log *slog.Logger) {
 	}
 }
 
-// reloadOnHangup reloads certificates and settings at each SIGHUP until ctx
-// ends.
-func reloadOnHangup(ctx context.Context, store *certs.Store, live *liveSettings, log *slog.Logger) {
+// reloadOnHangup reloads certificates and settings at each SIGHUP, and opens the
+// audit log anew, until ctx ends.
+func reloadOnHangup(ctx context.Context, store *certs.Store, audit *auditFile, live *liveSettings, log *slog.Logger) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
@@ -75,6 +75,9 @@ func reloadOnHangup(ctx context.Context, store *certs.Store, live *liveSettings,
 		}
 		if err := store.Reload(); err != nil {
 			log.Error("certificate kept because the new one is no good", "error", err)
+		}
+		if err := audit.reopen(); err != nil {
+			log.Error("audit log kept because no new one can be opened", "error", err)
 		}
 		live.reload(log)
 	}

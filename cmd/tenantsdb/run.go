@@ -31,8 +31,10 @@ type installation struct {
 	config  Config
 	live    *liveSettings
 	log     *slog.Logger
-	audit   *slog.Logger // every admin action and every schema change
 	sockets sockets
+
+	audit     *slog.Logger // every admin action and every schema change
+	auditFile *auditFile
 
 	registry *prometheus.Registry
 	certs    *certs.Store
@@ -98,11 +100,12 @@ func (in *installation) close() error {
 }
 
 func (in *installation) openAudit(context.Context) error {
-	f, err := openAppend(filepath.Join(in.config.DataDir, "audit.log"))
+	f, err := openAuditFile(filepath.Join(in.config.DataDir, "audit.log"), in.log)
 	if err != nil {
-		return fmt.Errorf("audit log: %w", err)
+		return err
 	}
 	in.onClose(f.Close)
+	in.auditFile = f
 	in.audit = slog.New(slog.NewJSONHandler(f, nil))
 	return nil
 }
@@ -120,7 +123,7 @@ func (in *installation) openCertificates(ctx context.Context) (err error) {
 	watchCtx, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() { in.certs.Watch(watchCtx, 0) })
-	watching.Go(func() { reloadOnHangup(watchCtx, in.certs, in.live, in.log) })
+	watching.Go(func() { reloadOnHangup(watchCtx, in.certs, in.auditFile, in.live, in.log) })
 	in.onClose(func() error { stop(); watching.Wait(); return nil })
 	return nil
 }
@@ -132,7 +135,7 @@ func (in *installation) openService(ctx context.Context, keep func(workspace.Boo
 	if err != nil {
 		return err
 	}
-	store, err := catalog.Open(ctx, filepath.Join(in.config.DataDir, "catalog.db"))
+	store, err := catalog.Open(ctx, filepath.Join(in.config.DataDir, catalogFile))
 	if err != nil {
 		return err
 	}

@@ -58,12 +58,17 @@ func ErrorCode(err error) Code {
 
 // Causes is err with the cause that an Error keeps for the log.
 func Causes(err error) string {
+	text := err.Error()
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.cause == nil {
-		return err.Error()
+		return text
 	}
-	if cause := Causes(e.cause); !strings.Contains(err.Error(), cause) {
-		return err.Error() + ": " + cause
+	cause := Causes(e.cause)
+	switch told, more := e.cause.Error(), strings.TrimPrefix(cause, e.cause.Error()); {
+	case strings.Contains(text, cause):
+		return text
+	case strings.HasSuffix(text, told):
+		return text + more
 	}
-	return err.Error()
+	return text + ": " + cause
 }

@@ -163,11 +163,23 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 	SELECT relpersistence = 't' FROM pg_class WHERE oid = relation
 $$;
 
+-- note_revived notes an index, if it is still there, as made now.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.note_revived(index oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
+BEGIN
+	PERFORM pg_tenantsdb.note('CREATE INDEX', '', 0, true, jsonb_build_array(jsonb_build_object(
+	          'tag', 'CREATE INDEX', 'type', 'index', 'schema', i.schema, 'identity', i.identity,
+	          'names', to_jsonb(a.object_names), 'args', to_jsonb(a.object_args), 'temporary', false)),
+	        '[]', '[]', '{}', pg_get_indexdef(index), NULL, NULL)
+	   FROM pg_identify_object(1259, index, 0) i, pg_identify_object_as_address(1259, index, 0) a
+	  WHERE index IS NOT NULL;
+END $$;
+
 -- revived notes the broken indexes that are valid now, and forgets those that are
 -- gone. What follows in the transaction may be about them. It says whether there
 -- were any.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.revived() RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
 	revived record;
 	noted   boolean := false;
@@ -179,13 +191,37 @@ BEGIN
 		RETURNING b.schema, (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_index i ON i.indexrelid = c.oid
 		                      WHERE n.nspname = b.schema AND c.relname = b.name) AS id
 	LOOP
-		PERFORM pg_tenantsdb.note('CREATE INDEX', '', 0, true, jsonb_build_array(jsonb_build_object(
-		          'tag', 'CREATE INDEX', 'type', 'index', 'schema', revived.schema, 'identity', i.identity,
-		          'names', to_jsonb(a.object_names), 'args', to_jsonb(a.object_args), 'temporary', false)),
-		        '[]', '[]', '{}', pg_get_indexdef(revived.id), NULL, NULL)
-		   FROM pg_identify_object(1259, revived.id, 0) i, pg_identify_object_as_address(1259, revived.id, 0) a
-		  WHERE revived.id IS NOT NULL;
+		PERFORM pg_tenantsdb.note_revived(revived.id);
 		noted := noted OR revived.id IS NOT NULL;
+	END LOOP;
+	RETURN noted;
+END $$;
+
+-- settle forgets a CREATE INDEX CONCURRENTLY that failed. What it left behind goes
+-- on the list of broken indexes, or is noted where it was revived before anybody
+-- could look: its first column has the tuple that the failed command's first
+-- transaction wrote. It says whether there was any to note.
+CREATE OR REPLACE FUNCTION pg_tenantsdb.settle(failed integer, began timestamptz) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+	first xid8;
+	made  record;
+	noted boolean := false;
+BEGIN
+	DELETE FROM pg_tenantsdb.building WHERE pid = failed AND sent = began RETURNING xid INTO first;
+	FOR made IN
+		SELECT c.oid, n.nspname, c.relname, i.indisvalid
+		  FROM pg_attribute a JOIN pg_index i ON i.indexrelid = a.attrelid
+		  JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+		 WHERE a.attnum = 1 AND a.xmin = first::xid AND c.relpersistence <> 't'
+		   AND NOT EXISTS (SELECT FROM pg_tenantsdb.broken_index k WHERE k.schema = n.nspname AND k.name = c.relname)
+	LOOP
+		IF made.indisvalid THEN
+			PERFORM pg_tenantsdb.note_revived(made.oid);
+			noted := true;
+		ELSE
+			INSERT INTO pg_tenantsdb.broken_index VALUES (made.nspname, made.relname) ON CONFLICT DO NOTHING;
+		END IF;
 	END LOOP;
 	RETURN noted;
 END $$;
@@ -239,6 +275,7 @@ BEGIN
 		PERFORM pg_tenantsdb.revived();
 	END IF;
 	IF tg_tag = 'CREATE INDEX' AND current_query() ILIKE '%concurrently%' THEN
+		PERFORM pg_tenantsdb.settle(b.pid, b.sent) FROM pg_tenantsdb.building b WHERE b.pid = pg_backend_pid();
 		INSERT INTO pg_tenantsdb.building VALUES (pg_backend_pid(), statement_timestamp(), pg_current_xact_id())
 		ON CONFLICT (pid) DO UPDATE SET sent = excluded.sent, xid = excluded.xid;
 		-- The proxy is told now, so that it looks also when the command fails.

@@ -88,9 +88,11 @@ func readJournal(ctx context.Context, conn *pgx.Conn) (journal, error) {
 		settled := true
 		for _, b := range j.building {
 			if ended[b] {
-				if err := b.forget(ctx, conn); err != nil {
+				noted, err := b.settle(ctx, conn)
+				if err != nil {
 					return journal{}, err
 				}
+				settled = settled && !noted
 				continue
 			}
 			var running, locking bool
@@ -112,12 +114,13 @@ func readJournal(ctx context.Context, conn *pgx.Conn) (journal, error) {
 	}
 }
 
-// forget removes the note of a command that failed half-way.
-func (b building) forget(ctx context.Context, conn *pgx.Conn) error {
-	if _, err := conn.Exec(ctx, "DELETE FROM pg_tenantsdb.building WHERE pid = $1 AND sent = $2", b.PID, b.Sent); err != nil {
-		return fmt.Errorf("read journal: forget an index that failed: %w", err)
+// settle removes the note of a command that failed half-way. It says whether what
+// that left behind was revived since, for which there is a row now.
+func (b building) settle(ctx context.Context, conn *pgx.Conn) (noted bool, err error) {
+	if err := conn.QueryRow(ctx, "SELECT pg_tenantsdb.settle($1, $2)", b.PID, b.Sent).Scan(&noted); err != nil {
+		return false, fmt.Errorf("read journal: settle an index that failed: %w", err)
 	}
-	return nil
+	return noted, nil
 }
 
 // state says whether the session still runs its CREATE INDEX, and whether it

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
 // An index that a failure left behind is recorded when it is revived, before
@@ -141,4 +143,77 @@ func TestABrokenIndexThatIsBeingReplacedIsLookedAtOnce(t *testing.T) {
 	got := changes(t, e, target)
 	wantStatements(t, got, setup, again)
 	wantReplay(t, e, target, got)
+}
+
+// What revives an index may have waited for the very command that fails, and so
+// be done before anybody looks.
+func TestAnIndexRevivedBeforeALookIsRecorded(t *testing.T) {
+	const (
+		setup  = "CREATE TABLE a (i int)"
+		build  = "CREATE INDEX CONCURRENTLY ON a (i)"
+		made   = "CREATE INDEX a_i_idx ON public.a USING btree (i)"
+		alter  = "ALTER TABLE a ADD j uuid DEFAULT gen_random_uuid()" // builds all indexes anew
+		second = "CREATE INDEX CONCURRENTLY k ON a (i)"
+	)
+	for _, test := range []struct {
+		name   string
+		revive string
+		then   []string // what the session runs whose index failed
+		want   []string
+	}{
+		{"by ALTER TABLE", alter, nil, []string{setup, alter, made}},
+		{"by REINDEX", "REINDEX TABLE a", nil, []string{setup, made}},
+		{"and another is built", "REINDEX TABLE a", []string{second}, []string{setup, made, second}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := newEngine(t)
+			target := newTracked(t, e)
+			s, holder, builder := newSession(t, target), newSession(t, target), newSession(t, target)
+			s.run(setup)
+			holder.run("BEGIN; INSERT INTO a VALUES (1)")
+			built, revived := make(chan error, 1), make(chan error, 1)
+			go func() {
+				_, err := builder.conn.PgConn().Exec(t.Context(), build).ReadAll()
+				built <- err
+			}()
+			awaitWaiting(t, e, target, 1)
+			go func() {
+				_, err := s.conn.PgConn().Exec(t.Context(), test.revive).ReadAll()
+				revived <- err
+			}()
+			awaitWaiting(t, e, target, 2)
+			if err := builder.conn.PgConn().CancelRequest(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-built; sqlState(err) != "57014" {
+				t.Fatal(err)
+			}
+			holder.run("COMMIT")
+			if err := <-revived; err != nil {
+				t.Fatal(err)
+			}
+			for _, sql := range test.then {
+				builder.run(sql)
+			}
+			got := changes(t, e, target)
+			wantStatements(t, got, test.want...)
+			wantReplay(t, e, target, got)
+			wantStatements(t, changes(t, e, target), test.want...)
+		})
+	}
+}
+
+// awaitWaiting waits until so many sessions of the database wait for a lock.
+func awaitWaiting(t *testing.T, e *Engine, target workspace.Target, sessions int) {
+	t.Helper()
+	conn, release, err := e.admin(t.Context(), target.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	for waiting := 0; waiting < sessions; {
+		if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND wait_event_type = 'Lock'", target.Database).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

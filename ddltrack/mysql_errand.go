@@ -32,8 +32,7 @@ const (
 func MySQLErrandOf(text string) (errand MySQLErrand, of string) { return mysqlErrandOf(text, false) }
 
 // MySQLPreparedErrandOf is MySQLErrandOf for a statement that is prepared, which
-// may have parameters. None that sets the session may: it would be said again
-// without their values.
+// may have parameters.
 func MySQLPreparedErrandOf(text string) (errand MySQLErrand, of string) {
 	return mysqlErrandOf(text, true)
 }
@@ -158,7 +157,7 @@ func errandOf(sql string, mode MySQLMode, prepared bool) (MySQLErrand, string) {
 			return MySQLAsks, ""
 		}
 	case r.take("SET"):
-		if !parameters && r.setsSession() {
+		if r.setsSession() {
 			return MySQLSets, ""
 		}
 	case r.isTransaction():

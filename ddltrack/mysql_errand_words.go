@@ -92,7 +92,7 @@ func (r *mysqlReader) isPlain(tokens []mysqlToken) bool {
 				return false
 			}
 		case word:
-			named := before == "@" || before == "." || before == "AS"
+			named := before == "@" || before == "." || before == "AS" || before == "COLLATE"
 			switch {
 			case called && (before == "." || before == "@" || !slices.Contains(plainFunctions, t.upper)):
 				return false
@@ -135,7 +135,7 @@ func onlyWords(tokens []mysqlToken, words ...string) bool {
 var plainWords = []string{
 	"ALL", "AND", "AS", "BETWEEN", "BINARY", "CASE", "COLLATE", "DISTINCT", "DIV", "ELSE", "END", "FALSE", "IN", "IS", "LIKE", "LIMIT", "MOD",
 	"NOT", "NULL", "OFFSET", "OR", "REGEXP", "RLIKE", "SQL_NO_CACHE", "THEN", "TRUE", "USING", "WHEN", "XOR",
-	"CHAR", "DATE", "DATETIME", "DECIMAL", "SIGNED", "TIME", "UNSIGNED", "INTEGER", "UTF8", "UTF8MB3", "UTF8MB4", "LATIN1", "ASCII",
+	"CHAR", "CHARACTER", "SET", "DATE", "DATETIME", "DECIMAL", "SIGNED", "TIME", "UNSIGNED", "INTEGER", "UTF8", "UTF8MB3", "UTF8MB4", "LATIN1", "ASCII",
 	"_BINARY", "_LATIN1", "_UTF8", "_UTF8MB3", "_UTF8MB4", "N", "X", "B",
 	"CURRENT_DATE", "CURRENT_ROLE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER", "LOCALTIME", "LOCALTIMESTAMP", "UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP",
 	"HOUR", "MICROSECOND", "MINUTE", "SECOND",

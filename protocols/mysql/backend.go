@@ -191,8 +191,8 @@ func (b *backend) setUp(ctx context.Context, st *startup) error {
 				return fmt.Errorf("set up session: %w", err)
 			}
 		}
-		for _, statement := range st.remembered {
-			if err := b.exec(statement); err != nil {
+		for _, s := range st.remembered {
+			if err := b.set(s); err != nil {
 				return fmt.Errorf("set up session: %w", err)
 			}
 		}

@@ -37,8 +37,8 @@ type startup struct {
 	charset      byte
 	user         string
 	database     string
-	multi        bool     // statements may stand in one text
-	remembered   []string // statements of the lobby for the backend
+	multi        bool      // statements may stand in one text
+	remembered   []setting // statements of the lobby for the backend
 	prepared     []preparedText
 	waiting      []byte // the command, a packet, by which the client left the lobby
 }

@@ -167,7 +167,7 @@ func (l *lobby) use(ctx context.Context, name string) (workspace.Route, error) {
 		return workspace.Route{}, errors.Join(l.refuse(noLogins()), err)
 	}
 	if !login.Known {
-		return workspace.Route{}, l.say(noDatabase("'" + name + "'"))
+		return workspace.Route{}, l.say(notListed(name))
 	}
 	l.database = name
 	return login.Route, nil
@@ -201,6 +201,15 @@ func parseUse(text []byte) (name string, ok bool) {
 		return strings.ReplaceAll(inner, "``", "`"), quoted
 	}
 	return name, !strings.ContainsAny(name, " \t\r\n;'\"`")
+}
+
+// notListed is for a database that can't be chosen.
+func notListed(name string) *failure {
+	why := "your project has no MySQL workspace of that name"
+	if strings.EqualFold(name, catalogDatabase) {
+		why = "choose one of your workspaces' first"
+	}
+	return failf(mysql.ER_DBACCESS_DENIED_ERROR, stateSyntaxOrRight, "Access denied to database '%s': %s", name, why)
 }
 
 func noneSelected() *failure {

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -25,6 +26,40 @@ type binding struct {
 	count uint64
 	named bool // the count is said, and their names with their types
 	types []byte
+}
+
+// setting is a statement that sets up the session, with the commands that execute it
+// where it was prepared.
+type setting struct {
+	text      string
+	execution [][]byte
+}
+
+// size is how many bytes it has.
+func (s setting) size() int {
+	size := len(s.text)
+	for _, command := range s.execution {
+		size += len(command)
+	}
+	return size
+}
+
+// set has the server run a setting.
+func (b *backend) set(s setting) error {
+	if s.execution == nil {
+		return b.exec(s.text)
+	}
+	var reply errandReply
+	id, err := b.prepare(s.text, &reply)
+	if err == nil && !reply.failed {
+		if err = b.execute(id, s.execution, &reply); err == nil {
+			_, err = b.conn.Write(appendPacket(nil, 0, numbered([]byte{mysql.COM_STMT_CLOSE, 0, 0, 0, 0}, id)))
+		}
+	}
+	if err == nil && reply.failed {
+		return fmt.Errorf("%s is refused where it was taken before", s.text)
+	}
+	return err
 }
 
 // parameters is how many of them the reply to a COM_STMT_PREPARE says.
@@ -131,10 +166,10 @@ func (b *backend) execute(id uint32, commands [][]byte, r *errandReply) error {
 }
 
 // bindAgain has the server know of a statement what another one was told: the
-// types of its parameters, by an execution in which all are NULL and which changes
+// types of its parameters, by an execution in which all are NULL where that changes
 // nothing, and what was sent ahead.
 func (b *backend) bindAgain(id uint32, p preparedText) error {
-	if p.bound.types != nil {
+	if p.bound.types != nil && !p.sets {
 		command := executeCommand(0)
 		if p.bound.named {
 			command = mysql.AppendLengthEncodedInteger(executeCommand(countFlag), p.bound.count)

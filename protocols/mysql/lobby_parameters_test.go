@@ -117,6 +117,57 @@ func TestParametersLeaveTheLobby(t *testing.T) {
 	}
 }
 
+// What a prepared statement with parameters sets is the session's, before and behind
+// the choice of a database, by the values of its last execution.
+func TestPreparedSettingsWithParameters(t *testing.T) {
+	w := newLobby(t)
+	c := w.wire(t, withoutDatabase)
+	settings := []struct {
+		text       string
+		parameters []byte
+		read, want string
+	}{
+		{"set @mine = ?", aText, "select @mine", "sql_mode"},
+		{"set @@session.lock_wait_timeout = ?", anInt, "select @@lock_wait_timeout", "7"},
+		{"set @mine = ?", other, "select @mine", "autocommit"},
+		{"set @long = ?", aLong, "select @long", "long"},
+	}
+	ids := map[string]uint32{}
+	for _, s := range settings {
+		id, prepared := ids[s.text]
+		if !prepared {
+			id = c.prepare(s.text)
+			ids[s.text] = id
+		}
+		if s.want == "long" {
+			c.send(mysql.COM_STMT_SEND_LONG_DATA, u32(id), []byte("\x00\x00long"))
+		}
+		c.send(mysql.COM_STMT_EXECUTE, u32(id), []byte{0}, u32(1), s.parameters)
+		if kinds, all := c.reply(); kinds != "K" {
+			t.Fatalf("%s: got %s %q", s.text, kinds, all)
+		}
+		if got := c.value(s.read); got != s.want {
+			t.Errorf("%s: got %q, want %q", s.read, got, s.want)
+		}
+	}
+	c.query("use " + w.route.Database)
+	if p := c.read(); p.isError() {
+		t.Fatalf("use: got %q", p.payload)
+	}
+	for _, s := range settings[1:] {
+		if got := c.value(s.read); got != s.want {
+			t.Errorf("behind the lobby: %s: got %q, want %q", s.read, got, s.want)
+		}
+	}
+	c.send(mysql.COM_STMT_EXECUTE, u32(ids["set @mine = ?"]), []byte{0}, u32(1), aText)
+	if kinds, all := c.reply(); kinds != "K" {
+		t.Fatalf("behind the lobby: got %s %q", kinds, all)
+	}
+	if got := c.value("select @mine"); got != "sql_mode" {
+		t.Errorf("behind the lobby: got %q", got)
+	}
+}
+
 func TestWhatIsSentAheadInTheLobbyIsBounded(t *testing.T) {
 	c := newLobby(t).wire(t, withoutDatabase)
 	id := c.prepare("select length(?)")

@@ -30,6 +30,7 @@ type preparedText struct {
 	bound      binding  // of its last execution
 	long       [][]byte // COM_STMT_SEND_LONG_DATA for the next one
 	tooLong    bool     // there was no room for them
+	sets       bool     // it changes the session
 }
 
 // prepare checks a statement on a server, whose reply has a number of ours.
@@ -57,7 +58,7 @@ func (l *lobby) prepare(ctx context.Context, command []byte) (workspace.Route, e
 	if err == nil && !reply.failed {
 		l.latest = firstPrepared + l.numbered
 		l.numbered++
-		l.prepared = append(l.prepared, preparedText{id: l.latest, text: text, parameters: reply.parameters()})
+		l.prepared = append(l.prepared, preparedText{id: l.latest, text: text, parameters: reply.parameters(), sets: q.sets})
 		binary.LittleEndian.PutUint32(reply.packets[headerLen+1:], l.latest)
 	}
 	return workspace.Route{}, l.reply(reply.packets, err)
@@ -115,19 +116,23 @@ func (l *lobby) withPrepared(ctx context.Context, command []byte) error {
 	if tooLong {
 		return l.say(failf(mysql.ER_UNKNOWN_ERROR, stateGeneral, "Parameters of prepared statements which are set through mysql_send_long_data() are longer than %d bytes before a database is chosen", maxLong))
 	}
-	return l.execute(ctx, p.text, commands)
+	return l.execute(ctx, *p, commands)
 }
 
 // execute prepares a statement and executes it on the same backend. A cursor that
 // the client may ask for is not opened, as it is not by servers where there are
 // no rows to be fetched later. commands are the execution and what comes before it,
 // with the statement's number to be put in.
-func (l *lobby) execute(ctx context.Context, text string, commands [][]byte) error {
-	q, ok, err := l.question(ctx, text, ddltrack.MySQLPreparedErrandOf)
+func (l *lobby) execute(ctx context.Context, p preparedText, commands [][]byte) error {
+	q, ok, err := l.question(ctx, p.text, ddltrack.MySQLPreparedErrandOf)
 	if err != nil {
 		return errors.Join(l.refuse(noLogins()), err)
 	}
-	if !ok || q.sets && len(l.remembered) == maxRemembered {
+	said := setting{text: p.text}
+	if p.parameters > 0 {
+		said.execution = commands
+	}
+	if !ok || q.sets && (len(l.remembered) == maxRemembered || said.size() > maxLobbyText) {
 		return l.say(noneSelected())
 	}
 	var reply errandReply
@@ -145,7 +150,7 @@ func (l *lobby) execute(ctx context.Context, text string, commands [][]byte) err
 	if err == nil && !reply.failed {
 		l.settle(reply)
 		if q.sets {
-			l.remember(q.text)
+			l.remember(said)
 		}
 	}
 	if always != l.capabilities {

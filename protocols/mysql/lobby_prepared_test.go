@@ -63,7 +63,7 @@ func TestWhatNeedsADatabaseIsNotPreparedInTheLobby(t *testing.T) {
 	w := newLobby(t)
 	mustExec(t, adminDB(t), "create table "+w.route.Database+".kept (id int)")
 	c := w.wire(t, withoutDatabase)
-	for _, text := range []string{"select * from kept", "select 1; select 2", "select ? from kept", "set @a = ?", "drop table kept", "", "set password = 'other'", "call p()", "show tables"} {
+	for _, text := range []string{"select * from kept", "select 1; select 2", "select ? from kept", "set global a = ?", "drop table kept", "", "set password = 'other'", "call p()", "show tables"} {
 		c.send(mysql.COM_STMT_PREPARE, []byte(text))
 		if p := c.read(); p.number() != mysql.ER_NO_DB_ERROR {
 			t.Errorf("%s: got %q, want 1046", text, p.payload)

@@ -101,7 +101,7 @@ func (l *lobby) runErrand(ctx context.Context, text string) (run bool, err error
 	})
 	if err == nil {
 		for _, text := range taken {
-			l.remember(text)
+			l.remember(setting{text: text})
 		}
 		l.settle(reply)
 	}
@@ -163,14 +163,15 @@ func errandFailure(err error) *failure {
 
 // remember keeps a statement that sets up the session. Where constants are
 // assigned once more, as by a pool to each of its borrowers, the last counts.
-func (l *lobby) remember(text string) {
-	depends := func(s string) bool {
-		return strings.Contains(s, "@") || strings.Contains(strings.ToUpper(s), "TRANSACTION")
+func (l *lobby) remember(s setting) {
+	depends := func(s setting) bool {
+		return strings.Contains(s.text, "@") || strings.Contains(strings.ToUpper(s.text), "TRANSACTION")
 	}
-	if i := slices.Index(l.remembered, text); i >= 0 && !slices.ContainsFunc(l.remembered[i:], depends) {
+	i := slices.IndexFunc(l.remembered, func(earlier setting) bool { return earlier.text == s.text })
+	if i >= 0 && !slices.ContainsFunc(l.remembered[i:], depends) {
 		l.remembered = slices.Delete(l.remembered, i, i+1)
 	}
-	l.remembered = append(l.remembered, text)
+	l.remembered = append(l.remembered, s)
 }
 
 // idQuestion asks for the connection's number, which is the greeting's: no

@@ -61,9 +61,9 @@ func (l *lobby) begin(charset uint16) {
 	l.remembered, l.prepared, l.charset, l.status = nil, nil, byte(charset), mysql.SERVER_STATUS_AUTOCOMMIT
 	if charset > 0xff {
 		l.charset = greetingCharset
-		l.remembered = []string{
-			fmt.Sprintf("SET collation_connection=%d", charset),
-			"SET character_set_client=@@character_set_connection,character_set_results=@@character_set_connection",
+		l.remembered = []setting{
+			{text: fmt.Sprintf("SET collation_connection=%d", charset)},
+			{text: "SET character_set_client=@@character_set_connection,character_set_results=@@character_set_connection"},
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -52,6 +53,9 @@ func (t *talk) receive(limit int) ([]byte, error) {
 func (t *talk) refuse(f *failure) error {
 	// The session ends with f whether or not the client hears it.
 	_, _ = t.conn.Write(f.append(nil, t.sequence))
+	if encrypted, ok := t.conn.(*tls.Conn); ok {
+		_ = encrypted.CloseWrite() // see lastWords
+	}
 	return f
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/tenantsdb/tenantsdb/protocols"
 )
 
@@ -52,20 +51,29 @@ func (r *relay) dispose() error {
 	return cause
 }
 
-// lastWords tells the client why the session ends, where it can still hear it.
+// lastWords tells the client why the session ends, where it can still hear it. One
+// that waits for nothing is not told of a backend that is gone: as from servers, the
+// end alone has it connect and ask again, where an error would be taken for that of
+// its next statement.
 func (r *relay) lastWords(cause error) {
+	if isGoodbye(cause) {
+		return
+	}
 	f, ok := errors.AsType[*failure](cause)
-	if errors.Is(cause, errBackendGone) {
-		f, ok = failf(mysql.ER_NEW_ABORTING_CONNECTION, stateConnection, "The database of workspace %q closed the connection", r.live.Name), true
-	}
-	if !ok || r.track.backPass > 0 && !r.track.swallow || r.track.backMore && !r.track.swallow {
-		return // within a packet nothing can be said
-	}
-	sequence := byte(1) // what a client expects behind its next command
-	if r.track.owed && r.track.phase != phaseFirst && !r.track.told {
-		sequence = r.track.sequence + 1
+	if errors.Is(cause, errBackendGone) && r.track.owed {
+		f, ok = failf(numberLost, stateConnection, "Lost connection to the database of workspace %q", r.live.Name), true
 	}
 	_ = r.front.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
-	// The client may be gone, which is why we say goodbye.
-	_ = r.tell(f, sequence)
+	within := r.track.backPass > 0 && !r.track.swallow || r.track.backMore && !r.track.swallow
+	if ok && !within { // within a packet nothing can be said
+		sequence := byte(1) // what a client expects behind its next command
+		if r.track.owed && r.track.phase != phaseFirst && !r.track.told {
+			sequence = r.track.sequence + 1
+		}
+		// The client may be gone, which is why we say goodbye.
+		_ = r.tell(f, sequence)
+	}
+	// To OpenSSL an end that TLS does not announce is an error of its own, after
+	// which clients do not connect anew.
+	_ = r.front.CloseWrite()
 }

@@ -16,6 +16,7 @@ import (
 const (
 	numberUnreachable  = 2003 // CR_CONN_HOST_ERROR
 	numberTimeout      = 3024 // ER_QUERY_TIMEOUT
+	numberLost         = 1927 // ER_CONNECTION_KILLED of MariaDB, by which pools know that a connection is of no more use
 	numberTLSRequired  = 3159 // ER_SECURE_TRANSPORT_REQUIRED
 	numberInterrupted  = mysql.ER_QUERY_INTERRUPTED
 	numberTooManyRows  = mysql.ER_TOO_BIG_SELECT

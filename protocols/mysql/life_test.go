@@ -1,9 +1,13 @@
 package mysql
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,17 +55,66 @@ func TestADeletedWorkspaceDoesNotWait(t *testing.T) {
 	c.closed()
 }
 
-func TestABackendThatClosesTellsTheClient(t *testing.T) {
+// A client that waits for nothing takes an error for that of its next statement,
+// and the end alone for what it is.
+func TestABackendThatClosesEndsTheSession(t *testing.T) {
 	w := newWorld(t)
-	c := w.wire(t)
-	id := connectionID(t, c)
-	mustExec(t, adminDB(t), "kill "+id)
-	if p := c.read(); !p.isError() {
-		t.Errorf("got %q, want an error", p.payload)
+	admin := adminDB(t)
+	idle := w.wire(t)
+	mustExec(t, admin, "kill "+connectionID(t, idle))
+	if p, err := idle.next(); err != io.EOF {
+		t.Errorf("idle: got %q, %v, want the end", p.payload, err)
 	}
-	for {
-		if _, err := c.next(); err != nil {
-			break
+	busy := w.wire(t)
+	id := connectionID(t, busy)
+	busy.query("select sleep(60), 'killed'")
+	awaitRunning(t, w, "select sleep(60), 'killed'")
+	mustExec(t, admin, "kill "+id)
+	if p := busy.read(); p.number() != numberLost || p.sequence != 1 {
+		t.Errorf("busy: got %d %q, want 1927", p.sequence, p.payload)
+	}
+	if p, err := busy.next(); err != io.EOF {
+		t.Errorf("busy: got %q, %v, want the end", p.payload, err)
+	}
+}
+
+// readConn keeps what was read last.
+type readConn struct {
+	net.Conn
+	last []byte
+}
+
+func (c *readConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 {
+		c.last = slices.Clone(b[:n])
+	}
+	return n, err
+}
+
+// OpenSSL takes an end without TLS's close_notify for an attack.
+func TestTheEndOfASessionIsAnnouncedInTLS(t *testing.T) {
+	w := newWorld(t)
+	config := w.cert.Client()
+	config.MaxVersion = tls.VersionTLS12 // whose alerts can be told from outside
+	admin := adminDB(t)
+	for name, end := range map[string]func(*wire){
+		"draining":     func(*wire) { w.last().Stop(protocols.Draining) },
+		"deleted":      func(*wire) { w.last().Stop(protocols.Deleted) },
+		"backend gone": func(c *wire) { mustExec(t, admin, "kill "+connectionID(t, c)) },
+	} {
+		raw := &readConn{Conn: wiretest.Dial(t, "tcp", w.addr)}
+		c, err := login(t, raw, w.identity(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.usable()
+		end(c)
+		for err == nil {
+			_, err = c.next()
+		}
+		if alert := []byte{21, 3, 3}; !bytes.Contains(raw.last, alert) {
+			t.Errorf("%s: got %x at the end, want an alert", name, raw.last)
 		}
 	}
 }

@@ -22,12 +22,13 @@ const authMoreData = mysql.MORE_DATE_HEADER
 // talk is a conversation with a client in whole packets: before the login,
 // and again where it changes its user. sequence is the next packet's.
 type talk struct {
-	conn     io.ReadWriter
-	sequence byte
-	scramble []byte
-	plugin   string // that proof is made with
-	proof    []byte // that the client knows the password
-	switches bool   // the client knows how to change its plugin
+	conn       io.ReadWriter
+	sequence   byte
+	scramble   []byte
+	plugin     string // that proof is made with
+	proof      []byte // that the client knows the password
+	switches   bool   // the client knows how to change its plugin
+	connectorC bool   // the client is MariaDB Connector/C
 }
 
 func (t *talk) send(payload []byte) error {
@@ -52,11 +53,20 @@ func (t *talk) receive(limit int) ([]byte, error) {
 // refuse tells the client f and gives it back as the error.
 func (t *talk) refuse(f *failure) error {
 	// The session ends with f whether or not the client hears it.
-	_, _ = t.conn.Write(f.append(nil, t.sequence))
+	_, _ = t.conn.Write(t.put(f).append(nil, t.sequence))
 	if encrypted, ok := t.conn.(*tls.Conn); ok {
 		_ = encrypted.CloseWrite() // see lastWords
 	}
 	return f
+}
+
+// put is f with a number that the client takes from a server: MariaDB Connector/C
+// takes a packet with one of its own for malformed, and shows nothing of it.
+func (t *talk) put(f *failure) *failure {
+	if f.number != numberUnreachable || !t.connectorC {
+		return f
+	}
+	return failf(numberLost, f.state, "%s", f.message)
 }
 
 // authenticate checks that the client knows login's password. It gives what

@@ -58,6 +58,17 @@ func TestTheCommandLineClientAndDump(t *testing.T) {
 	}
 }
 
+// MariaDB's programs take the number 2003 from no server.
+func TestTheCommandLineClientHearsOfAnUnreachableServer(t *testing.T) {
+	w := newWorld(t, withVersion(serverVersion(t)), withBackend("/nonexistent/socket"))
+	for _, database := range []string{w.route.Database, ""} {
+		out, err := w.client(t, "mysql", "--execute=select @@version", database).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "08S01") || !strings.Contains(string(out), "Can't connect to the database of workspace") {
+			t.Errorf("%q: got %s, %v", database, out, err)
+		}
+	}
+}
+
 // Ctrl-C opens a second connection that kills by the number of the greeting.
 func TestTheCommandLineClientCancels(t *testing.T) { mustCancel(t, newWorld(t)) }
 

@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -25,6 +26,9 @@ const (
 	greetingCharset = 45
 	// nul ends a string.
 	nul = 0
+	// nameOfConnectorC is how MariaDB Connector/C names itself, by which its mysql program,
+	// HeidiSQL and others connect.
+	nameOfConnectorC = "\x0c_client_name\x0alibmariadb"
 )
 
 // startup is what a client said before it authenticated.
@@ -190,6 +194,7 @@ func (st *startup) parse(response []byte) error {
 	if asked.has(mysql.CLIENT_PLUGIN_AUTH) {
 		st.plugin, st.switches = f.lastCstring(), true
 	}
+	st.connectorC = bytes.Contains(f.b, []byte(nameOfConnectorC)) // among the attributes of the connection
 	if f.bad {
 		return errMalformed
 	}

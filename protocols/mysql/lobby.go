@@ -175,7 +175,7 @@ func (l *lobby) use(ctx context.Context, name string) (workspace.Route, error) {
 
 // say answers a command with an error after which the client may go on.
 func (l *lobby) say(f *failure) error {
-	if _, err := l.conn.Write(f.append(nil, l.sequence)); err != nil {
+	if _, err := l.conn.Write(l.put(f).append(nil, l.sequence)); err != nil {
 		return fmt.Errorf("write frontend: %w", err)
 	}
 	return nil

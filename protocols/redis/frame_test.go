@@ -98,7 +98,7 @@ var repliesOfAllTypes = []string{
 	"+OK\r\n", "-ERR no\r\n", ":1\r\n", "$0\r\n\r\n", "$3\r\na\r\n\r\n", "$-1\r\n", "*0\r\n", "*-1\r\n", "*2\r\n$1\r\na\r\n:1\r\n",
 	"_\r\n", "#t\r\n", ",1.5\r\n", ",inf\r\n", "(3492890328409238509324850943850943825024385\r\n", "!5\r\nERR x\r\n", "=7\r\ntxt:abc\r\n",
 	"%1\r\n+a\r\n:1\r\n", "~2\r\n+a\r\n+b\r\n", "|1\r\n+ttl\r\n:3\r\n*1\r\n:1\r\n", "*2\r\n|1\r\n+a\r\n*1\r\n:1\r\n:7\r\n%1\r\n*1\r\n_\r\n~0\r\n",
-	"*3\r\n*1\r\n*1\r\n*1\r\n+x\r\n:1\r\n>2\r\n+invalidate\r\n*1\r\n+k\r\n$1\r\nb\r\n", "%0\r\n",
+	"*3\r\n*1\r\n*1\r\n*1\r\n+x\r\n:1\r\n$1\r\nb\r\n", "%0\r\n",
 }
 
 func TestRepliesEndWhereTheyDo(t *testing.T) {

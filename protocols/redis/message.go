@@ -80,56 +80,115 @@ func (r *relay) beginAside(b []byte, pos int) (size, need, limit int, aside bool
 // message translates the channel of a message.
 func (r *relay) message(b []byte, pos int, p pubsubValue) (size, need, limit int, err error) {
 	s := &r.replies
-	if need, err := p.readFirst(b[pos:]); err != nil {
-		return 0, need, maxHeld, err
+	out, complete, need, limit, err := r.translated(b[pos:], &p)
+	if err != nil {
+		return 0, need, limit, err
+	}
+	s.put(b, pos, p.size, out...)
+	s.aside = true
+	s.dropping = complete
+	s.v.begin() // the payload
+	return p.size, 0, 0, nil
+}
+
+// translated is what the client gets in the place of the message at b[0] up to
+// its payload, p being read up to there. complete says that the payload is not for
+// the client.
+func (r *relay) translated(b []byte, p *pubsubValue) (out []byte, complete bool, need, limit int, err error) {
+	heard := &r.replies.heard
+	if need, err := p.readFirst(b); err != nil {
+		return nil, false, need, maxHeld, err
 	}
 	byPattern := string(p.kind) == "pmessage"
 	var invalidation []byte
 	tracks := false
 	if byPattern {
 		pattern := p.first
-		if need, err := p.readFirst(b[pos:]); err != nil {
-			return 0, need, maxHeld, err
+		if need, err := p.readFirst(b); err != nil {
+			return nil, false, need, maxHeld, err
 		}
-		invalidation, tracks = r.channels.invalidation(pattern, p.first, s.heard.prefixes)
+		invalidation, tracks = r.channels.invalidation(pattern, p.first, heard.prefixes)
 	}
 	channel, known := r.channels.client(p.first)
 	if known {
-		signed, need, err := r.channels.ofSign(p.first, b[pos+p.size:])
+		signed, need, err := r.channels.ofSign(p.first, b[p.size:])
 		if err != nil {
-			return 0, p.size + need, maxHeld, err
+			return nil, false, p.size + need, maxHeld, err
 		}
 		known = !signed
 	}
-	head := b[pos : pos+p.head]
-	var out []byte
+	head := b[:p.head]
 	switch {
 	case tracks:
-		out = invalidation
+		return invalidation, true, 0, 0, nil
 	case !known:
 	case !byPattern:
 		out = appendBulk(appendBulk(slices.Clone(head), p.kind), channel)
 	default:
-		patterns := s.heard.matching(channel)
+		patterns := heard.matching(channel)
 		if len(patterns) > 1 {
-			_, _, payload, err := text(b[pos+p.size:])
+			_, _, payload, err := text(b[p.size:])
 			if err != nil {
-				return 0, p.size + payload, maxFan, err
+				return nil, false, p.size + payload, maxFan, err
 			}
 			for _, pattern := range patterns[1:] {
 				out = appendMessage(out, head, pattern, channel)
-				out = append(out, b[pos+p.size:pos+p.size+payload]...)
+				out = append(out, b[p.size:p.size+payload]...)
 			}
 		}
 		if len(patterns) > 0 {
 			out = appendMessage(out, head, patterns[0], channel)
 		}
 	}
-	s.put(b, pos, p.size, out...)
-	s.aside = true
-	s.dropping = len(out) == 0 || tracks
-	s.v.begin() // the payload
-	return p.size, 0, 0, nil
+	return out, len(out) == 0, 0, 0, nil
+}
+
+// postpone takes a push out of the reply, or the EXEC, that the server sent it
+// within, as Redis before 7.2 does with what a command tells its own client: a
+// client can take it between two replies only.
+func (r *relay) postpone(b []byte, pos int) (size, need, limit int, err error) {
+	n, size, err := aggregate(b[pos:])
+	if err != nil {
+		return 0, 0, maxHeld, err
+	}
+	push := value{pending: int64(n)}
+	rest, done, err := push.advance(b[pos+size:])
+	size += rest
+	switch {
+	case err != nil || n < 1:
+		return 0, 0, 0, errReply
+	case !done:
+		return 0, 0, maxFan, errShort
+	}
+	whole := b[pos : pos+size]
+	p, _, err := readPubsub(whole)
+	if err != nil {
+		return 0, 0, 0, errReply
+	}
+	out := whole
+	tracks := false
+	switch string(p.kind) {
+	case "message", "smessage", "pmessage":
+		var complete bool
+		if out, complete, _, _, err = r.translated(whole, &p); err != nil {
+			return 0, 0, 0, errReply
+		}
+		if tracks = complete && len(out) > 0; !complete {
+			out = append(out, whole[p.size:]...)
+		}
+	}
+	told := &r.told
+	switch over := len(told.later) + len(out); {
+	case tracks && over > maxTold:
+		told.all, told.keys = true, nil
+	case over > maxFan:
+		return 0, 0, 0, errReply
+	default:
+		told.later = append(told.later, out...)
+	}
+	told.any = told.any || len(told.later) > 0 || told.all
+	r.replies.put(b, pos, size)
+	return size, 0, 0, nil
 }
 
 // ofSign says whether a notification with payload is of a sign.

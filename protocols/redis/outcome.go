@@ -55,6 +55,17 @@ func (r *relay) scanBackend(b []byte) (pos, need, limit int, err error) {
 			if s.dropping {
 				s.drop(pos)
 			}
+			if errors.Is(err, errPush) {
+				size, need, limit, err := r.postpone(b, pos)
+				if errors.Is(err, errShort) {
+					return pos, need, limit, nil
+				}
+				if err != nil {
+					return pos, 0, 0, err
+				}
+				pos += size
+				continue
+			}
 			if err != nil || !done {
 				return pos, 0, maxHeld, err
 			}
@@ -112,6 +123,9 @@ func (r *relay) settle() {
 // here.
 func (r *relay) beginValue(b []byte, pos int) (size, need, limit int, err error) {
 	s := &r.replies
+	if b[pos] == '>' && s.elements > 0 {
+		return r.postpone(b, pos)
+	}
 	if b[pos] == '>' || b[pos] == '*' && s.elements == 0 && !s.resp3 && s.heard.subscribed+s.heard.sharded > 0 {
 		size, need, limit, aside, err := r.beginAside(b, pos)
 		if aside || err != nil {

@@ -237,13 +237,15 @@ type aim struct {
 	event uint64 // the last one that it was told of
 }
 
-// told is what others tell a session of, which is not in its stream yet.
+// told is what a session is to be told between two replies, and is not in its
+// stream yet: by others who redirect to it, or by its own backend.
 type told struct {
 	any    bool
 	all    bool // keys changed
 	keys   []string
-	size   int   // of keys
-	broken int64 // the id of whom the session told of its keys, who has gone
+	size   int    // of keys
+	later  []byte // pushes that the server sent within a reply
+	broken int64  // the id of whom the session told of its keys, who has gone
 
 	isBroken bool // so it was, whether or not it is in the stream
 	roused   bool // a read of the backend was ended for what was told
@@ -320,6 +322,7 @@ func (r *relay) deliver(b []byte, pos int) {
 		s.out = appendBulk(appendHeader(s.out, '>', 2), "tracking-redir-broken")
 		s.out = appendHeader(s.out, ':', int(news.broken))
 	}
+	s.out = append(s.out, news.later...)
 	if !s.resp3 && !s.heard.listens() {
 		return
 	}

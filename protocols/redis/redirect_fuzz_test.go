@@ -15,6 +15,7 @@ func FuzzTold(f *testing.F) {
 		f.Add([]byte(reply+reply), uint16(3))
 	}
 	f.Add([]byte("*3\r\n:1\r\n:2\r\n$1\r\nx\r\n+OK\r\n"), uint16(9))
+	f.Add([]byte("*2\r\n>4\r\n$8\r\npmessage\r\n$17\r\n__keyspace@7__:**\r\n$16\r\n__keyspace@7__:k\r\n$3\r\nset\r\n:1\r\n*1\r\n>3\r\n$7\r\nmessage\r\n$3\r\n7:c\r\n$1\r\nm\r\n$1\r\nx\r\n"), uint16(60))
 	f.Add([]byte(">3\r\n$7\r\nmessage\r\n$19\r\n__keyevent@7__:set\r\n$1\r\nm\r\n"), uint16(51))
 	f.Fuzz(func(t *testing.T, in []byte, cut uint16) {
 		run := func(tells bool) (out string, err error) {

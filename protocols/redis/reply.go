@@ -11,6 +11,8 @@ const maxElements = 1 << 40
 var (
 	errReply     = errors.New("malformed reply")
 	errReplyLine = errors.New("reply line too long")
+	// errPush says that a push comes within a value, and is no part of it.
+	errPush = errors.New("a push within a reply")
 )
 
 // value finds the end of one reply value, whatever its type and depth, in the
@@ -27,7 +29,7 @@ func (v *value) begin() { v.pending = 1 }
 func (v *value) within() bool { return v.pending > 0 || v.skip > 0 }
 
 // advance goes over b and gives how much of it belongs to the value; done says
-// that it ends there.
+// that it ends there, and errPush that a push comes first.
 func (v *value) advance(b []byte) (n int, done bool, err error) {
 	for {
 		if v.skip > 0 {
@@ -86,8 +88,8 @@ func (v *value) line(b []byte) (size int, err error) {
 		v.pending += 2*count - 1
 	case '|': // attributes come before the value that they are about
 		v.pending += 2 * count
-	case '>': // out of band
-		v.pending += count
+	case '>':
+		return 0, errPush
 	default:
 		return 0, errReply
 	}

@@ -177,10 +177,11 @@ func (r *relay) decidePattern(b []byte, q *request, name string) error {
 // decideSub is decide for special subcommands.
 func (r *relay) decideSub(b []byte, q *request, name string, sub *command) (need int, err error) {
 	t := &r.track
-	if name == "script" && t.rules == nil {
+	need, err = r.look(b, q, -1)
+	if name == "script" && t.rules == nil && errors.Is(err, errShort) && need > maxHeld {
 		return 0, r.pass(q)
 	}
-	if need, err := r.look(b, q, -1); err != nil {
+	if err != nil {
 		return need, err
 	}
 	if t.multi && sub.noMulti {

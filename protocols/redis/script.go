@@ -6,6 +6,7 @@ import (
 	"crypto/sha1"
 	_ "embed"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -37,10 +38,10 @@ func scriptPrologue(t commands) string {
 }
 
 // scriptMakes lists the commands of the table that may make keys, with a letter
-// for where they name them.
+// for where they name them, and those that name a channel.
 func scriptMakes(t commands) string {
 	letters := map[creation]string{createsFirst: "1", createsSecond: "2", createsPairs: "p", createsCounted: "c", createsOption: "o"}
-	rows := []string{"set=1", "xgroup=g"}
+	rows := []string{"set=1", "xgroup=g", "publish=h", "spublish=h"}
 	for name, c := range t {
 		letter := letters[c.creates]
 		switch {
@@ -61,37 +62,72 @@ func scriptMakes(t commands) string {
 // server got.
 type scriptName struct {
 	client, server string
+	publishes      bool
 	loaded         bool // the reply is the hash, of SCRIPT LOAD
 }
 
 // scripts are those that a workspace's clients have sent.
 type scripts struct {
-	mu     sync.Mutex
-	server map[string]string // hashes by the client's
+	mu      sync.Mutex
+	known   map[string]*scriptName // by the client's hash
+	publish bool                   // one of them publishes
 }
 
 // note remembers a script.
 func (s *scripts) note(n *scriptName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.server == nil || len(s.server) >= maxScripts {
-		s.server = make(map[string]string)
+	if s.known == nil || len(s.known) >= maxScripts {
+		s.known = make(map[string]*scriptName)
 	}
-	s.server[n.client] = n.server
+	s.known[n.client] = n
+	s.publish = s.publish || n.publishes
+}
+
+// anyPublishes says whether any script that was sent does.
+func (s *scripts) anyPublishes() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.publish
 }
 
 // unknownScript is the hash of no script that is sent to a server, so that the
 // server itself says NOSCRIPT.
 const unknownScript = "ffffffffffffffffffffffffffffffffffffffff"
 
-// find gives the server's hash for the client's, which may be in capitals.
-func (s *scripts) find(client []byte) string {
+// find gives the script with the client's hash, which may be in capitals.
+func (s *scripts) find(client []byte) *scriptName {
+	var folded [2 * sha1.Size]byte
+	if len(client) != len(folded) {
+		return nil
+	}
+	for i, c := range client {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		folded[i] = c
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if server, known := s.server[strings.ToLower(string(client))]; known {
-		return server
+	return s.known[string(folded[:])]
+}
+
+// serverHash is what the server knows the script by whose hash the client sent.
+func (r *relay) serverHash(client []byte) string {
+	n := r.space.scripts.find(client)
+	switch {
+	case n != nil && (n.publishes || r.track.rules != nil):
+		return n.server
+	case r.track.rules != nil:
+		return unknownScript
 	}
-	return unknownScript
+	return string(client)
+}
+
+// publishes says whether the script may publish: whether its text has the word,
+// in any of the ways that people write it.
+func publishes(text []byte) bool {
+	return bytes.Contains(text, []byte("ublish")) || bytes.Contains(text, []byte("UBLISH"))
 }
 
 func sha(text []byte) string {
@@ -101,7 +137,7 @@ func sha(text []byte) string {
 
 // wrap gives the script as the server gets it.
 func (r *relay) wrap(text []byte) (wrapped []byte, name *scriptName) {
-	name = &scriptName{client: sha(text)}
+	name = &scriptName{client: sha(text), publishes: publishes(text)}
 	head := 0
 	if bytes.HasPrefix(text, []byte("#!")) {
 		head = bytes.IndexByte(text, '\n') + 1
@@ -119,10 +155,41 @@ func (r *relay) wrap(text []byte) (wrapped []byte, name *scriptName) {
 	return wrapped, name
 }
 
-// decideScript sends a script so that the workspace's settings reach it.
+// plain says whether a script goes to the server as it is, by the argument that
+// is its text, or its hash.
+func (r *relay) plain(b []byte, q *request, argument int, byHash bool) (plain bool, need int, err error) {
+	if r.track.rules != nil {
+		return false, 0, nil
+	}
+	if byHash && !r.space.scripts.anyPublishes() {
+		return true, 0, nil
+	}
+	need, err = r.look(b, q, argument+1)
+	switch {
+	case errors.Is(err, errShort) && need > maxHeld:
+		return true, 0, nil
+	case err != nil:
+		return false, need, err
+	case byHash:
+		n := r.space.scripts.find(q.args[argument])
+		return n == nil || !n.publishes, 0, nil
+	}
+	return !publishes(q.args[argument]), 0, nil
+}
+
+// decideScript sends a script so that the workspace's settings reach it, and
+// what it publishes its channels.
 func (r *relay) decideScript(b []byte, q *request, c *command) (need int, err error) {
 	t := &r.track
-	if t.rules == nil || q.n < 3 {
+	if q.n < 3 {
+		return 0, r.pass(q)
+	}
+	byHash := strings.HasPrefix(c.name, "evalsha")
+	plain, need, err := r.plain(b, q, 1, byHash)
+	if err != nil {
+		return need, err
+	}
+	if plain {
 		return 0, r.pass(q)
 	}
 	if need, err := r.look(b, q, 3); err != nil {
@@ -132,7 +199,8 @@ func (r *relay) decideScript(b []byte, q *request, c *command) (need int, err er
 	if !ok || count < 0 || count > int64(q.n-3) {
 		return 0, r.pass(q) // the server refuses it
 	}
-	if t.multi && t.rules.maxKeys > 0 {
+	counts := t.rules != nil && t.rules.maxKeys > 0
+	if t.multi && counts {
 		if need, err := r.look(b, q, 3+int(count)); err != nil {
 			return need, err
 		}
@@ -140,8 +208,8 @@ func (r *relay) decideScript(b []byte, q *request, c *command) (need int, err er
 	out := appendHeader(nil, '*', q.n+1)
 	out = appendBulk(out, q.args[0])
 	var name *scriptName
-	if strings.HasPrefix(c.name, "evalsha") {
-		name = &scriptName{client: strings.ToLower(string(q.args[1])), server: r.space.scripts.find(q.args[1])}
+	if byHash {
+		name = &scriptName{client: strings.ToLower(string(q.args[1])), server: r.serverHash(q.args[1])}
 		out = appendBulk(out, name.server)
 	} else {
 		wrapped, n := r.wrap(q.args[1])
@@ -152,7 +220,7 @@ func (r *relay) decideScript(b []byte, q *request, c *command) (need int, err er
 		out = appendBulk(out, arg)
 	}
 	room, held := room{keys: roomForAll}, (*claim)(nil)
-	if t.rules.maxKeys > 0 && !strings.HasSuffix(c.name, "_ro") {
+	if counts && !strings.HasSuffix(c.name, "_ro") {
 		room, held, ok, err = r.admitScript(b, q, q.args[3:], int(count))
 		if err != nil || !ok {
 			return 0, err
@@ -167,8 +235,12 @@ func (r *relay) decideScript(b []byte, q *request, c *command) (need int, err er
 // scriptArgument is what a script gets as its last argument, in MessagePack.
 func (r *relay) scriptArgument(room room) []byte {
 	rules := r.track.rules
+	if rules == nil {
+		rules = &noRules
+	}
 	out := packInt(packInt(nil, room.keys), room.ceiling)
 	out = packString(out, keysFailure(errFull, r.live, rules.maxKeys))
+	out = packString(out, r.channels.prefix)
 	return append(out, rules.packed...)
 }
 
@@ -220,15 +292,18 @@ func (r *relay) admitScript(b []byte, q *request, keys [][]byte, count int) (gra
 // decideScriptCache does SCRIPT LOAD and SCRIPT EXISTS.
 func (r *relay) decideScriptCache(b []byte, q *request, sub string) error {
 	t := &r.track
-	if t.rules == nil || q.n < 3 || sub == "load" && q.n != 3 {
+	if q.n < 3 || sub == "load" && q.n != 3 {
 		return r.pass(q)
 	}
 	if sub == "exists" {
 		out := appendBulk(appendBulk(appendHeader(nil, '*', q.n), q.args[0]), sub)
 		for _, arg := range q.args[2:] {
-			out = appendBulk(out, r.space.scripts.find(arg))
+			out = appendBulk(out, r.serverHash(arg))
 		}
 		return r.put(b, q, out...)
+	}
+	if t.rules == nil && !publishes(q.args[2]) {
+		return r.pass(q)
 	}
 	wrapped, name := r.wrap(q.args[2])
 	name.loaded = true

@@ -1,18 +1,20 @@
--- What stands in front of every script of a workspace with settings for keys, in
--- the script's first line (see script.go). It is the script's own redis, whose
--- call and pcall see to the keys that commands make as the proxy does for
--- commands that come by themselves. What it needs to know is the last of ARGV,
--- which the script must not see.
+-- What stands in front of every script of a workspace with settings for keys, and
+-- of every one that publishes, in the script's first line (see script.go). It is
+-- the script's own redis, whose call and pcall see to the keys that commands make,
+-- and to the names of channels, as the proxy does for commands that come by
+-- themselves. What it needs to know is the last of ARGV, which the script must not
+-- see.
 local redis=(function(R,A)
 local P,T=R.pcall,'@makes@'
-local known,room,ceiling,named,made,used,full,default,globs
+local known,room,ceiling,named,made,used,full,prefix,default,globs
 
 -- know reads what the proxy sent: how many keys the script may make (-1: any,
 -- -2: those that it names, -3: as long as there are no more than the ceiling),
--- what to say when they are too many, and seconds.
+-- what to say when they are too many, what the names of channels begin with, and
+-- seconds.
 local function know()
   known=true
-  room,ceiling,full,default,globs=cmsgpack.unpack(A)
+  room,ceiling,full,prefix,default,globs=cmsgpack.unpack(A)
   if room>=0 then
     made,used={},0
   elseif room==-2 then
@@ -118,6 +120,16 @@ local function fits(keys)
   return true
 end
 
+-- channel gives the server's name for the script's.
+local function channel(c)
+  local name=text(c)
+  local events=string.sub(name,1,15)
+  if events=='__keyspace@0__:' or events=='__keyevent@0__:' then
+    return string.sub(name,1,11)..string.sub(prefix,1,-2)..string.sub(name,13)
+  end
+  return prefix..name
+end
+
 local function run(...)
   local name=...
   if type(name)~='string' then return P(...) end
@@ -131,6 +143,10 @@ local function run(...)
   end
   if not known then know() end
   local kind=string.sub(T,at+1,at+1)
+  if kind=='h' then
+    if a[2] then a[2]=channel(a[2]) end
+    return P(unpack(a))
+  end
   local keys,from=makes(a,kind)
   if room~=-1 and kind~='m' and not keeps(a,name) and not fits(keys) then return R.error_reply(full) end
   if kind=='t' or (name=='set' or kind=='c') and options(a,from,{ex=1,px=1,exat=1,pxat=1,keepttl=1}) then return P(...) end

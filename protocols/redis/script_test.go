@@ -103,11 +103,26 @@ var owner = regexp.MustCompile(`shop\d+_owner`)
 // TestScriptsKnowNothingOfTheSettings runs scripts with settings and without, in
 // every way that a client has: what it sees is the same.
 func TestScriptsKnowNothingOfTheSettings(t *testing.T) {
+	scriptsAsByTheServer(t, modelSettings, scriptsThatShow)
+}
+
+// TestScriptsThatPublishKnowNothingOfTheProxy does so with scripts that get its
+// line where there are no settings.
+func TestScriptsThatPublishKnowNothingOfTheProxy(t *testing.T) {
+	var scripts []string
+	for _, script := range scriptsThatShow {
+		scripts = append(scripts, script+"\n-- Publish")
+	}
+	scriptsAsByTheServer(t, workspace.Settings{}, scripts)
+}
+
+func scriptsAsByTheServer(t *testing.T, settings workspace.Settings, scripts []string) {
 	for _, protocol := range []string{"2", "3"} {
 		t.Run("RESP"+protocol, func(t *testing.T) {
 			w := newWorld(t)
-			settings := modelSettings
-			settings.MaxKeys = 100_000
+			if settings.DefaultTTL > 0 {
+				settings.MaxKeys = 100_000
+			}
 			a, b := w.workspace(t, settings).connect(t), w.workspace(t, workspace.Settings{}).direct(t)
 			a.must("HELLO", protocol)
 			b.must("HELLO", protocol)
@@ -120,7 +135,7 @@ func TestScriptsKnowNothingOfTheSettings(t *testing.T) {
 				}
 				return want
 			}
-			for _, script := range scriptsThatShow {
+			for _, script := range scripts {
 				hash := sha([]byte(script))
 				for _, args := range [][]string{{"1", "key", "arg", "more"}, {"0"}, {"2", "key"}, {"-1"}, {"x"}, nil} {
 					both(append([]string{"EVAL", script}, args...)...)

@@ -5,6 +5,9 @@ import (
 	"math"
 )
 
+// noRules are those of a workspace without settings for keys.
+var noRules = rules{packed: new(rules).pack()}
+
 // pack encodes what a script needs of the rules, in MessagePack
 // (https://github.com/msgpack/msgpack/blob/master/spec.md): the seconds of
 // default_ttl, and a list of compiled patterns.

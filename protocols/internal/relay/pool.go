@@ -109,18 +109,8 @@ func (p *Pool[K, B]) Take(ctx context.Context, key K, dial func(context.Context)
 	if b := p.takeIdle(key); b != none {
 		return b, nil
 	}
-	if returned := p.awaited(key); returned != nil {
-		patience := time.NewTimer(resetPatience)
-		defer patience.Stop()
-		select {
-		case <-returned:
-			if b := p.takeIdle(key); b != none {
-				return b, nil
-			}
-		case <-patience.C:
-		case <-ctx.Done():
-			return none, ctx.Err()
-		}
+	if b, err := p.awaitReset(ctx, key); b != none || err != nil {
+		return b, err
 	}
 	b, err := dial(ctx)
 	if err != nil && p.full != nil && p.full(err) && p.evict() {
@@ -148,6 +138,34 @@ func (p *Pool[K, B]) takeIdle(key K) B {
 			return b
 		}
 		b.Close()
+	}
+}
+
+// awaitReset waits for a backend that is being reset, where there is one; the
+// zero value where none came in time.
+func (p *Pool[K, B]) awaitReset(ctx context.Context, key K) (B, error) {
+	var none B
+	returned := p.awaited(key)
+	if returned == nil {
+		return none, nil
+	}
+	patience := time.NewTimer(resetPatience)
+	defer patience.Stop()
+	for {
+		select {
+		case <-returned:
+			// It may tell of one that came back, and was taken, long ago.
+			if b := p.takeIdle(key); b != none {
+				return b, nil
+			}
+			if p.awaited(key) != returned {
+				return none, nil
+			}
+		case <-patience.C:
+			return none, nil
+		case <-ctx.Done():
+			return none, ctx.Err()
+		}
 	}
 }
 

@@ -98,6 +98,23 @@ func TestAnUnsyncedPipelineIsNotCommitted(t *testing.T) {
 	}
 }
 
+// A client that leaves in the middle of its pipeline, as libpq does, which sends
+// all of it at once: a server has nothing more to answer then.
+func TestAGoodbyeRightBehindAnUnsyncedPipelineEndsTheSession(t *testing.T) {
+	w := newWorld(t)
+	d := w.direct(t)
+	mustExec(t, d, "create table goods(id int)")
+	wire := rawWire(t, w.connect(t))
+	wire.send(extended("insert into goods values (1)", 0), terminateFrame())
+	admin := adminConn(t, "postgres")
+	wiretest.Await(t, "the server process is gone", func() bool {
+		return one(t, admin, "select count(*) from pg_stat_activity where datname = '"+w.route.Database+"'") == "1"
+	})
+	if got := one(t, d, "select count(*) from goods"); got != "0" {
+		t.Errorf("rows: got %s, want 0", got)
+	}
+}
+
 func TestBackendsAreReusedOnlyForTheSameStartupParameters(t *testing.T) {
 	w := newWorld(t)
 	first := w.connect(t, "application_name", "a", "options", "-c geqo=off")

@@ -57,6 +57,9 @@ func (r *relay) forwardFrontend() error {
 			}
 			r.fromFrontend.Discard(s.size)
 		case terminate:
+			if err := r.flush(); err != nil {
+				return err
+			}
 			return errGoodbye
 		case full:
 			if !r.awaitRoom() {

@@ -95,8 +95,10 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 			if t.owed.n > 0 {
 				t.owed.push(reply{kind: copyEnd})
 			}
-			t.copyIn = false
-			t.rearm(now, timeout)
+			if t.copyIn {
+				t.copyIn = false
+				t.rearm(now, timeout)
+			}
 		case 'D', 'C':
 			t.unsynced = true
 		case 'H':

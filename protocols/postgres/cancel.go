@@ -48,20 +48,21 @@ type cancelKeys struct {
 	relays map[uint32]*relay
 }
 
-// issue makes a new random key for r. release forgets it.
+// issue makes a key for r: with the process id of its server process, by which
+// clients know their own notifications and name their session to others
+// (pg_cancel_backend), and a random secret. A process id that a session on
+// another server has is replaced by a random one. release forgets the key.
 func (c *cancelKeys) issue(r *relay, size int) (key cancelKey, release func()) {
+	key.pid = r.back.pid
 	key.secret = make([]byte, size)
 	rand.Read(key.secret)
 	var pid [4]byte
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for {
+	for c.relays[key.pid] != nil || key.pid == 0 {
 		rand.Read(pid[:])
 		// Process ids are positive 32-bit integers to clients.
 		key.pid = binary.BigEndian.Uint32(pid[:]) >> 1
-		if _, taken := c.relays[key.pid]; !taken && key.pid != 0 {
-			break
-		}
 	}
 	c.relays[key.pid] = r
 	return key, func() {

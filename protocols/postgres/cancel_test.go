@@ -110,6 +110,36 @@ func TestCancelWithoutTheKeyIsIgnored(t *testing.T) {
 	}
 }
 
+func TestClientsKnowTheirServerProcess(t *testing.T) {
+	w := newWorld(t)
+	for range 3 { // the later ones on a warm backend
+		c := w.connect(t)
+		if got := one(t, c, "select pg_backend_pid()"); got != fmt.Sprint(c.PID()) {
+			t.Errorf("told %d, the process is %s", c.PID(), got)
+		}
+		ctx, done := context.WithTimeout(context.Background(), patience)
+		if err := c.Close(ctx); err != nil {
+			t.Error(err)
+		}
+		done()
+	}
+}
+
+// Two servers may have processes of one id.
+func TestCancelKeysOfOneProcessIDAreApart(t *testing.T) {
+	c := cancelKeys{relays: map[uint32]*relay{}}
+	one, other := &relay{back: &backend{pid: 7}}, &relay{back: &backend{pid: 7}}
+	first, forget := c.issue(one, shortKey)
+	second, _ := c.issue(other, shortKey)
+	if first.pid != 7 || second.pid == 7 || c.relays[first.pid] != one || c.relays[second.pid] != other {
+		t.Errorf("got %d and %d", first.pid, second.pid)
+	}
+	forget()
+	if third, _ := c.issue(one, shortKey); third.pid != 7 {
+		t.Errorf("a forgotten id is not given again: got %d", third.pid)
+	}
+}
+
 func TestCancelWhileIdleHitsNothing(t *testing.T) {
 	w := newWorld(t)
 	c := w.connect(t)

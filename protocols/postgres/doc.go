@@ -27,6 +27,6 @@
 //
 // Refused: plaintext, replication, frames over 1 GiB, startup packets over
 // 10,000 bytes. Cancel requests are honoured in plaintext too, because libpq
-// before 17 sends no others; the key is random, per session, and compared in
+// before 17 sends no others; the secret is random, per session, and compared in
 // constant time.
 package postgres

@@ -5,7 +5,7 @@ type mysqlAction int
 
 const (
 	otherAction mysqlAction = iota // changes a definition that is not kept
-	noAction                       // says how it is done: ALGORITHM, LOCK, FORCE
+	noAction                       // says how it is done: ALGORITHM, LOCK
 	dataAction                     // rows, statistics, files
 	addColumns
 	addIndex
@@ -100,9 +100,9 @@ func (r *mysqlReader) clause() mysqlClause {
 		c.conditional = r.take("IF", "EXISTS")
 		c.name, _ = r.name()
 		return c
-	case r.takeOne("ALGORITHM", "LOCK", "FORCE", "WITH", "WITHOUT"):
+	case r.takeOne("ALGORITHM", "LOCK", "WITH", "WITHOUT"):
 		return mysqlClause{action: noAction}
-	case r.takeOne("ENABLE", "DISABLE", "ORDER", "IMPORT", "DISCARD", "ANALYZE", "CHECK", "OPTIMIZE", "REBUILD", "REPAIR",
+	case r.takeOne("ENABLE", "DISABLE", "ORDER", "IMPORT", "DISCARD", "ANALYZE", "CHECK", "FORCE", "OPTIMIZE", "REBUILD", "REPAIR",
 		"TRUNCATE", "SECONDARY_LOAD", "SECONDARY_UNLOAD"):
 		return mysqlClause{action: dataAction}
 	case r.takeOne("CONVERT", "ENGINE", "PARTITION", "REMOVE", "REORGANIZE", "COALESCE", "EXCHANGE", "ROW_FORMAT",

@@ -65,8 +65,8 @@ func (h *mysqlHead) reverseAlter() (sql, whyNot string) {
 	doing := h.doing()
 	for i := len(h.clauses) - 1; i >= 0; i-- {
 		c := h.clauses[i]
-		if c.conditional && doing > 1 {
-			return "", "some of it may have been there before"
+		if c.conditional && (doing > 1 || c.alwaysLogged()) {
+			return "", "what it names may have been there before"
 		}
 		one, whyNot := h.reverseClause(c)
 		if whyNot != "" {
@@ -83,6 +83,13 @@ func (h *mysqlHead) reverseAlter() (sql, whyNot string) {
 		return "", "the definition before it is not kept"
 	}
 	return fmt.Sprintf("ALTER TABLE %s %s;", table.written(h.command.Database), strings.Join(undo, ", ")), ""
+}
+
+// alwaysLogged says whether MariaDB logs the clause as one that took effect also
+// where there was nothing for it to do.
+func (c mysqlClause) alwaysLogged() bool {
+	placed := func(d mysqlReader) bool { return d.has("FIRST") || d.has("AFTER") }
+	return c.action == renameColumn || c.action == renameIndex || slices.ContainsFunc(c.definitions, placed)
 }
 
 // doing counts the clauses that change something.

@@ -4,7 +4,7 @@ package ddltrack
 // its own words: what a stored program or a prepared text does is not in them.
 // A text without the words costs no allocation.
 func DropsDatabaseMySQL(sql []byte) bool {
-	if !mentionsDropDatabase(sql) {
+	if !mentionsDatabase(sql, "DROP") {
 		return false
 	}
 	// Which server executes which comment need not be known: one of the two
@@ -19,10 +19,14 @@ func DropsDatabaseMySQL(sql []byte) bool {
 	return false
 }
 
-// mentionsDropDatabase looks for the two words, in this order and with anything
+// MayAlterDatabaseMySQL says whether a statement of the text may change what the
+// database gives to its new tables and programs.
+func MayAlterDatabaseMySQL(sql []byte) bool { return mentionsDatabase(sql, "ALTER") }
+
+// mentionsDatabase looks for a verb and a database, in this order and with anything
 // between them.
-func mentionsDropDatabase(sql []byte) bool {
-	dropping := false
+func mentionsDatabase(sql []byte, verb string) bool {
+	found := false
 	for i := 0; i < len(sql); {
 		if !isMySQLWordPart(sql[i]) {
 			i++
@@ -34,9 +38,9 @@ func mentionsDropDatabase(sql []byte) bool {
 			w = w[1:] // of "/*!40101DROP"
 		}
 		switch {
-		case isWord(w, "DROP"):
-			dropping = true
-		case dropping && (isWord(w, "DATABASE") || isWord(w, "SCHEMA")):
+		case isWord(w, verb):
+			found = true
+		case found && (isWord(w, "DATABASE") || isWord(w, "SCHEMA")):
 			return true
 		}
 	}

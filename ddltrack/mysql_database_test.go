@@ -26,6 +26,14 @@ func TestDropsDatabaseMySQL(t *testing.T) {
 			t.Errorf("%q: got %v", sql, got)
 		}
 	}
+	for sql, want := range map[string]bool{
+		"ALTER DATABASE COLLATE utf8mb4_bin": true, "/*!40100 alter */ schema shop character set utf8": true,
+		"ALTER TABLE shop ADD a INT": false, "CREATE DATABASE shop": false, "alternate database": false,
+	} {
+		if got := MayAlterDatabaseMySQL([]byte(sql)); got != want {
+			t.Errorf("alter: %q: got %v", sql, got)
+		}
+	}
 	plain := []byte("SELECT a FROM dropped JOIN database_of d USING (id)")
 	if n := testing.AllocsPerRun(100, func() { DropsDatabaseMySQL(plain) }); n != 0 {
 		t.Errorf("%v allocations for a text without the words", n)

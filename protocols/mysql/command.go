@@ -203,6 +203,7 @@ func (t *track) beginQuery(b []byte, size int) (step, error) {
 		if may && t.looksAt(size) && ddltrack.DropsDatabaseMySQL(text) {
 			return t.deny(commandDenied(dropDatabase))
 		}
+		t.outdates = t.outdates || may && ddltrack.MayAlterDatabaseMySQL(text)
 		if t.tracked && may {
 			return step{act: judge, size: size}, nil
 		}
@@ -223,14 +224,16 @@ func (t *track) beginPrepare(b []byte, size int) (step, error) {
 		return step{need: size}, nil
 	}
 	text := b[headerLen+1 : min(size, len(b))]
-	if t.looksAt(size) && ddltrack.MayChangeSchemaMySQL(text) && ddltrack.DropsDatabaseMySQL(text) {
+	may := ddltrack.MayChangeSchemaMySQL(text)
+	if t.looksAt(size) && may && ddltrack.DropsDatabaseMySQL(text) {
 		return t.deny(commandDenied(dropDatabase))
 	}
+	t.outdates = t.outdates || may && ddltrack.MayAlterDatabaseMySQL(text)
 	if t.tracked {
 		switch {
 		case size > maxStatement:
 			t.statements.prepare("", true)
-		case ddltrack.MayChangeSchemaMySQL(text):
+		case may:
 			t.statements.prepare(string(text), true)
 		default:
 			t.statements.prepare("", false)

@@ -69,6 +69,30 @@ func TestAWarmBackendIsAsNew(t *testing.T) {
 	}
 }
 
+// MariaDB's connections keep the collation of the database that they are in, and
+// COM_RESET_CONNECTION and COM_INIT_DB leave it to them.
+func TestAWarmBackendKnowsTheDatabasesCollation(t *testing.T) {
+	for _, alter := range []func(*wire){
+		func(c *wire) { c.ask("alter database collate utf8mb4_unicode_ci") },
+		func(c *wire) { c.execute(c.prepare("alter schema collate utf8mb4_unicode_ci"), 0); c.reply() },
+	} {
+		w := newWorld(t)
+		a, b, c := w.wire(t), w.wire(t), w.wire(t)
+		w.leave(t, a)
+		alter(b)
+		for _, c := range []*wire{b, c} {
+			c.send(mysql.COM_QUIT)
+			c.closed()
+		}
+		w.protocol.pool.Settle()
+		for range 3 {
+			if got := w.wire(t).value("select @@collation_database"); got != "utf8mb4_unicode_ci" {
+				t.Errorf("got %s", got)
+			}
+		}
+	}
+}
+
 func TestWarmBackendsAreOfOneKind(t *testing.T) {
 	w := newWorld(t)
 	c := w.wire(t)

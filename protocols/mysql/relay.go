@@ -205,6 +205,11 @@ func (r *relay) forwardFrontend(ctx context.Context) error {
 	for {
 		b := r.fromFrontend.Bytes()
 		s, err := r.scanFrontend(b)
+		if s.outdates {
+			// MariaDB's connections keep the character set of the database that
+			// they are in, and give it to programs that they make.
+			r.protocol.Forget(r.live.ID)
+		}
 		if s.pass > 0 {
 			r.in.Add(int64(s.pass))
 			if err := r.writeBackend(b[:s.pass]); err != nil {
@@ -257,6 +262,7 @@ func (r *relay) scanFrontend(b []byte) (step, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s, err := r.track.scanFrontend(b, now, timeout)
+	s.outdates, r.track.outdates = r.track.outdates, false
 	r.deadline.Store(r.track.deadline)
 	return s, err
 }

@@ -33,6 +33,7 @@ type track struct {
 	mayLoad  bool   // it may make the server ask for a file
 	judged   bool   // it was looked at by the rules, and may go
 	announce bool   // it may change the schema: record before its reply ends
+	outdates bool   // it may change what backends keep of the database
 	recorded bool
 	killing  *backend // its target; let go when the reply has ended
 	deadline int64    // when it must end, on the wheel's clock; 0: never
@@ -104,6 +105,7 @@ type step struct {
 	kill kill // for mapKill
 	// sequence is the number of the packet that is replaced.
 	sequence byte
+	outdates bool // warm backends do not know what a command does
 }
 
 // scanBackend goes over what the backend sent. maxRows is the workspace's

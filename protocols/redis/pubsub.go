@@ -95,10 +95,27 @@ func (r *relay) subscribe(b []byte, q *request, name string) {
 	t.owe(reply{kind: confirmed, n: int32(max(q.n-1, 1)), all: q.n == 1})
 	out := appendHeader(nil, '*', q.n)
 	out = appendBulk(out, name)
+	if !leaves {
+		r.expectNotifications(q.args[1:])
+	}
 	for _, channel := range q.args[1:] {
 		out = r.appendChannel(out, channel)
 	}
 	t.instead(b, q, out...)
+}
+
+// expectNotifications turns the server's notifications on where one of channels,
+// or of patterns, is for them: a client may not do so itself (CONFIG SET).
+func (r *relay) expectNotifications(channels [][]byte) {
+	wants := func(channel []byte) bool {
+		return bytes.HasPrefix(channel, []byte("__keyspace@")) || bytes.HasPrefix(channel, []byte("__keyevent@")) || bytes.HasPrefix(channel, []byte("__key*"))
+	}
+	if !slices.ContainsFunc(channels, wants) {
+		return
+	}
+	if err := r.askForNotifications(notifyEvents); err != nil {
+		r.log.Warn("keyspace notifications not turned on", "workspace", r.live.Name, "error", err)
+	}
 }
 
 // listen is the command that makes the server send what patterns may match,
@@ -157,6 +174,7 @@ func (r *relay) subscribePatterns(b []byte, q *request) {
 		t.refuse(b, q, errManyPatterns)
 		return
 	}
+	r.expectNotifications(q.args[1:])
 	var out []byte
 	for _, arg := range q.args[1:] {
 		pattern := string(arg)

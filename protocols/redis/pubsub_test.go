@@ -158,6 +158,41 @@ func TestKeyspaceNotificationsAreOfTheOwnDatabase(t *testing.T) {
 	all.expect(frame(true, "pmessage", "__key*__:*", "__keyspace@0__:k", "del"), frame(true, "pmessage", "__key*__:*", "__keyevent@0__:del", "k"))
 }
 
+// TestNotificationsAreThereForWhoListens: the server has them turned off, and a
+// client may not turn them on.
+func TestNotificationsAreThereForWhoListens(t *testing.T) {
+	admin := adminClient(t, "0")
+	t.Cleanup(func() { admin.must("CONFIG", "SET", "notify-keyspace-events", "KEA") })
+	const setting = "notify-keyspace-events"
+	for _, listen := range [][]string{
+		{"SUBSCRIBE", "news", "__keyevent@0__:set"}, {"SUBSCRIBE", "__keyspace@0__:k"},
+		{"PSUBSCRIBE", "__key*__:*"}, {"PSUBSCRIBE", "__keyevent@0__:s*"}, {"PSUBSCRIBE", "__keyspace@*__:k"},
+	} {
+		t.Run(strings.Join(listen, " "), func(t *testing.T) {
+			s := newWorld(t).workspace(t, workspace.Settings{})
+			admin.must("CONFIG", "SET", setting, "Kg")
+			c, writer := s.connect(t), s.connect(t)
+			c.send(appendCommand(nil, listen...))
+			for range listen[1:] {
+				c.read()
+			}
+			writer.must("SET", "k", "v")
+			if got := c.read(); !strings.Contains(got, "message\r\n") || !strings.Contains(got, "@0__:") {
+				t.Errorf("got %q", got)
+			}
+			if got := admin.must("CONFIG", "GET", setting); !strings.Contains(got, "A") || !strings.Contains(got, "K") || !strings.Contains(got, "E") {
+				t.Errorf("%s: got %q", setting, got)
+			}
+		})
+	}
+	s := newWorld(t).workspace(t, workspace.Settings{})
+	admin.must("CONFIG", "SET", setting, "")
+	c := s.connect(t)
+	c.must("SUBSCRIBE", "news")
+	c.must("PSUBSCRIBE", "*")
+	admin.want("*2\r\n$22\r\n"+setting+"\r\n$0\r\n\r\n", "CONFIG", "GET", setting)
+}
+
 func TestTrackingTellsOfTheWorkspacesKeysOnly(t *testing.T) {
 	w := newWorld(t)
 	s, other := w.workspace(t, workspace.Settings{}), w.workspace(t, workspace.Settings{})

@@ -131,7 +131,7 @@ func (r *relay) turnTracking(b []byte, q *request) error {
 		t.refuse(b, q, errInMulti)
 		return nil
 	case mode.on && !t.tracking.on:
-		if err := r.askForNotifications(); err != nil {
+		if err := r.askForNotifications(notifyKeys); err != nil {
 			r.log.Warn("keyspace notifications not turned on", "workspace", r.live.Name, "error", err)
 			t.refuse(b, q, errTrackingServer)
 			return nil
@@ -240,10 +240,17 @@ func (r *relay) listenForChanges(on bool) []byte {
 	return appendCommand(nil, name, changed, flushed)
 }
 
+// What is asked of the server's notifications: those by key, and by key and by
+// event.
+const (
+	notifyKeys   = "KA"
+	notifyEvents = "KEA"
+)
+
 // askForNotifications sees to it that the server tells of changed keys. They
 // are turned on with the first client that needs them, as they cost every write
 // a little.
-func (r *relay) askForNotifications() error {
+func (r *relay) askForNotifications(wanted string) error {
 	const setting = "notify-keyspace-events"
 	answers, err := r.askAdmin(appendCommand(nil, "CONFIG", "GET", setting), 1)
 	if err != nil {
@@ -254,10 +261,16 @@ func (r *relay) askForNotifications() error {
 		return errAnswer
 	}
 	kinds := fmt.Sprint(pair[1])
-	if strings.Contains(kinds, "K") && strings.Contains(kinds, "A") {
+	missing := strings.Map(func(kind rune) rune {
+		if strings.ContainsRune(kinds, kind) {
+			return -1
+		}
+		return kind
+	}, wanted)
+	if missing == "" {
 		return nil
 	}
-	_, err = r.askAdmin(appendCommand(nil, "CONFIG", "SET", setting, kinds+"KA"), 1)
+	_, err = r.askAdmin(appendCommand(nil, "CONFIG", "SET", setting, kinds+missing), 1)
 	return err
 }
 

@@ -211,7 +211,7 @@ func (e *Engine) verdict(ctx context.Context, c typed, w *wire, limits workspace
 	case w.bytes.Load() > maxReplyBytes:
 		return inLine(workspace.Errorf(workspace.BadRequest, "the replies are larger than %d MB: use a Redis client", maxReplyBytes>>20), c.line)
 	case errors.Is(context.Cause(ctx), errTimeout):
-		return inLine(workspace.Errorf(workspace.BadRequest, "query took longer than %d ms (query_timeout_ms of workspace '%s') and was given up", limits.TimeoutMS, limits.Workspace), c.line)
+		return inLine(workspace.Errorf(workspace.BadRequest, "query took longer than %d ms and was given up: use a Redis client for what waits longer", limits.TimeoutMS), c.line)
 	case ctx.Err() != nil:
 		return fmt.Errorf("run command: %w", context.Cause(ctx))
 	}

@@ -120,7 +120,7 @@ func TestABlockingQueryEndsWithItsTime(t *testing.T) {
 	e := newEngine(t, server)
 	to := created(t, e, 17)
 	_, err := e.Query(t.Context(), to, "BLPOP q 0", workspace.Limits{Workspace: "shop", TimeoutMS: 100})
-	if workspace.ErrorCode(err) != workspace.BadRequest || !strings.Contains(err.Error(), "100 ms (query_timeout_ms of workspace 'shop')") {
+	if workspace.ErrorCode(err) != workspace.BadRequest || !strings.Contains(err.Error(), "100 ms and was given up: use a Redis client") {
 		t.Errorf("got %v, want one that names the limit", err)
 	}
 	gone := func() bool {

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"slices"
 )
@@ -221,8 +220,8 @@ func (r *relay) claim(b []byte, q *request, keys [][]byte, moves, unseen int64, 
 	if r.space.gate.take(r.track.settings, held) {
 		return held, nil
 	}
-	return held, r.ask(b, q, func(ctx context.Context) error {
-		return r.space.gate.claim(ctx, r, r.track.settings, held, keys)
+	return held, r.ask(b, q, func() error {
+		return r.space.gate.claim(r, r.track.settings, held, keys)
 	})
 }
 
@@ -233,19 +232,17 @@ func (r *relay) claimShare(b []byte, q *request, named int64) (*claim, error) {
 	if r.space.gate.takeShare(r.track.settings, held, named) {
 		return held, nil
 	}
-	return held, r.ask(b, q, func(ctx context.Context) error {
-		return r.space.gate.share(ctx, r, r.track.settings, held, named)
+	return held, r.ask(b, q, func() error {
+		return r.space.gate.share(r, r.track.settings, held, named)
 	})
 }
 
 // ask sends what came before q, and then lets question ask the server.
-func (r *relay) ask(b []byte, q *request, question func(context.Context) error) error {
+func (r *relay) ask(b []byte, q *request, question func() error) error {
 	if err := r.flush(b, q.start); err != nil {
 		return err
 	}
-	ctx, done := context.WithTimeout(context.Background(), askTimeout)
-	defer done()
-	return question(ctx)
+	return question()
 }
 
 // waiting says whether the session has a command at the server that may wait

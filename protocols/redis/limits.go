@@ -41,6 +41,7 @@ type gate struct {
 
 	// Under deciding.
 	server   *asker
+	failed   time.Time // when the server could last not be asked
 	closed   bool
 	lastReap time.Time
 	reaping  time.Duration
@@ -112,14 +113,34 @@ func (g *gate) add(c *claim) {
 	}
 }
 
+// errUnasked says that the server could not be asked for another claim.
+var errUnasked = errors.New("the server can't be asked")
+
+// turn waits until no other claim is decided. The time for asking begins then,
+// since a turn may be long in coming where many write at the limit; but who
+// waited while the server could not be asked does not try for itself.
+func (g *gate) turn() (ctx context.Context, done func(), err error) {
+	came := time.Now()
+	g.deciding.Lock()
+	if came.Before(g.failed) {
+		g.deciding.Unlock()
+		return nil, nil, errUnasked
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	return ctx, func() { cancel(); g.deciding.Unlock() }, nil
+}
+
 // claim claims c for keys, or says errFull. What the session sent before must
 // be on its way.
-func (g *gate) claim(ctx context.Context, r *relay, s *workspace.KeyRules, c *claim, keys [][]byte) error {
+func (g *gate) claim(r *relay, s *workspace.KeyRules, c *claim, keys [][]byte) error {
 	if g.take(s, c) {
 		return nil
 	}
-	g.deciding.Lock()
-	defer g.deciding.Unlock()
+	ctx, done, err := g.turn()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if g.take(s, c) {
 		return nil
 	}
@@ -286,11 +307,13 @@ func (g *gate) ask(ctx context.Context, r *relay, commands []byte, n int) ([]any
 	}
 	b, err := r.protocol.dial(ctx, r.route)
 	if err != nil {
+		g.failed = time.Now()
 		return nil, fmt.Errorf("count keys: %w", err)
 	}
 	a := &asker{b.conn, bufio.NewReader(b.conn)}
 	answers, err := a.ask(commands, n)
 	if err != nil {
+		g.failed = time.Now()
 		a.conn.Close()
 		return nil, fmt.Errorf("count keys: %w", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
@@ -221,5 +222,31 @@ func TestAClientThatLeavesSettlesItsClaims(t *testing.T) {
 	c.must("SET", "y", "1")
 	if got := c.do("SET", "z", "1"); !isFull(got) {
 		t.Errorf("over the limit: got %q", got)
+	}
+}
+
+// TestATurnAtTheLimitMayBeLongInComing: where many write at the limit, each is
+// told that it is reached, however long it waited for the others.
+func TestATurnAtTheLimitMayBeLongInComing(t *testing.T) {
+	w := newWorld(t)
+	s := w.workspace(t, workspace.Settings{MaxKeys: 1})
+	c := s.connect(t)
+	c.must("SET", "a", "x")
+	g := &w.protocol.space(s.live.ID).gate
+	g.deciding.Lock()
+	g.server.conn.Close() // it has to be dialled anew
+	c.send(appendCommand(nil, "SET", "b", "x"))
+	time.Sleep(askTimeout + 100*time.Millisecond)
+	g.deciding.Unlock()
+	if got := c.read(); !isFull(got) {
+		t.Errorf("after its turn: got %q", got)
+	}
+	g.deciding.Lock()
+	g.failed = time.Now().Add(time.Minute)
+	g.deciding.Unlock()
+	for _, command := range []string{"SET b x", "EVAL return(1) 0"} {
+		if got := c.do(strings.Fields(command)...); !strings.Contains(got, "can't be counted now") {
+			t.Errorf("%s, where another could not ask meanwhile: got %q", command, got)
+		}
 	}
 }

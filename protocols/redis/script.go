@@ -2,7 +2,6 @@ package redis
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha1"
 	_ "embed"
 	"encoding/hex"
@@ -262,8 +261,8 @@ func (r *relay) admitScript(b []byte, q *request, keys [][]byte, count int) (gra
 	t, g := &r.track, &r.space.gate
 	if t.multi {
 		c, taken := &claim{gate: g, parked: true}, false
-		err := r.ask(b, q, func(ctx context.Context) (err error) {
-			taken, err = g.queue(ctx, r, t.settings, c, int64(count))
+		err := r.ask(b, q, func() (err error) {
+			taken, err = g.queue(r, t.settings, c, int64(count))
 			return err
 		})
 		switch {

@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"context"
 	"errors"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
@@ -53,9 +52,12 @@ func (g *gate) divide(c *claim, shares, least int64) bool {
 // share claims room for a script, and sets how many keys there may then be
 // where it goes alone. A script behind a command that waits gets a part only, as
 // it keeps it for as long.
-func (g *gate) share(ctx context.Context, r *relay, s *workspace.KeyRules, c *claim, named int64) error {
-	g.deciding.Lock()
-	defer g.deciding.Unlock()
+func (g *gate) share(r *relay, s *workspace.KeyRules, c *claim, named int64) error {
+	ctx, done, err := g.turn()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if g.takeShare(s, c, named) {
 		return nil
 	}
@@ -106,9 +108,12 @@ func (g *gate) share(ctx context.Context, r *relay, s *workspace.KeyRules, c *cl
 
 // queue claims a share for a script in MULTI. taken is false where too little is
 // left for that.
-func (g *gate) queue(ctx context.Context, r *relay, s *workspace.KeyRules, c *claim, named int64) (taken bool, err error) {
-	g.deciding.Lock()
-	defer g.deciding.Unlock()
+func (g *gate) queue(r *relay, s *workspace.KeyRules, c *claim, named int64) (taken bool, err error) {
+	ctx, done, err := g.turn()
+	if err != nil {
+		return false, err
+	}
+	defer done()
 	least := max(minQueued, named)
 	if g.takeLeast(s, c, queuedShares, least) {
 		return true, nil

@@ -95,6 +95,8 @@ func mysqlReadings(text string) []string {
 	}
 	text = strings.Trim(text, "; \t\r\n")
 	switch before, rest, _ := strings.Cut(text, "/*!"); {
+	case !endsVersion(rest):
+		return nil
 	case strings.Contains(rest, "/*!"):
 		return nil
 	case len(before) == len(text):
@@ -112,11 +114,21 @@ func mysqlReadings(text string) []string {
 	}
 }
 
-// readsDifferently says whether a text has what depends on the character set, or
-// a comment that one kind of server executes.
+// endsVersion says whether a comment that some servers execute begins with a
+// version, or none, that ends in the same place for all: servers read five digits
+// or six, and what they leave of them is part of the statement.
+func endsVersion(comment string) bool {
+	behind := strings.TrimLeft(comment, "0123456789")
+	digits := len(comment) - len(behind)
+	return digits == 0 || digits == 5 || behind != "" && isMySQLSpace(behind[0])
+}
+
+// readsDifferently says whether a text has what depends on the character set, a
+// character that begins a comment behind two dashes though no text has it, or a
+// comment that one kind of server executes.
 func readsDifferently(text string) bool {
 	for _, c := range []byte(text) {
-		if c >= 0x80 || c == 0 {
+		if c >= 0x7f || c < ' ' && !isMySQLSpace(c) {
 			return true
 		}
 	}

@@ -79,13 +79,16 @@ func (c *catalogReader) walk() bool {
 	return true
 }
 
-// giveNames collects what the statement calls its tables and columns.
+// giveNames collects what the statement calls its tables and columns. A reserved
+// word may be a name in quotes, without which it would not mean that name.
 func (c *catalogReader) giveNames() {
 	c.names = slices.Clone(c.names)
 	rest := c.rest()
 	for i, t := range rest {
 		if i > 0 && (rest[i-1].upper == "AS" || c.isAlias(rest, i)) && (t.kind == word || t.kind == quotedName) {
-			c.names = append(c.names, strings.ToUpper(c.unquoted(t)))
+			if name := strings.ToUpper(c.unquoted(t)); name != "" && !isDigit(name[0]) && !slices.Contains(mysqlReserved, name) {
+				c.names = append(c.names, name)
+			}
 		}
 	}
 }

@@ -166,6 +166,46 @@ func TestStatementsThatNeedNoDatabase(t *testing.T) {
 	}
 }
 
+// Servers read more in these than words and marks as they stand.
+func TestStatementsThatReadTablesUnseen(t *testing.T) {
+	for _, text := range []string{
+		"SELECT 1. FROM value.t",
+		"SELECT 1.FROM value.t",
+		"SELECT .5.FROM value.t",
+		"SELECT 1e5FROM value.t",
+		"SELECT 1.5FROM value.t",
+		"SELECT 0x1FROM value.t",
+		"SELECT 1.e FROM value.t",
+		"SELECT @ FROM value.t",
+		"SELECT @. FROM value.t",
+		"SHOW VARIABLES WHERE (SELECT @, 1. FROM value.t)",
+		"SELECT 5 AS `1`, 6 AS shop, 1. FROM shop.t",
+		"SELECT 6 AS shop, 1e5FROM shop.t",
+		"SELECT 6 AS e5FROM, 7 AS shop, /*!4010111e5FROM shop.t */",
+		"SELECT 6 AS e5FROM, 7 AS shop, /*!41e5FROM shop.t */",
+		"SELECT 1 --\x7f'\nFROM value.t --\x7f'",
+		"SELECT 1 --\x01'\nFROM value.t --\x01'",
+		"SELECT 1 AS `next`, 2 AS `value`, 3 AS `for`, 4 AS shop, NEXT VALUE FOR shop.s",
+		"SELECT 1 AS `table`, 2 AS shop UNION TABLE shop.t",
+		"SELECT 1 AS `into`, 2 AS `outfile` FROM information_schema.ENGINES INTO OUTFILE '/tmp/x'",
+		"SELECT 1 AS `for`, 2 AS `update` FROM information_schema.ENGINES FOR UPDATE",
+	} {
+		if errand, _ := MySQLErrandOf(text); errand != MySQLNeedsDatabase {
+			t.Errorf("%q: got %d", text, errand)
+		}
+	}
+	for _, text := range []string{
+		"SELECT 1.5, .5, 0x1F, 1e5, 1.5e3, @a, @@global.read_only /*!40100 , 1 */ /* 2 */",
+		"SELECT ENGINE AS `Database` FROM information_schema.ENGINES ORDER BY `Database`",
+		"SELECT ENGINE AS `my name`, SUPPORT AS `name` FROM information_schema.ENGINES ORDER BY name",
+		"SELECT @@version /*!80000 , 1 */, 2", "SELECT @@version /*!080400 , 1 */", "SELECT @@version /*!, 1*/",
+	} {
+		if errand, _ := MySQLErrandOf(text); errand != MySQLAsks {
+			t.Errorf("%q: got %d, want that it asks", text, errand)
+		}
+	}
+}
+
 func TestTheConditionOfShowDatabases(t *testing.T) {
 	for text, want := range map[string]string{
 		"SHOW DATABASES": "", "show databases like 'a_' ;": "like 'a_'", "SHOW SCHEMAS /* all */ WHERE `Database` = 'a' -- b": "WHERE `Database` = 'a'",

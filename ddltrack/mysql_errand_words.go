@@ -1,6 +1,9 @@
 package ddltrack
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // setsSession reads what follows SET, where it changes the session only.
 func (r *mysqlReader) setsSession() bool {
@@ -92,11 +95,15 @@ func (r *mysqlReader) isPlain(tokens []mysqlToken) bool {
 				return false
 			}
 		case word:
-			named := before == "@" || before == "." || before == "AS" || before == "COLLATE"
+			named := before == "@" && t.start == tokens[i-1].end || before == "." && isName(tokens, i-2) || before == "AS" || before == "COLLATE"
 			switch {
 			case called && (before == "." || before == "@" || !slices.Contains(plainFunctions, t.upper)):
 				return false
-			case called, named, isDigit(t.upper[0]):
+			case isDigit(t.upper[0]):
+				if !isNumber(t.upper) {
+					return false
+				}
+			case called, named:
 			case after == "." && upperAt(tokens, i-2) == "@":
 			case !slices.Contains(plainWords, t.upper):
 				return false
@@ -110,6 +117,25 @@ func (r *mysqlReader) isPlain(tokens []mysqlToken) bool {
 		}
 	}
 	return true
+}
+
+// isName says whether the token with that number is a name, behind which a dot
+// begins another one: behind a number it is the number's own.
+func isName(tokens []mysqlToken, i int) bool {
+	return i >= 0 && (tokens[i].kind == quotedName || tokens[i].kind == word && !isDigit(tokens[i].upper[0]))
+}
+
+// isNumber says whether a word that begins with a digit is one number, or what
+// follows its dot. Of others servers take the front for a number, and read on
+// right behind it: 1e5FROM is two words.
+func isNumber(upper string) bool {
+	digits, of := upper, "0123456789"
+	if exponent := strings.TrimLeft(upper, of); strings.HasPrefix(exponent, "E") {
+		digits = exponent[1:]
+	} else if strings.HasPrefix(upper, "0X") {
+		digits, of = upper[2:], of+"ABCDEF"
+	}
+	return digits != "" && strings.Trim(digits, of) == ""
 }
 
 // upperAt is the word or the mark with that number; empty for others.

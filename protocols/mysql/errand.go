@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -21,21 +22,24 @@ const (
 	maxErrandReply = 256 << 10
 )
 
-var errFileAsked = errors.New("server asks for a file")
+var (
+	errFileAsked  = errors.New("server asks for a file")
+	errLongErrand = errors.New("it took too long")
+)
 
 // errand runs what needs no database, for a client that has chosen none: on a
 // warm backend without one, as the role of a workspace that the client may
 // choose. What the client set before is set there first, and the backend is
 // reset before anybody else has it. The capabilities are the client's, or as good.
 func (l *lobby) errand(ctx context.Context, c capabilities, run func(*backend) error) error {
-	ctx, done := context.WithTimeout(ctx, errandTimeout)
+	ctx, done := context.WithTimeout(ctx, l.protocol.patience)
 	defer done()
 	release, err := l.protocol.takeErrand(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	b, key, err := l.borrow(ctx, c)
+	b, key, route, err := l.borrow(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -44,10 +48,23 @@ func (l *lobby) errand(ctx context.Context, c capabilities, run func(*backend) e
 	}
 	if err != nil {
 		b.Close()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = errors.Join(errLongErrand, err, l.protocol.stop(b, key, route))
+		}
 		return fmt.Errorf("errand: %w", err)
 	}
 	l.protocol.give(key, b)
 	return nil
+}
+
+// stop ends what the server still does for a backend that was closed: it would go
+// on for as long as that takes, with no limit of any workspace.
+func (p *Protocol) stop(b *backend, key poolKey, route workspace.Route) error {
+	err := p.kill(key, route, fmt.Sprintf("KILL CONNECTION %d", b.id))
+	if numberOf(err) == mysql.ER_NO_SUCH_THREAD {
+		return nil // it has ended
+	}
+	return err
 }
 
 // takeErrand waits until there is room for one more errand.
@@ -74,11 +91,11 @@ func (b *backend) within(ctx context.Context, run func(*backend) error) error {
 }
 
 // borrow takes a backend without a database, of the first of the project's
-// workspaces whose server can be reached.
-func (l *lobby) borrow(ctx context.Context, c capabilities) (*backend, poolKey, error) {
+// workspaces whose server can be reached, to which the route leads.
+func (l *lobby) borrow(ctx context.Context, c capabilities) (*backend, poolKey, workspace.Route, error) {
 	routes, err := l.protocol.config.Directory.Routes(ctx, workspace.MySQL, l.user)
 	if err != nil {
-		return nil, poolKey{}, err
+		return nil, poolKey{}, workspace.Route{}, err
 	}
 	err = noneSelected()
 	failed := map[string]bool{}
@@ -90,11 +107,11 @@ func (l *lobby) borrow(ctx context.Context, c capabilities) (*backend, poolKey, 
 		key := poolKey{route.Live.ID, route.Role, c, l.charset, true}
 		var b *backend
 		if b, err = l.protocol.open(ctx, key, route); err == nil {
-			return b, key, nil
+			return b, key, route, nil
 		}
 		failed[route.Address.Addr] = true
 	}
-	return nil, poolKey{}, err
+	return nil, poolKey{}, workspace.Route{}, err
 }
 
 // errandReply is what servers reply to a client's command, in packets for it.

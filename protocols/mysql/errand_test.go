@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	driver "github.com/go-sql-driver/mysql"
@@ -229,6 +230,32 @@ func TestErrandsAreBounded(t *testing.T) {
 				t.Errorf("ping: got %q", p.payload)
 			}
 		})
+	}
+}
+
+// The server would go on with it for hours after we hung up.
+func TestAnErrandThatTakesTooLongEndsOnTheServer(t *testing.T) {
+	w := newLobby(t)
+	c := w.wire(t, withoutDatabase)
+	grow := "SET @a = CONCAT(@a, @a, @a, @a, @a, @a, @a, @a, @a, @a)"
+	for _, statement := range []string{"SET @a = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'", grow, grow + " ", grow + "  ", grow + "   ", grow + "    "} {
+		if kinds, _ := c.ask(statement); kinds != "K" {
+			t.Fatalf("%s: got %s, want OK", statement, kinds)
+		}
+	}
+	w.protocol.patience = time.Second
+	_, all := c.ask("SELECT COUNT(*) FROM information_schema.GLOBAL_VARIABLES AS c JOIN information_schema.GLOBAL_VARIABLES AS d" +
+		" WHERE INSTR(@a, CONCAT('a', c.VARIABLE_NAME, d.VARIABLE_NAME))")
+	if all[0].number() != numberTimeout {
+		t.Errorf("got %q, want 3024", all[0].payload)
+	}
+	admin := adminDB(t)
+	wiretest.Await(t, "the statement is gone", func() bool {
+		return one(t, admin, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = '"+w.route.Role+"' AND INFO LIKE 'SELECT COUNT%'") == "0"
+	})
+	w.protocol.patience = errandTimeout
+	if got := c.value("SELECT 1"); got != "1" {
+		t.Errorf("afterwards: got %s", got)
 	}
 }
 

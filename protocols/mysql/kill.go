@@ -113,7 +113,7 @@ func (l *lobby) kill(ctx context.Context, k kill) error {
 		return l.say(noThread(k.id))
 	}
 	defer target.kills.Done()
-	if err := l.protocol.kill(r.poolKey, r, k.before+strconv.FormatUint(uint64(target.id), 10)+k.after); err != nil {
+	if err := l.protocol.kill(r.poolKey, r.route, k.before+strconv.FormatUint(uint64(target.id), 10)+k.after); err != nil {
 		return l.say(errandFailure(err))
 	}
 	return l.ok()

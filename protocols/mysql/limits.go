@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
@@ -78,16 +79,16 @@ func (r *relay) killBackend(statement string) {
 		return
 	}
 	defer b.kills.Done()
-	if err := r.protocol.kill(r.poolKey, r, fmt.Sprintf("%s %d", statement, b.id)); err != nil {
+	if err := r.protocol.kill(r.poolKey, r.route, fmt.Sprintf("%s %d", statement, b.id)); err != nil {
 		r.log.Warn("statement can't be killed", "workspace", r.live.Name, "error", err)
 	}
 }
 
 // kill runs statement on another connection of the session's role.
-func (p *Protocol) kill(key poolKey, r *relay, statement string) error {
+func (p *Protocol) kill(key poolKey, route workspace.Route, statement string) error {
 	ctx, done := context.WithTimeout(context.Background(), killTimeout)
 	defer done()
-	b, err := p.take(ctx, key, r.route)
+	b, err := p.take(ctx, key, route)
 	if err != nil {
 		return err
 	}

@@ -116,6 +116,9 @@ func (p *Protocol) describe(ctx context.Context, route workspace.Route) (values 
 		return nil, err
 	}
 	for hex := range strings.SplitSeq(reply.onlyValue(), ",") {
+		if strings.Trim(hex, "0123456789ABCDEF") != "" {
+			return nil, errMalformed // this goes into a statement for another server
+		}
 		values = append(values, "_utf8mb4 X'"+hex+"'")
 	}
 	if len(values) == describedColumns && values[describedColumns-1] == "_utf8mb4 X''" {

@@ -158,6 +158,9 @@ func errandFailure(err error) *failure {
 	if e, ok := errors.AsType[*serverError](err); ok && !refusedPassword(err) {
 		return (*failure)(e)
 	}
+	if errors.Is(err, errLongErrand) {
+		return failf(numberTimeout, stateGeneral, "Query execution was interrupted: a statement before a database is chosen may run for %d ms", errandTimeout.Milliseconds())
+	}
 	return failf(numberUnreachable, stateConnection, "Can't ask the database server; try again, or choose a database first")
 }
 

@@ -61,6 +61,7 @@ type Protocol struct {
 	pool     *pool
 	wheel    *window.Wheel
 	errands  chan struct{} // one for each that is under way
+	patience time.Duration // how long an errand may take
 
 	mu      sync.Mutex
 	lacking capabilities // what some server behind turned out not to have
@@ -77,6 +78,7 @@ func New(config Config) *Protocol {
 		pool:     window.NewPool[poolKey, *backend](isFull),
 		wheel:    window.NewWheel(),
 		errands:  make(chan struct{}, maxErrands),
+		patience: errandTimeout,
 	}
 	return p
 }

@@ -59,13 +59,15 @@ func (r *relay) endEnforcement() {
 // abort ends the session and its connection at the server, which ignores
 // KILL QUERY.
 func (r *relay) abort(f *failure) {
+	r.mu.Lock()
+	if r.cause == nil {
+		r.cause = f // before the server closes the connection, maybe at once
+	}
+	r.track.lost = true
+	r.mu.Unlock()
 	r.killBackend("KILL CONNECTION")
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cause == nil {
-		r.cause = f
-	}
-	r.track.lost = true
 	r.interrupt()
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,6 +138,35 @@ func TestAStatementThatIgnoresItsEndLosesItsSession(t *testing.T) {
 	c.query("select sleep(60)")
 	p := c.read()
 	if p.number() != numberTimeout {
+		t.Errorf("got %q, want 3024", p.payload)
+	}
+	c.closed()
+}
+
+// A server may close the connection before it answers the KILL that asks for it.
+func TestAStatementThatIsEndedWithItsConnectionSaysWhy(t *testing.T) {
+	var first atomic.Pointer[scripted]
+	peer := newScriptedServer(t, func(s *scripted) {
+		for {
+			command := string(s.command())
+			switch {
+			case command == "":
+				return
+			case strings.Contains(command, "KILL QUERY"):
+				s.ok()
+			case strings.Contains(command, "KILL CONNECTION"):
+				first.Load().conn.Close()
+				<-time.After(200 * time.Millisecond)
+				s.ok()
+			case strings.Contains(command, "sleep"):
+				first.Store(s)
+			}
+		}
+	})
+	w := newWorld(t, withBackend(peer.Addr), withSettings(workspace.Settings{QueryTimeoutMS: 100}), withKillGrace(300*time.Millisecond))
+	c := w.wire(t)
+	c.query("select sleep(60)")
+	if p := c.read(); p.number() != numberTimeout {
 		t.Errorf("got %q, want 3024", p.payload)
 	}
 	c.closed()

@@ -21,7 +21,6 @@ import (
 // transactions are the server's, and any of its connections reaches them.
 type backend struct {
 	conn      net.Conn
-	number    uint32 // the proxy's
 	born      time.Time
 	idleSince time.Time
 }
@@ -47,7 +46,7 @@ func (p *Protocol) open(ctx context.Context, address workspace.Address) (*backen
 		conn = tls.Client(conn, address.TLS)
 	}
 	now := time.Now()
-	return &backend{conn: conn, number: uint32(p.numbers.Add(1)), born: now, idleSince: now}, nil
+	return &backend{conn: conn, born: now, idleSince: now}, nil
 }
 
 // dial opens a backend for route.

@@ -60,7 +60,9 @@ func (r *relay) exchange(q *request, c *command) error {
 	}
 	late, gone := r.endExchange()
 	if err == nil {
-		r.back.idleSince = time.Now()
+		if r.back != nil { // it may have gone with a cursor that was too long
+			r.back.idleSince = time.Now()
+		}
 		return nil
 	}
 	return r.failed(q, &x, err, late, gone)

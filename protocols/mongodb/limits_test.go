@@ -219,6 +219,32 @@ func TestACursorThatIsTooLongIsKilled(t *testing.T) {
 	}
 }
 
+// A server that goes while it is asked to end a cursor, or a stream that has no
+// more to end, leaves the session as it was.
+func TestACursorThatIsTooLongAndCantBeKilled(t *testing.T) {
+	_, s := scripted(t, workspace.Control, workspace.Settings{MaxRowsPerQuery: 1}, func(q peerRequest) []peerReply {
+		id, flags := int64(77), uint32(0)
+		switch q.name {
+		case "killCursors":
+			q.conn.Close()
+			return nil
+		case "ping":
+			return fine()
+		case "getMore":
+			id, flags = 0, flagMoreToCome
+		}
+		return []peerReply{{flags, bson.D{{Key: "cursor", Value: bson.D{{Key: "nextBatch", Value: bson.A{bson.D{}, bson.D{}}}, {Key: "id", Value: id}, {Key: "ns", Value: "x.a"}}}, {Key: "ok", Value: 1.0}}}}
+	})
+	c := s.connect(t)
+	c.refused(292, "1 documents", s.cmd(bson.D{{Key: "find", Value: "a"}}))
+	c.want(bson.D{{Key: "ok", Value: 1.0}}, s.cmd(bson.D{{Key: "ping", Value: 1}}))
+	c.request(flagExhaustAllowed, s.cmd(bson.D{{Key: "getMore", Value: int64(77)}, {Key: "collection", Value: "a"}}))
+	if got := c.reply(); got["code"] != int32(292) {
+		t.Errorf("stream: got %v", got)
+	}
+	c.want(bson.D{{Key: "ok", Value: 1.0}}, s.cmd(bson.D{{Key: "ping", Value: 1}}))
+}
+
 func TestNewsAreNotCounted(t *testing.T) {
 	_, s := scripted(t, workspace.Control, workspace.Settings{MaxRowsPerQuery: 2}, func(q peerRequest) []peerReply {
 		field := "nextBatch"

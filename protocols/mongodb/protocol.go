@@ -32,7 +32,7 @@ type Recorder interface {
 	// Record returns when the workspace's changes are durable in the queue.
 	Record(ctx context.Context, workspaceID int64) error
 	// Announce tells of a command, in canonical Extended JSON, that may change
-	// the schema, before it is sent on the proxy's connection of that number.
+	// the schema, before it is sent for the client with that connectionId.
 	Announce(workspaceID int64, session uint32, statement string)
 }
 

@@ -202,8 +202,8 @@ func (ch *change) acquire(r *relay) error {
 			}
 		}
 	}
-	if ch.statement != "" && r.back != nil {
-		r.protocol.config.Recorder.Announce(r.live.ID, r.back.number, ch.statement)
+	if ch.statement != "" {
+		r.protocol.config.Recorder.Announce(r.live.ID, uint32(r.number), ch.statement)
 	}
 	return nil
 }

@@ -66,6 +66,23 @@ func TestSchemaChangesAreAnnouncedAndRecorded(t *testing.T) {
 	}
 }
 
+// TestAChangeBehindALostBackendIsAnnounced: the next command takes another one.
+func TestAChangeBehindALostBackendIsAnnounced(t *testing.T) {
+	_, s := scripted(t, workspace.Tenant, workspace.Settings{}, func(q peerRequest) []peerReply {
+		if q.name == "find" {
+			q.conn.Close()
+			return nil
+		}
+		return fine()
+	})
+	c := s.connect(t)
+	c.refused(6, "closed the connection", s.cmd(bson.D{{Key: "find", Value: "c"}}))
+	c.want(bson.D{{Key: "ok", Value: 1.0}}, s.cmd(bson.D{{Key: "create", Value: "users"}}))
+	if _, announced := s.world.recorder.Taken(); len(announced) != 1 {
+		t.Errorf("announced: got %v, want the command", announced)
+	}
+}
+
 func TestControlWorkspacesRecordNothing(t *testing.T) {
 	w := newWorld(t)
 	s := w.workspace(t, workspace.Control, workspace.DefaultSettings())

@@ -1,6 +1,7 @@
 package ddltrack
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -114,10 +115,10 @@ func (w *walker) node(n *pg_query.Node) {
 		}
 	case *pg_query.Node_AlterTableStmt:
 		for _, cmd := range n.AlterTableStmt.Cmds {
-			if name := cmd.GetAlterTableCmd().GetName(); name != "" {
-				w.columns[name] = true
-			}
+			w.alterTable(n.AlterTableStmt, cmd.GetAlterTableCmd())
 		}
+	case *pg_query.Node_CreateFunctionStmt:
+		w.routine(n.CreateFunctionStmt)
 	case *pg_query.Node_GrantStmt:
 		if n.GrantStmt.Objtype == pg_query.ObjectType_OBJECT_SCHEMA || n.GrantStmt.Targtype == pg_query.GrantTargetType_ACL_TARGET_ALL_IN_SCHEMA {
 			for _, schema := range strs(n.GrantStmt.Objects) {
@@ -127,10 +128,44 @@ func (w *walker) node(n *pg_query.Node) {
 	}
 }
 
+// alterTable notes the column or the constraint that a part of ALTER TABLE is
+// about, and the index, which is in the table's schema.
+func (w *walker) alterTable(stmt *pg_query.AlterTableStmt, cmd *pg_query.AlterTableCmd) {
+	w.columns[cmd.GetName()] = true
+	constraint := cmd.GetDef().GetConstraint()
+	index := cmp.Or(constraint.GetIndexname(), cmd.GetDef().GetReplicaIdentityStmt().GetName())
+	switch cmd.GetSubtype() {
+	case pg_query.AlterTableType_AT_AlterConstraint:
+		w.columns[constraint.GetConname()] = true
+	case pg_query.AlterTableType_AT_ClusterOn:
+		index = cmd.GetName()
+	}
+	if schema := stmt.GetRelation().GetSchemaname(); schema != "" && index != "" {
+		w.name([]string{schema, index})
+	} else {
+		w.name([]string{index})
+	}
+}
+
 // objectName notes the name of an object of any kind, where it is a list.
 func (w *walker) objectName(n *pg_query.Node) {
 	if list := n.GetList(); list != nil {
 		w.name(strs(list.Items))
+	}
+}
+
+// columnOf notes a column by its relation's name and its own.
+func (w *walker) columnOf(names []string) {
+	if n := len(names); n > 1 {
+		w.qualified(names[:n-1], w.relation)
+		w.columns[names[n-1]] = true
+	}
+}
+
+// targets notes the columns that a statement writes.
+func (w *walker) targets(list []*pg_query.Node) {
+	for _, n := range list {
+		w.columns[n.GetResTarget().GetName()] = true
 	}
 }
 
@@ -150,7 +185,11 @@ func (w *walker) walk(m protoreflect.Message) {
 		}
 		w.qualified(names, w.relation)
 	case *pg_query.TypeName:
-		w.name(strs(n.Names))
+		if n.PctType {
+			w.columnOf(strs(n.Names))
+		} else {
+			w.name(strs(n.Names))
+		}
 	case *pg_query.FuncCall:
 		w.name(strs(n.Funcname))
 	case *pg_query.ObjectWithArgs:
@@ -159,8 +198,32 @@ func (w *walker) walk(m protoreflect.Message) {
 		w.name(strs(n.Collname))
 	case *pg_query.ColumnRef:
 		w.columns[last(n.Fields)] = true
+	case *pg_query.A_Indirection:
+		w.column(n.Indirection)
+	case *pg_query.JoinExpr:
+		w.column(n.UsingClause)
+	case *pg_query.InsertStmt:
+		w.targets(n.Cols)
+	case *pg_query.UpdateStmt:
+		w.targets(n.TargetList)
+	case *pg_query.OnConflictClause:
+		w.targets(n.TargetList)
+	case *pg_query.MergeWhenClause:
+		w.targets(n.TargetList)
 	case *pg_query.IndexElem:
 		w.columns[n.Name] = true
+	case *pg_query.PartitionElem:
+		w.columns[n.Name] = true
+	case *pg_query.StatsElem:
+		w.columns[n.Name] = true
+	case *pg_query.AccessPriv:
+		w.column(n.Cols)
+	case *pg_query.PublicationTable:
+		w.column(n.Columns)
+	case *pg_query.DefElem:
+		if n.Defname == "owned_by" {
+			w.columnOf(strs(n.GetArg().GetList().GetItems()))
+		}
 	case *pg_query.Constraint:
 		w.column(n.Keys)
 		w.column(n.FkAttrs)

@@ -9,6 +9,7 @@ import (
 
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
 
+	"github.com/tenantsdb/tenantsdb/ddltrack"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
@@ -24,6 +25,7 @@ const (
 	queryInterrupted = 1317
 	serverShutdown   = 1053
 	connectionKilled = 1927
+	rightMissing     = 1227
 )
 
 // errTimeout is why a query that ran into its time limit was stopped.
@@ -34,6 +36,9 @@ var errTimeout = errors.New("query time limit reached")
 // limit that is reached cancels the query on the server and is an
 // *workspace.Error that names the setting.
 func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, limits workspace.Limits) (workspace.Result, error) {
+	if ddltrack.DropsDatabaseMySQL([]byte(text)) {
+		return workspace.Result{}, refusal(rightMissing, "42000", "Access denied: dropping the database is not available in a workspace; delete the workspace")
+	}
 	c, err := e.connectAs(ctx, t)
 	if err != nil {
 		return workspace.Result{}, err

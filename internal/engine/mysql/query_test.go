@@ -54,6 +54,18 @@ func TestQueryGivesTheContractsValues(t *testing.T) {
 	}
 }
 
+// The role's right to drop tables is one to drop the database with them.
+func TestQueryDropsNoDatabase(t *testing.T) {
+	e := newEngine(t)
+	target := newWorkspace(t, e)
+	for _, text := range []string{"DROP DATABASE " + target.Database, "SELECT 1; /*! drop schema if exists */ `" + target.Database + "`"} {
+		if got := refused(t, e, target, text, workspace.Limits{}); got.Details["errno"] != 1227 {
+			t.Errorf("%s: got %v %v", text, got, got.Details)
+		}
+	}
+	query(t, e, target, "CREATE TABLE t (a int); DROP TABLE t; SELECT 'DROP DATABASE x'", workspace.Limits{})
+}
+
 func TestQueryGivesTheLastResult(t *testing.T) {
 	e := newEngine(t)
 	target := newWorkspace(t, e)

@@ -44,6 +44,12 @@ func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, lim
 		return workspace.Result{}, err
 	}
 	defer c.close()
+	if statements := ddltrack.SplitMySQL(text, e.modeOf("")); len(statements) > 0 {
+		// To MariaDB a comment behind the last semicolon is a statement without
+		// a result.
+		last := statements[len(statements)-1]
+		text = text[:last.Offset+len(last.Text)]
+	}
 	e.announced.add(t.Database, c.id, text, sourceAPI)
 
 	start := time.Now()

@@ -54,6 +54,19 @@ func TestQueryGivesTheContractsValues(t *testing.T) {
 	}
 }
 
+func TestQueryGivesTheResultBeforeAComment(t *testing.T) {
+	e := newEngine(t)
+	target := newWorkspace(t, e)
+	for _, behind := range []string{"", ";", "; -- don't", ";\n/* all */ # of it\n;", " -- here", ";\n\n"} {
+		if got := query(t, e, target, "SELECT 7, ';'"+behind, workspace.Limits{}); got.RowCount != 1 {
+			t.Errorf("%q: got %+v", behind, got)
+		}
+	}
+	if got := query(t, e, target, "SELECT 7; /*!40000 SET @a = 1 */", workspace.Limits{}); got.RowCount != 0 {
+		t.Errorf("a statement in a comment: got %+v", got)
+	}
+}
+
 // The role's right to drop tables is one to drop the database with them.
 func TestQueryDropsNoDatabase(t *testing.T) {
 	e := newEngine(t)

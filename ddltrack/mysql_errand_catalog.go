@@ -111,6 +111,10 @@ func (c *catalogReader) takeTable() bool {
 	if c.peek(0) == "." {
 		return false
 	}
+	if c.peek(1) != "." && c.take("DUAL") {
+		c.plain = append(c.plain, mysqlToken{kind: word, upper: "NULL"})
+		return true
+	}
 	from := c.tokens[c.at].start
 	database, table, ok := c.qualified()
 	if !ok || !strings.EqualFold(database, "information_schema") || c.peek(0) == "." {

@@ -36,10 +36,19 @@ func TestKillIsUnderstoodAsClientsSendIt(t *testing.T) {
 	}
 }
 
+func TestNumbersOfConnectionsFitWhereTheyAreSigned(t *testing.T) {
+	s := sessions{last: firstID - 3}
+	for range 5 {
+		if id := s.next(); id < firstID || int32(id) < 0 {
+			t.Errorf("got %d", id)
+		}
+	}
+}
+
 func TestKillReachesTheSessionsOfTheWorkspace(t *testing.T) {
 	w := newWorld(t)
 	victim, killer := w.wire(t), w.wire(t)
-	if victim.id < firstID || victim.id == killer.id {
+	if victim.id < firstID || int32(victim.id) < 0 || victim.id == killer.id {
 		t.Fatalf("numbers %d and %d, want two of ours", victim.id, killer.id)
 	}
 	t.Run("query", func(t *testing.T) {

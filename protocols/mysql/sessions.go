@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// firstID keeps our numbers of connections apart from a server's own.
-const firstID = 1 << 31
+// firstID keeps our numbers of connections apart from a server's own. They end at
+// twice as many: some clients have them signed, in 32 bits, and KILL by them.
+const firstID = 1 << 30
 
 // sessions finds the session that a KILL is for.
 type sessions struct {
@@ -16,7 +17,7 @@ type sessions struct {
 }
 
 func newSessions() sessions {
-	return sessions{last: firstID | rand.Uint32(), relays: make(map[uint32]*relay)}
+	return sessions{last: rand.Uint32(), relays: make(map[uint32]*relay)}
 }
 
 // next is the number of another connection.
@@ -24,7 +25,7 @@ func (s *sessions) next() uint32 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for {
-		s.last = firstID | (s.last + 1)
+		s.last = firstID | (s.last+1)%firstID
 		if s.relays[s.last] == nil {
 			return s.last
 		}
@@ -46,7 +47,7 @@ func (s *sessions) forget(id uint32) {
 // target is the backend of the session with the number id, where it is one of
 // the workspace's. A KILL for it is on its way until kills.Done is called.
 func (s *sessions) target(id uint64, workspaceID int64) *backend {
-	if id < firstID || id > 1<<32-1 {
+	if id < firstID || id >= 2*firstID {
 		return nil
 	}
 	r := s.find(uint32(id))

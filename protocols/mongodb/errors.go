@@ -123,6 +123,12 @@ func lost(live *workspace.Live) *failure {
 		fmt.Sprintf("the database of workspace '%s' closed the connection before it answered; what became of the command is not known", live.Name)}
 }
 
+// replyTooLarge is a reply that no client could take.
+func replyTooLarge(live *workspace.Live, length int32) *failure {
+	return &failure{10334, "BSONObjectTooLarge",
+		fmt.Sprintf("the database of workspace '%s' answered with %d bytes, and a message has at most %d: ask for smaller batches (batchSize)", live.Name, length, maxReply)}
+}
+
 func timedOut(live *workspace.Live, limit time.Duration) *failure {
 	return &failure{50, "MaxTimeMSExpired",
 		fmt.Sprintf("operation exceeded the time limit of workspace '%s': %d ms (query_timeout_ms in its settings)", live.Name, limit.Milliseconds())}

@@ -25,8 +25,10 @@ type exchange struct {
 	waits     bool // it is a cursor's wait for news, which may last
 	exempt    bool // its cursor never ends, and has no limit of documents
 	cursor    int64
-	silent    bool // the client takes no reply
-	muted     bool // and the proxy does
+	// muted: the client takes no reply, and the proxy asks for one all the same.
+	// What the server does is over then, and is known; and some servers answer
+	// whether they were asked or not, which would be taken for the next reply.
+	muted bool
 	// unread: a part of the request was not read from the client.
 	unread bool
 	over   bool // a stream of replies was ended
@@ -36,7 +38,7 @@ type exchange struct {
 
 // exchange sends q to the server and its replies to the client.
 func (r *relay) exchange(q *request, c *command) error {
-	x := exchange{command: c, limit: r.live.QueryTimeout(), silent: q.silent()}
+	x := exchange{command: c, limit: r.live.QueryTimeout(), muted: q.silent()}
 	x.session, x.inSession = q.session()
 	r.readCursor(q, c, &x)
 	if r.tracked && c.change != changesNothing {
@@ -47,7 +49,6 @@ func (r *relay) exchange(q *request, c *command) error {
 		if err := x.change.acquire(r); err != nil {
 			return r.notAcquired(q, err)
 		}
-		x.muted = x.silent
 	}
 	if err := r.ensureBackend(); err != nil {
 		r.log.Warn("backend not reached", "workspace", r.live.Name, "error", err)
@@ -55,7 +56,7 @@ func (r *relay) exchange(q *request, c *command) error {
 		return err
 	}
 	err := r.forward(q, &x)
-	if err == nil && (!x.silent || x.muted) {
+	if err == nil {
 		err = r.await(q, &x)
 	}
 	late, gone := r.endExchange()
@@ -101,6 +102,9 @@ func (r *relay) failed(q *request, x *exchange, err error, late, gone bool) erro
 	case late:
 		r.killSession(x)
 		return r.fail(q, timedOut(r.live, x.limit))
+	}
+	if f, ok := errors.AsType[*failure](err); ok {
+		return r.fail(q, f)
 	}
 	return r.fail(q, lost(r.live))
 }
@@ -160,20 +164,21 @@ func (r *relay) forward(q *request, x *exchange) error {
 	b := q.frame
 	insert, changed := r.limitTime(q, x)
 	x.ours = changed || insert > 0
+	flags := q.flags
 	if x.muted {
 		changed = true
-		q.flags &^= flagMoreToCome
+		flags &^= flagMoreToCome
 	}
 	end := int(q.length)
-	if (changed || insert > 0) && q.flags&flagChecksum != 0 {
+	if (changed || insert > 0) && flags&flagChecksum != 0 {
 		end -= 4 // it would not hold; the server needs none
-		q.flags &^= flagChecksum
+		flags &^= flagChecksum
 		changed = true
 	}
 	r.traffic.in.Add(int64(q.length))
 	if changed || insert > 0 {
 		binary.LittleEndian.PutUint32(b, uint32(end+insert))
-		binary.LittleEndian.PutUint32(b[headerSize:], q.flags)
+		binary.LittleEndian.PutUint32(b[headerSize:], flags)
 	}
 	if insert == 0 {
 		return r.send(q, x, end, b[:min(len(b), end)], nil, nil)

@@ -27,10 +27,11 @@ const (
 
 const (
 	headerSize = 16
-	// maxMessage is maxMessageSizeBytes of all servers, maxReply what a
-	// server's answer may have: its largest document, and room around it.
+	// maxMessage is maxMessageSizeBytes of all servers. maxReply is what a
+	// server's answer may have: it is held, and FerretDB does not keep its
+	// batches to 16 MB as MongoDB does.
 	maxMessage = 48_000_000
-	maxReply   = maxMessage + 16<<10
+	maxReply   = 64 << 20
 	// maxStartup bounds a message of a client that is not authenticated.
 	maxStartup = 16 << 10
 )

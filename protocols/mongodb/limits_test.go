@@ -320,6 +320,57 @@ func TestAServerThatMisbehaves(t *testing.T) {
 	}
 }
 
+// TestWhatWantsNoReplyHasNone has a server that answers it, as FerretDB does, and
+// one that never does.
+func TestWhatWantsNoReplyHasNone(t *testing.T) {
+	hang := make(chan struct{})
+	defer close(hang)
+	for _, mode := range []workspace.Mode{workspace.Control, workspace.Tenant} {
+		peer, s := scripted(t, mode, workspace.Settings{QueryTimeoutMS: 500}, func(q peerRequest) []peerReply {
+			if q.name == "update" {
+				<-hang
+				return nil
+			}
+			return fine()
+		})
+		c := s.connect(t)
+		unacknowledged := bson.E{Key: "writeConcern", Value: bson.D{{Key: "w", Value: 0}}}
+		for range 3 {
+			c.request(flagMoreToCome, s.cmd(bson.D{{Key: "delete", Value: "c"}, {Key: "deletes", Value: bson.A{}}, unacknowledged}))
+			c.want(bson.D{{Key: "ok", Value: 1.0}}, s.cmd(bson.D{{Key: "count", Value: "c"}}))
+		}
+		c.request(flagMoreToCome, s.cmd(bson.D{{Key: "update", Value: "c"}, {Key: "updates", Value: bson.A{}}, unacknowledged}))
+		c.want(bson.D{{Key: "ok", Value: 1.0}}, s.cmd(bson.D{{Key: "count", Value: "c"}}))
+		for _, q := range append(peer.got("delete"), peer.got("update")...) {
+			if q.flags&flagMoreToCome != 0 {
+				t.Errorf("%s: the server was not asked for a reply to %s", mode, q.name)
+			}
+		}
+	}
+}
+
+func TestAReplyOfManyLargeDocumentsPasses(t *testing.T) {
+	document := bson.D{{Key: "b", Value: make([]byte, 16<<20-64)}}
+	batch := bson.A{document, document, document}
+	_, s := scripted(t, workspace.Control, workspace.DefaultSettings(), func(q peerRequest) []peerReply {
+		switch q.name {
+		case "find":
+			return []peerReply{{0, bson.D{{Key: "ok", Value: 1.0}, {Key: "cursor", Value: bson.D{
+				{Key: "firstBatch", Value: batch}, {Key: "id", Value: int64(0)}, {Key: "ns", Value: "x.c"}}}}}}
+		case "aggregate":
+			_, _ = q.conn.Write(appendHeader(nil, header{maxReply + 1, 1, q.h.requestID, opMsg}))
+			return nil
+		}
+		return fine()
+	})
+	c := s.connect(t)
+	if got := c.do(s.cmd(bson.D{{Key: "find", Value: "c"}})); got["ok"] != 1.0 {
+		t.Errorf("got %v, want the documents", got["errmsg"])
+	}
+	c.refused(10334, "smaller batches (batchSize)", s.cmd(bson.D{{Key: "aggregate", Value: "c"}, {Key: "pipeline", Value: bson.A{}}, {Key: "cursor", Value: bson.D{}}}))
+	c.want(bson.D{{Key: "ok", Value: 1.0}}, s.cmd(bson.D{{Key: "count", Value: "c"}}))
+}
+
 func TestAClientThatLeavesEndsItsCommand(t *testing.T) {
 	left, asked := make(chan struct{}), make(chan struct{})
 	_, s := scripted(t, workspace.Control, workspace.Settings{}, func(q peerRequest) []peerReply {

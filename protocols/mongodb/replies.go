@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // await passes on the server's replies: one, or as many as it says will come.
@@ -11,7 +12,7 @@ func (r *relay) await(q *request, x *exchange) error {
 	responseTo := q.requestID
 	r.slow.Store(r.protocol.wheel.Now() + int64(slowAfter))
 	for {
-		h, flags, err := r.replyHead()
+		h, flags, err := r.replyHead(responseTo)
 		if err != nil {
 			return err
 		}
@@ -29,20 +30,29 @@ func (r *relay) await(q *request, x *exchange) error {
 	}
 }
 
-// replyHead reads a reply up to its flags.
-func (r *relay) replyHead() (h header, flags uint32, err error) {
+// replyHead reads the reply to a message up to its flags.
+func (r *relay) replyHead(to int32) (h header, flags uint32, err error) {
 	for {
 		b := r.fromBackend.Bytes()
 		if h, err = readHeader(b, maxReply); err == nil && len(b) >= headerSize+4 {
 			return h, binary.LittleEndian.Uint32(b[headerSize:]), nil
 		}
 		if err != nil && !errors.Is(err, errShort) {
-			return h, 0, &backendError{errReply}
+			return h, 0, &backendError{r.notAReply(b, to)}
 		}
 		if err := r.fillBackend(); err != nil {
 			return h, 0, err
 		}
 	}
+}
+
+// notAReply is what is wrong with the head of a reply. One that is good but for
+// its length is an error that the client can do something about.
+func (r *relay) notAReply(b []byte, to int32) error {
+	if h, err := readHeader(b, math.MaxInt32); err == nil && h.opcode == opMsg && h.responseTo == to {
+		return replyTooLarge(r.live, h.length)
+	}
+	return errReply
 }
 
 func (r *relay) fillBackend() error {

@@ -142,6 +142,22 @@ func TestUnknownRouteIsNotFoundInJSON(t *testing.T) {
 	}
 }
 
+func TestAPathIsMatchedAsItWasSent(t *testing.T) {
+	f := newFixture(t)
+	var asked string
+	f.service.get = func(id string) (workspace.Details, error) {
+		asked = id
+		return workspace.Details{}, workspace.Errorf(workspace.NotFound, "Workspace not found: %s", id)
+	}
+	for path, want := range map[string]string{
+		"/workspaces/a%2Fschema": "a/schema", "/workspaces/my%5Fapp": "my_app", "/workspaces/%C3%BC%20x": "ü x", "/workspaces/ü": "ü",
+	} {
+		if f.call(t, "GET", path, "").want(http.StatusNotFound, "not_found"); asked != want {
+			t.Errorf("%s: asked for %q, want %q", path, asked, want)
+		}
+	}
+}
+
 func TestWrongMethodNamesTheRightOnes(t *testing.T) {
 	f := newFixture(t)
 	for path, allow := range map[string]string{

@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -22,7 +23,9 @@ type route struct {
 func (a *api) register() {
 	// The router only matches and never serves: so a path that isn't canonical
 	// is an unknown route like any other, where it would redirect with a page.
-	a.router = mux.NewRouter()
+	// It matches the path as it was sent: a name with a slash in it (%2F) names
+	// one thing, and no other route.
+	a.router = mux.NewRouter().UseEncodedPath()
 	a.routes = make(map[*mux.Route]route)
 	for _, resource := range [][]route{
 		a.healthRoutes(),
@@ -52,6 +55,10 @@ func (a *api) match(x *exchange) (matched bool, missing error) {
 	var m mux.RouteMatch
 	if a.router.Match(x.r, &m) {
 		x.route, x.vars = a.routes[m.Route], m.Vars
+		for name, escaped := range x.vars {
+			// The path of a request was unescaped once already: this can't fail.
+			x.vars[name], _ = url.PathUnescape(escaped)
+		}
 		x.workspace = x.vars["id"]
 		return true, nil
 	}

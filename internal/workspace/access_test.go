@@ -66,6 +66,30 @@ func TestAuthenticateRefuses(t *testing.T) {
 	refused(t, s.RevokeKey(t.Context(), p, k.ID), workspace.NotFound)
 }
 
+func TestTheLastAdminKeyOfAProjectStays(t *testing.T) {
+	i := install(t)
+	s := i.start()
+	p := i.admin(s)
+	keys, err := s.ListKeys(t.Context(), p)
+	must(t, err)
+	for _, r := range []workspace.KeyRequest{
+		{Name: "writes"},
+		{Name: "manages nothing", Role: "admin", Scope: workspace.Scope{Type: "workspace", Values: []string{"shop"}}},
+	} {
+		_, err := s.CreateKey(t.Context(), p, r)
+		must(t, err)
+	}
+	refused(t, s.RevokeKey(t.Context(), p, keys[0].ID), workspace.Conflict)
+	_, err = s.Authenticate(t.Context(), i.boot.APIKey)
+	must(t, err)
+
+	_, err = s.CreateKey(t.Context(), p, workspace.KeyRequest{Name: "second", Role: "admin"})
+	must(t, err)
+	must(t, s.RevokeKey(t.Context(), p, keys[0].ID))
+	_, err = s.Authenticate(t.Context(), i.boot.APIKey)
+	refused(t, err, workspace.Unauthorized)
+}
+
 // calls are all methods of the API, by the least role that may.
 func calls(t *testing.T, s *workspace.Service, p workspace.Principal) map[string]map[string]func() error {
 	ctx := t.Context()

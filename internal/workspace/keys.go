@@ -113,15 +113,21 @@ func (s *Service) ListKeys(_ context.Context, p Principal) ([]APIKey, error) {
 	return s.directory.projectKeys(p.ProjectID), nil
 }
 
-// RevokeKey ends a key at once.
+// RevokeKey ends a key at once. The last one that may make others stays: nobody
+// could mend what depends on it.
 func (s *Service) RevokeKey(ctx context.Context, p Principal, id string) error {
 	if err := p.mayAdminister(); err != nil {
 		return err
 	}
+	s.revoking.Lock()
+	defer s.revoking.Unlock()
 	keys := s.directory.projectKeys(p.ProjectID)
 	i := slices.IndexFunc(keys, func(k APIKey) bool { return k.ID == id })
 	if i < 0 {
 		return Errorf(NotFound, "API key not found: %.80s", id)
+	}
+	if keys[i].administers() && !slices.ContainsFunc(slices.Delete(slices.Clone(keys), i, i+1), APIKey.administers) {
+		return lastAdminKey()
 	}
 	err := s.catalog.RevokeKey(ctx, id, s.time())
 	if err != nil && !errors.Is(err, ErrNotFound) {
@@ -129,4 +135,16 @@ func (s *Service) RevokeKey(ctx context.Context, p Principal, id string) error {
 	}
 	s.directory.removeKey(keys[i])
 	return nil
+}
+
+// administers says whether the key may manage its project's keys.
+func (k APIKey) administers() bool { return k.Role == roleAdmin && k.Scope.Type == scopeProject }
+
+func lastAdminKey() *Error {
+	e := Errorf(Conflict, "this is the last API key of the project that may make others")
+	e.Details = map[string]any{
+		"reason":          "last_admin_key",
+		"action_required": "Make another key with the role admin first",
+	}
+	return e
 }

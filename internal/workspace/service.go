@@ -32,6 +32,8 @@ type Service struct {
 	directory *directory
 	decoy     decoy
 
+	revoking sync.Mutex // held while a key is revoked
+
 	mu       sync.Mutex // guards what follows
 	sessions Sessions
 	closed   bool

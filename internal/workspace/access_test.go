@@ -172,6 +172,25 @@ func TestScopeBoundsWhatAKeyReaches(t *testing.T) {
 	refused(t, err, workspace.Forbidden)
 }
 
+// The project's password reaches all its workspaces.
+func TestAKeyOfAWorkspaceIsNotShownTheProjectsPassword(t *testing.T) {
+	i, s, p, _ := newWorkspace(t)
+	k, err := s.CreateKey(t.Context(), p, workspace.KeyRequest{
+		Name: "shop only", Role: "write", Scope: workspace.Scope{Type: "workspace", Values: []string{"shop"}},
+	})
+	must(t, err)
+	who, err := s.Authenticate(t.Context(), k.Secret)
+	must(t, err)
+	_, err = s.Delete(t.Context(), who, "shop")
+	must(t, err)
+	made, err := s.Create(t.Context(), who, "shop", "PostgreSQL", "tenant")
+	must(t, err)
+	equal(t, "password", made.Connection.Password, "••••••••")
+	if strings.Contains(made.Connection.String, i.boot.ProxyPassword) {
+		t.Error("the connection string has the password")
+	}
+}
+
 func TestProjectsAreApart(t *testing.T) {
 	i, s, p, _ := newWorkspace(t)
 	created, err := s.CreateProject(t.Context(), p, "other")

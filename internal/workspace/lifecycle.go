@@ -9,7 +9,8 @@ import (
 )
 
 // Create makes a workspace or leaves nothing behind. database and mode are as
-// the client wrote them; the connection shows the password. The name stays
+// the client wrote them; the connection shows the password, but not to a key of
+// some workspaces only, since it is that of the whole project. The name stays
 // taken until a failed try is undone on the server too.
 func (s *Service) Create(ctx context.Context, p Principal, name, database, mode string) (Details, error) {
 	if err := p.mayWrite(); err != nil {
@@ -35,7 +36,7 @@ func (s *Service) Create(ctx context.Context, p Principal, name, database, mode 
 		s.abandon(ctx, h)
 		return Details{}, err
 	}
-	return s.details(h, true), nil
+	return s.details(h, p.wholeProject()), nil
 }
 
 // placeFor chooses the physical server for a new workspace: the one of that

@@ -138,6 +138,8 @@ func (s *mysqlStore) command(output *os.File) *exec.Cmd {
 		"max-connections":      "600",
 		// Nobody can read or write the server's own files through a statement.
 		"secure-file-priv": s.path("files"),
+		// Nor make them elsewhere, by DATA DIRECTORY.
+		"symbolic-links": "OFF",
 	}
 	maps.Copy(settings, s.settings)
 	args := []string{"--no-defaults"}

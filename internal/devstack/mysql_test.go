@@ -114,6 +114,38 @@ func TestMySQLServersShareNoTemporaryTables(t *testing.T) {
 	wantMySQL(t, m, "SELECT @@tmpdir", filepath.Join(dir, "tmp"))
 }
 
+// A workspace's role may make tables, and so would make files.
+func TestMySQLMakesNoFilesElsewhere(t *testing.T) {
+	m := startMySQL(t, devstacktest.Dir(t))
+	defer stopMySQL(t, m)
+	elsewhere := t.TempDir()
+	if err := os.Chmod(elsewhere, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for parent := filepath.Dir(elsewhere); parent != os.TempDir() && parent != "/"; parent = filepath.Dir(parent) {
+		if err := os.Chmod(parent, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn, err := client.Connect(m.Socket(), m.User(), m.Password(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, statement := range []string{
+		"CREATE DATABASE shop",
+		"CREATE TABLE shop.a (id int) ENGINE = InnoDB DATA DIRECTORY = '" + elsewhere + "'",
+		"CREATE TABLE shop.b (id int) ENGINE = MyISAM DATA DIRECTORY = '" + elsewhere + "'",
+	} {
+		if _, err := conn.Execute(statement); err != nil && !strings.Contains(statement, "InnoDB") { // MySQL refuses it
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+	if files, err := os.ReadDir(elsewhere); err != nil || len(files) > 0 {
+		t.Errorf("got %v %v, want no file", files, err)
+	}
+}
+
 func TestMySQLKeepsItsPasswordFromOthers(t *testing.T) {
 	dir := devstacktest.Dir(t)
 	m := startMySQL(t, dir)

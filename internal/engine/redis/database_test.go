@@ -1,7 +1,9 @@
 package redis_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +38,25 @@ func TestPrepareRefusesAServerWithOneDatabase(t *testing.T) {
 	if err := newEngine(t, r).Prepare(t.Context()); err == nil || !strings.Contains(err.Error(), "--databases") {
 		t.Errorf("got %v, want a refusal that says what to do", err)
 	}
+}
+
+// Servers before Redis 7.2.11, 7.4.6, 8.0.4 and 8.2.2, and Valkey of that time, let
+// a script change the metatable of strings, which all scripts have.
+func TestPrepareWarnsWhereScriptsReachOthers(t *testing.T) {
+	r := devstacktest.Redis(t, nil)
+	var log bytes.Buffer
+	e := redis.New(redis.Config{
+		Name: "main", Address: workspace.Address{Network: "unix", Addr: r.Socket()}, User: r.User(), Password: r.Password(),
+		Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	t.Cleanup(e.Close)
+	must(t, e.Prepare(t.Context()))
+	one, other := member(t, r, created(t, e, 17)), member(t, r, created(t, e, 18))
+	reaches := one.Eval(t.Context(), "getmetatable('').mark='reached' return 1", nil).Err() == nil
+	seen, err := other.Eval(t.Context(), "return tostring(getmetatable('').mark)", nil).Text()
+	must(t, err)
+	equal(t, "seen by the other", seen == "reached", reaches)
+	equal(t, "warned", strings.Contains(log.String(), "CVE-2025-46818"), reaches)
 }
 
 func TestAServerThatIsNotThereIsUnavailableAndNamesNoAddress(t *testing.T) {

@@ -47,6 +47,23 @@ func (e *Engine) Prepare(ctx context.Context) error {
 	if err := e.admin.ConfigSet(ctx, "sanitize-dump-payload", "clients").Err(); err != nil {
 		e.config.Log.WarnContext(ctx, "server can't be told to check payloads of RESTORE", "server", e.config.Name, "error", err)
 	}
+	return e.checkScripts(ctx)
+}
+
+// sharesStrings says whether a script can change what strings are to all scripts
+// that come after it, whoever's they are. It changes nothing itself.
+const sharesStrings = `local ok=pcall(function() getmetatable('').tenantsdb=nil end) if ok then return 1 end return 0`
+
+// checkScripts warns of a server on which a script of one workspace may have those
+// of others do something as their own user (CVE-2025-46818).
+func (e *Engine) checkScripts(ctx context.Context) error {
+	shared, err := e.admin.Eval(ctx, sharesStrings, nil).Int()
+	if err != nil {
+		return e.failed("look at what scripts share", err)
+	}
+	if shared == 1 {
+		e.config.Log.WarnContext(ctx, "scripts of one workspace can change what those of others do, and reach their keys by it (CVE-2025-46818); a newer server has that mended", "server", e.config.Name)
+	}
 	return nil
 }
 

@@ -15,6 +15,10 @@ func (r *relay) lose() {
 	r.lost = true
 }
 
+// unblockWrite makes a write to a backend that no longer reads return: with
+// nobody to read its replies it never would.
+func (r *relay) unblockWrite() { _ = r.back.conn.SetWriteDeadline(past) }
+
 // dispose gives the backend back or closes it, and says what ended the relay.
 func (r *relay) dispose() error {
 	aimed := r.space.redirects.leave(r)

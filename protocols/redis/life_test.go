@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -192,4 +193,86 @@ func TestNeitherSideBlocksTheOther(t *testing.T) {
 		}
 	}
 	<-sent
+}
+
+// scriptedServer answers logins and the proxy's own questions, and lets script
+// say what becomes of another command; false ends the connection.
+func scriptedServer(t *testing.T, script func(conn net.Conn, name string) bool) *wiretest.Peer {
+	return wiretest.NewPeer(t, func(conn net.Conn) {
+		in := bufio.NewReader(conn)
+		for {
+			command, err := readAnswer(in)
+			if err != nil {
+				script(conn, "")
+				return
+			}
+			words, _ := command.([]any)
+			reply := map[any]string{"AUTH": "+OK\r\n", "SELECT": "+OK\r\n", "CLIENT": ":7\r\n", "DBSIZE": ":0\r\n", "EXISTS": ":0\r\n"}[words[0]]
+			if _, err := conn.Write([]byte(reply)); err != nil || reply == "" && !script(conn, fmt.Sprint(words[0])) {
+				return
+			}
+		}
+	})
+}
+
+// A server that reads no more, as one that is stopped, must not keep the session
+// of a client that has sent more than anybody holds.
+func TestAServerThatReadsNoMoreKeepsNoSession(t *testing.T) {
+	release := make(chan struct{})
+	peer := scriptedServer(t, func(net.Conn, string) bool { <-release; return false })
+	t.Cleanup(func() { close(release) })
+	w := newWorld(t)
+	s := w.workspaceAt(t, workspace.Settings{}, peer.Addr)
+	c := s.connect(t)
+	value := appendCommand(nil, "SET", "k", strings.Repeat("v", 1<<20))
+	for {
+		if err := c.conn.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.conn.Write(value); err != nil {
+			break
+		}
+	}
+	w.watched.Last().Stop(protocols.Cut)
+	wiretest.Await(t, "the session has ended", func() bool { return strings.Contains(w.log.String(), "session ended") })
+}
+
+// What a server was sent may run until it says that it saw the end.
+func TestAClaimLastsUntilTheServerSawTheEnd(t *testing.T) {
+	var g *gate
+	asked, held := make(chan struct{}), make(chan int64, 1)
+	peer := scriptedServer(t, func(_ net.Conn, name string) bool {
+		if name == "SET" {
+			close(asked)
+			return true
+		}
+		select {
+		case <-asked:
+		default:
+			return false // the gate's own connection
+		}
+		<-time.After(100 * time.Millisecond) // as long as the command takes
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		select {
+		case held <- g.inFlight:
+		default:
+		}
+		return false
+	})
+	w := newWorld(t)
+	s := w.workspaceAt(t, workspace.Settings{MaxKeys: 3}, peer.Addr)
+	g = &w.protocol.space(s.live.ID).gate
+	c := s.connect(t)
+	c.send(appendCommand(nil, "SET", "a", "1"))
+	<-asked
+	w.watched.Last().Stop(protocols.Deleted)
+	if n := <-held; n != 1 {
+		t.Errorf("keys claimed while the server was at work: got %d, want 1", n)
+	}
+	wiretest.Await(t, "the claim is settled", func() bool {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.inFlight == 0
+	})
 }

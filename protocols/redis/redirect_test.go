@@ -2,6 +2,8 @@ package redis
 
 import (
 	"fmt"
+	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -371,4 +373,22 @@ func TestSessionsEndThatMissChanges(t *testing.T) {
 	tracker.must("CLIENT", "TRACKING", "OFF")
 	wiretest.Await(t, "nobody listens any more", func() bool { return ear() == "" })
 	next.want("+PONG\r\n", "PING")
+}
+
+// A client that says goodbye just when it is told of a change gets its replies.
+func TestAGoodbyeWhileToldOfAChangeWaitsForItsReplies(t *testing.T) {
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	r := &relay{back: &backend{conn: near}}
+	r.owed.push(reply{kind: passed, n: 1})
+	r.tell("k", false)
+	r.leave(errGoodbye)
+	if !r.isRoused(os.ErrDeadlineExceeded) {
+		t.Error("what the telling interrupted does not go on")
+	}
+	go func() { _, _ = far.Write([]byte("+OK\r\n")) }()
+	if _, err := near.Read(make([]byte, 5)); err != nil {
+		t.Errorf("the reply: %v", err)
+	}
 }

@@ -72,6 +72,7 @@ func (r *relay) Run(context.Context) error {
 		defer close(backendDone)
 		r.end(window.Contain(r.pumpBackend, r.lose))
 		r.unblockFrontend()
+		r.unblockWrite()
 	}()
 	err := window.Contain(r.pumpFrontend, r.lose)
 	r.end(err)
@@ -116,6 +117,9 @@ func (r *relay) leave(err error) {
 	case r.owed.n == 0 && !r.replies.v.within():
 		_ = r.back.conn.SetReadDeadline(past)
 	case errors.Is(err, errGoodbye):
+		if r.told.roused && r.stopped == 0 {
+			_ = r.back.conn.SetReadDeadline(time.Time{})
+		}
 	case errors.Is(err, io.EOF) && !r.track.waits, bad != "":
 		_ = r.back.conn.SetReadDeadline(time.Now().Add(lastWordsTimeout))
 	default:
@@ -399,6 +403,7 @@ func (r *relay) Stop(reason protocols.Reason) {
 // interrupt makes both directions return from what they wait for.
 func (r *relay) interrupt() {
 	r.unblockFrontend()
+	r.unblockWrite()
 	_ = r.back.conn.SetReadDeadline(past)
 	_ = r.front.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"syscall"
@@ -46,3 +47,12 @@ func NewSocket(conn net.Conn) net.Conn {
 
 // SyscallConn is the connection's own.
 func (s *Socket) SyscallConn() (syscall.RawConn, error) { return s.raw, nil }
+
+// CloseWrite says to the other end that nothing more comes; it may still answer.
+func (s *Socket) CloseWrite() error {
+	half, ok := s.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return half.CloseWrite()
+}

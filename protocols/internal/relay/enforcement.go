@@ -47,18 +47,21 @@ func (e *Enforcement) run(grace time.Duration, strike, giveUp func()) {
 	defer over.Stop()
 	for {
 		strike()
+		late := false
 		select {
 		case <-e.obeyed:
-			return
 		case <-again.C:
 		case <-over.C:
-			giveUp()
-			return
+			late = true
 		}
 		select {
 		case <-e.obeyed:
-			return // while the strike was long on its way
+			return // maybe while the strike was long on its way
 		default:
+		}
+		if late {
+			giveUp()
+			return
 		}
 	}
 }

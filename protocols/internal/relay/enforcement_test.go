@@ -52,3 +52,14 @@ func TestTheEndWaitsForTheStrikeOnItsWay(t *testing.T) {
 		time.Sleep(5 * strikeAgain)
 	})
 }
+
+// A strike may take long, and the statement end meanwhile, and the grace.
+func TestWhatObeyedIsNotGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 20 {
+			e := Enforce(0, strikeAgain, func() { time.Sleep(2 * strikeAgain) }, func() { t.Error("it was given up") })
+			synctest.Wait()
+			e.End()
+		}
+	})
+}

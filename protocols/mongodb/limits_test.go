@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -290,6 +291,52 @@ func TestAServerThatGoesIsReported(t *testing.T) {
 	c.want(bson.D{{Key: "ok", Value: 1.0}}, s.cmd(bson.D{{Key: "count", Value: "c"}}))
 	if got := len(peer.got("find")); got != 1 {
 		t.Errorf("the server got it %d times, want once", got)
+	}
+}
+
+// A session that is cut off while it takes another backend must not wait for what
+// that one says.
+func TestASessionIsCutOffWhileItTakesABackend(t *testing.T) {
+	lost, greeting, release := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	peer := newScript(t, func(q peerRequest) []peerReply {
+		switch q.name {
+		case "ping":
+			return fine()
+		case "find":
+			close(lost)
+			q.conn.Close()
+		}
+		return nil
+	})
+	var once sync.Once
+	peer.greet = func() bson.D {
+		select {
+		case <-lost:
+			once.Do(func() { close(greeting) })
+			<-release
+		default:
+		}
+		return peer.hello
+	}
+	w := newWorldAt(t, peer.address())
+	s := w.workspaceAt(t, peer.address(), workspace.Control, workspace.Settings{})
+	c := s.connect(t)
+	c.refused(6, "closed the connection", s.cmd(bson.D{{Key: "find", Value: "c"}}))
+	c.request(0, s.cmd(bson.D{{Key: "count", Value: "c"}}))
+	<-greeting
+	now, cancel := context.WithCancel(t.Context())
+	cancel()
+	down := make(chan struct{})
+	go func() {
+		defer close(down)
+		_ = w.server.Shutdown(now) // it is not in time
+	}()
+	<-time.After(200 * time.Millisecond) // the session is stopped
+	close(release)
+	select {
+	case <-down:
+	case <-time.After(patience):
+		t.Error("it waits for the server's answer")
 	}
 }
 

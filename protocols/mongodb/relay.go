@@ -267,6 +267,9 @@ func (r *relay) ensureBackend() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.back = b
+	if r.stopped != 0 && r.stopped != protocols.Draining {
+		_ = b.conn.SetDeadline(past) // Stop did not see it
+	}
 	return nil
 }
 

@@ -293,6 +293,7 @@ func FuzzFrontend(f *testing.F) {
 	f.Add([]byte("*3\r\n$4\r\nEVAL\r\n$1\r\n1\r\n$1\r\n0\r\n"), uint16(2), true)
 	f.Add([]byte("*5\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n"), uint16(2), true)
 	f.Add([]byte("CLIENT TRACKING ON BCAST PREFIX a REDIRECT 1 NOLOOP\r\nHELLO 3\r\nCLIENT TRACKINGINFO\r\nRESET\r\n"), uint16(40), true)
+	f.Add([]byte("EVAL \"redis.call('publish',KEYS[1],1)\" 1 a\r\nEVALSHA "+unknownScript+" 0\r\nSCRIPT LOAD publish\r\nSCRIPT EXISTS a\r\n"), uint16(20), false)
 	f.Fuzz(func(t *testing.T, in []byte, cut uint16, rules bool) {
 		settings := workspace.Settings{}
 		if rules {
@@ -323,6 +324,7 @@ func FuzzBackend(f *testing.F) {
 	f.Add([]byte("$68\r\nid=7 addr=/s:0 laddr=/s:0 fd=8 name= flags=U db=7 multi=-1 user=x resp=2\n\r\n"), uint8(11), uint16(9))
 	f.Add([]byte(">3\r\n$7\r\nmessage\r\n$19\r\n__keyevent@7__:set\r\n"+string(appendBulk(nil, newSign()))), uint8(0), uint16(60))
 	f.Add([]byte("+QUEUED\r\n*3\r\n:1\r\n:2\r\n$-1\r\n"), uint8(4), uint16(9))
+	f.Add([]byte("*2\r\n>4\r\n$8\r\npmessage\r\n$17\r\n__keyspace@7__:**\r\n$16\r\n__keyspace@7__:k\r\n$3\r\nset\r\n:1\r\n*1\r\n>3\r\n$7\r\nmessage\r\n$3\r\n7:c\r\n$1\r\nm\r\n$1\r\nx\r\n"), uint8(0), uint16(60))
 	f.Fuzz(func(t *testing.T, in []byte, first uint8, cut uint16) {
 		run := func(parts ...[]byte) (string, error) {
 			r, _ := newBench(workspace.Settings{})

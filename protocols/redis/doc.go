@@ -25,7 +25,7 @@
 // what depends on arguments), login.go (AUTH, HELLO and RESET in a session),
 // keep.go, set.go, longmset.go, rules.go and glob.go (keys that are made),
 // script.go, script.lua, scriptbody.go, scriptrules.go and share.go (keys that
-// scripts make), pubsub.go and message.go (channels, to the server and back),
+// scripts make, and channels that they publish on), pubsub.go and message.go (channels, to the server and back),
 // tracking.go and redirect.go (client-side caching), run.go (what repeats in a
 // pipeline), reply.go and outcome.go (where replies end, and what becomes of
 // them), ask.go and info.go (what the proxy asks the server for itself).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
@@ -96,4 +97,15 @@ func rowLimitError(l workspace.Limits) *workspace.Error {
 
 func tooLarge() *workspace.Error {
 	return refusal(codeMemoryLimit, nameMemoryLimit, "result is larger than %d MiB, the most that the API returns; select fewer documents or fields, or connect with a MongoDB client", maxResultBytes>>20)
+}
+
+// isReplyTooLarge says whether the driver refused a reply for its length. FerretDB
+// fills a first batch whatever the size of its documents. The driver's error has
+// no name to know it by.
+func isReplyTooLarge(err error) bool {
+	return strings.Contains(err.Error(), "length of read message too large")
+}
+
+func batchTooLarge() *workspace.Error {
+	return refusal(codeMemoryLimit, nameMemoryLimit, "a batch of the result is larger than a message may be; select fewer documents or fields, ask for smaller batches (batchSize), or connect with a MongoDB client")
 }

@@ -241,6 +241,9 @@ func (r *runner) look(ctx context.Context, command bson.D) error {
 func (r *runner) send(ctx context.Context, command bson.D) (shell.Answer, error) {
 	command = r.timed(command)
 	raw, err := databaseFor(r.client, r.database, command).RunCommand(mongo.NewSessionContext(ctx, r.session), command).Raw()
+	if err != nil && len(raw) == 0 && isReplyTooLarge(err) {
+		return shell.Answer{}, batchTooLarge().Because(err)
+	}
 	if err != nil && len(raw) == 0 && (code(err) == 0 || unusable(err)) {
 		return shell.Answer{}, err
 	}

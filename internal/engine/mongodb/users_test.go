@@ -144,3 +144,21 @@ func TestAServerThatRefusesUsersIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// TestABatchLargerThanAMessageIsTold has a server that answers as FerretDB does,
+// whatever the size of the documents.
+func TestABatchLargerThanAMessageIsTold(t *testing.T) {
+	s := newUserServer(t)
+	e := engineAt(t, "mongodb://root:"+rootSecret+"@"+url.PathEscape(s.socket)+"/?directConnection=true")
+	target := workspace.Target{Database: "shop_workspace", Role: "shop_workspace", Password: "planted-secret"}
+	if err := e.Create(t.Context(), target, false); err != nil {
+		t.Fatal(err)
+	}
+	document := bson.D{{Key: "b", Value: make([]byte, 16<<20-64)}}
+	s.mu.Lock()
+	s.answers["find"] = bson.D{{Key: "ok", Value: 1.0}, {Key: "cursor", Value: bson.D{
+		{Key: "firstBatch", Value: bson.A{document, document, document}}, {Key: "id", Value: int64(0)}, {Key: "ns", Value: "shop_workspace.c"}}}}
+	s.mu.Unlock()
+	_, err := e.Query(t.Context(), target, `db.c.find()`, noLimits)
+	wantRefusal(t, "find", err, nameMemoryLimit, "ask for smaller batches (batchSize)")
+}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -107,7 +110,9 @@ func (e *Engine) connect(ctx context.Context, database, user, password string, s
 	address := e.config.Address
 	dialer := &net.Dialer{KeepAlive: time.Minute}
 	c.Fallbacks = nil
-	c.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil }
+	// Only what errors tell of the server: the dialer knows where it is.
+	c.Host, c.Port = hostAndPort(address)
+	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	c.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, address.Network, address.Addr)
 	}
@@ -128,6 +133,20 @@ func (e *Engine) connect(ctx context.Context, database, user, password string, s
 		return nil, workspace.Errorf(workspace.Unavailable, "postgresql server %s can't be reached", e.config.Name).Because(err)
 	}
 	return conn, nil
+}
+
+// hostAndPort are an address as libpq has it: of a socket, its folder and the
+// number that its name ends with.
+func hostAndPort(a workspace.Address) (host string, port uint16) {
+	host, number, err := net.SplitHostPort(a.Addr)
+	if a.Network == "unix" || err != nil {
+		host, number = filepath.Dir(a.Addr), strings.TrimPrefix(filepath.Base(a.Addr), ".s.PGSQL.")
+	}
+	n, err := strconv.ParseUint(number, 10, 16)
+	if err != nil {
+		return host, 5432
+	}
+	return host, uint16(n)
 }
 
 // disconnect closes conn, also when ctx has ended; it does not wait long.

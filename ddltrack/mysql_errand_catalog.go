@@ -50,6 +50,8 @@ func (c *catalogReader) walk() bool {
 	for !c.done() {
 		last := len(lists) - 1
 		switch t := c.tokens[c.at]; {
+		case c.peek(1) == "." && slices.Contains(catalogClauses, t.upper):
+			return false // it is a name
 		case t.upper == "(":
 			lists = append(lists, table)
 		case t.upper == ")" && last == 0:
@@ -155,6 +157,9 @@ func (c *catalogReader) takePlain() bool {
 	known := (t.kind == word || t.kind == quotedName) && slices.Contains(c.names, strings.ToUpper(c.unquoted(t)))
 	switch {
 	case known && c.peek(0) == ".":
+		if isWordBehindDot(c.tokens, c.at+1) {
+			return false
+		}
 		if c.at += 2; c.at > len(c.tokens) || c.peek(0) == "(" || c.peek(0) == "." {
 			return false
 		}

@@ -95,7 +95,8 @@ func (r *mysqlReader) isPlain(tokens []mysqlToken) bool {
 				return false
 			}
 		case word:
-			named := before == "@" && t.start == tokens[i-1].end || before == "." && isName(tokens, i-2) || before == "AS" || before == "COLLATE"
+			named := before == "@" && !isApart(tokens, i) || before == "." && isName(tokens, i-2) && !isWordBehindDot(tokens, i) ||
+				before == "AS" || before == "COLLATE"
 			switch {
 			case called && (before == "." || before == "@" || !slices.Contains(plainFunctions, t.upper)):
 				return false
@@ -104,7 +105,7 @@ func (r *mysqlReader) isPlain(tokens []mysqlToken) bool {
 					return false
 				}
 			case called, named:
-			case after == "." && upperAt(tokens, i-2) == "@":
+			case after == "." && before == "@" && upperAt(tokens, i-2) == "@":
 			case !slices.Contains(plainWords, t.upper):
 				return false
 			}
@@ -123,6 +124,18 @@ func (r *mysqlReader) isPlain(tokens []mysqlToken) bool {
 // begins another one: behind a number it is the number's own.
 func isName(tokens []mysqlToken, i int) bool {
 	return i >= 0 && (tokens[i].kind == quotedName || tokens[i].kind == word && !isDigit(tokens[i].upper[0]))
+}
+
+// isApart says whether the token with that number does not begin where the one
+// before it ends.
+func isApart(tokens []mysqlToken, i int) bool {
+	return i > 0 && i < len(tokens) && tokens[i].start != tokens[i-1].end
+}
+
+// isWordBehindDot says whether the token with that number, behind a dot, is a word
+// of the language all the same: a dot right before a word makes it a name.
+func isWordBehindDot(tokens []mysqlToken, i int) bool {
+	return isApart(tokens, i) && slices.Contains(mysqlReserved, tokens[i].upper)
 }
 
 // isNumber says whether a word that begins with a digit is one number, or what

@@ -138,6 +138,29 @@ func TestCloseWorkspaceEndsItsSessionsAndWaits(t *testing.T) {
 	}
 }
 
+// What a protocol keeps warm takes as long to be closed as its server takes.
+func TestOthersLogInWhileAWorkspaceIsForgotten(t *testing.T) {
+	forgetting, release := make(chan struct{}), make(chan struct{})
+	w := newWorld(t, 0, func(w *world) { w.fake.forget = func() { close(forgetting); <-release } })
+	w.enter(t, "blog") // the listener is open
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		w.CloseWorkspace(context.Background(), 1)
+	}()
+	<-forgetting
+	other := w.dial(t)
+	other.say("blog")
+	if err := other.conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := other.in.ReadString('\n'); err != nil {
+		t.Errorf("login to another workspace: got %q, %v", answer, err)
+	}
+	close(release)
+	<-closed
+}
+
 func TestCloseWorkspaceReachesASessionThatIsStillConnecting(t *testing.T) {
 	connecting, release := make(chan struct{}), make(chan struct{})
 	w := newWorld(t, 0, func(w *world) {

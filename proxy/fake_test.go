@@ -34,6 +34,7 @@ type fake struct {
 	running   atomic.Int64
 	most      atomic.Int64
 	connect   func(ctx context.Context) error // in Connect, where set
+	forget    func()                          // in Forget, where set
 }
 
 func (f *fake) Handshake(_ context.Context, conn net.Conn) (protocols.Session, error) {
@@ -53,6 +54,9 @@ func (f *fake) Handshake(_ context.Context, conn net.Conn) (protocols.Session, e
 }
 
 func (f *fake) Forget(id int64) {
+	if f.forget != nil {
+		f.forget()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.forgotten = append(f.forgotten, id)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -229,8 +230,9 @@ func (s *Server) recover(name string) {
 func (s *Server) CloseWorkspace(ctx context.Context, workspaceID int64) {
 	s.sessions.closeWorkspace(ctx, workspaceID)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, l := range s.open {
+	open := slices.Clone(s.open)
+	s.mu.Unlock()
+	for _, l := range open {
 		l.protocol.Forget(workspaceID)
 	}
 }

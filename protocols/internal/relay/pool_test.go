@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -139,19 +140,19 @@ func TestPoolWaitsForAResetRatherThanDials(t *testing.T) {
 
 // That others came back before, and were taken again, is no news.
 func TestPoolWaitsForAResetAfterManyWereTaken(t *testing.T) {
-	p := NewPool[owner, *warm](nil)
-	defer p.Close()
 	b := dialled(t)
-	for range 3 {
-		p.Give(1, b, nil)
-		if got, err := p.Take(t.Context(), 1, never); got != b || err != nil {
-			t.Fatalf("got %p, %v, want the warm one", got, err)
+	synctest.Test(t, func(t *testing.T) {
+		p := NewPool[owner, *warm](nil)
+		defer p.Close()
+		for range 3 {
+			p.Give(1, b, nil)
+			if got, err := p.Take(t.Context(), 1, never); got != b || err != nil {
+				t.Fatalf("got %p, %v, want the warm one", got, err)
+			}
 		}
-	}
-	release := make(chan struct{})
-	p.Give(1, b, func() error { <-release; return nil })
-	time.AfterFunc(resetPatience/4, func() { close(release) })
-	if got, err := p.Take(t.Context(), 1, never); got != b || err != nil {
-		t.Errorf("got %p, %v, want the one that was being reset", got, err)
-	}
+		p.Give(1, b, func() error { time.Sleep(resetPatience / 2); return nil })
+		if got, err := p.Take(t.Context(), 1, never); got != b || err != nil {
+			t.Errorf("got %p, %v, want the one that was being reset", got, err)
+		}
+	})
 }

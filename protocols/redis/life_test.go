@@ -165,7 +165,7 @@ func TestABackendThatMisbehaves(t *testing.T) {
 // TestNeitherSideBlocksTheOther sends much more than both sides hold before it
 // reads anything.
 func TestNeitherSideBlocksTheOther(t *testing.T) {
-	s := newWorld(t).workspace(t, workspace.Settings{DefaultTTL: 10})
+	s := newWorld(t).workspace(t, workspace.Settings{DefaultTTL: 1000})
 	c := s.connect(t)
 	value := strings.Repeat("v", 10_000)
 	c.must("SET", "k", value)

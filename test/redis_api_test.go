@@ -183,6 +183,7 @@ func TestRedisQueries(t *testing.T) {
 		{"ZADD z 1.5 m\nZRANGE z 0 -1 WITHSCORES", `[["m"],["1.5"]]`},
 		{"MULTI\nINCR n\nINCR n\nEXEC", `[[1],[2]]`},
 		{`EVAL "return {1, {'two'}}" 0`, `[[1],[["two"]]]`},
+		{`EVAL "return redis.call('PUBLISH', '1:news', 'x')" 0`, `[[0]]`}, // on a channel of its own, whatever its name
 		{`DBSIZE`, `[[4]]`},
 	} {
 		if got := in.redisRows(t, "redis-queries", step.query); got != step.want {
@@ -209,14 +210,9 @@ func TestRedisQueries(t *testing.T) {
 		"EVAL \"return redis.call('PUBSUB', 'CHANNELS')\" 0":      refusedInScript,
 		"EVAL \"return redis.call('COPY', 'l', 'l', 'DB', 1)\" 0": refusedInScript,
 		"EVAL \"return redis.call('INFO')\" 0":                    refusedInScript,
-		"EVAL \"return redis.call('PUBLISH', '1:news', 'x')\" 0":  "",
-		"EVAL \"return redis.call('PUBLISH', 'other', 'x')\" 0":   refusedInScript,
 	} {
 		a := in.call(t, "POST", "/workspaces/redis-queries/query", map[string]any{"query": query})
 		text := fmt.Sprint(a.body["error"])
-		if ours := strings.Contains(query, "'1:news'"); ours && a.status == http.StatusOK {
-			continue // the workspace may be number 1 itself
-		}
 		if a.status != http.StatusBadRequest || !strings.Contains(text, says) {
 			t.Errorf("%s: got %d %s, want 400 with %q", query, a.status, text, says)
 		}

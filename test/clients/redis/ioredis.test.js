@@ -127,6 +127,15 @@ test('scripts', async () => {
   await assert.rejects(redis.evalsha('0'.repeat(40), 0), /NOSCRIPT/);
 });
 
+test('a script that publishes', async () => {
+  const listener = open();
+  await listener.subscribe('unlocked');
+  const message = new Promise((resolve) => { listener.once('message', (channel, text) => { resolve([channel, text]); }); });
+  redis.defineCommand('unlock', { numberOfKeys: 2, lua: "return redis.call('publish', KEYS[2], ARGV[1])" });
+  assert.equal(await redis.unlock('lock', 'unlocked', 'mine'), 1);
+  assert.deepEqual(await message, ['unlocked', 'mine']);
+});
+
 test('a stream of keys', async () => {
   await redis.mset(Object.fromEntries(Array.from({ length: 1500 }, (_, i) => [`scan:${i}`, 'x'])));
   await redis.set('beside', 'x');

@@ -137,6 +137,11 @@ test('a client-side cache hears of changes', async () => {
   const turn = () => new Promise((resolve) => { setImmediate(resolve); });
   while ((await cached.get('seen')) !== 'new' && Date.now() < deadline) await turn();
   assert.equal(await cached.get('seen'), 'new');
+
+  // What the server tells of the client's own transaction is not within its reply.
+  assert.deepEqual(await cached.multi().set('seen', 'own').hSet('own', 'field', 'value').hGetAll('own').exec(), ['OK', 1, { field: 'value' }]);
+  while ((await cached.get('seen')) !== 'own' && Date.now() < deadline) await turn();
+  assert.equal(await cached.get('seen'), 'own');
 });
 
 test('a client whose connection ends comes back with its subscriptions', async () => {

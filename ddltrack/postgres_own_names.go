@@ -1,7 +1,6 @@
 package ddltrack
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -62,15 +61,7 @@ func WithOwnNames(s Statement, names OwnNames) Statement {
 	if len(n.changes) == 0 {
 		return s
 	}
-	slices.SortFunc(n.changes, func(a, b insertion) int { return cmp.Compare(a.at, b.at) })
-	var b strings.Builder
-	from := 0
-	for _, i := range n.changes {
-		b.WriteString(s.Text[from:i.at] + i.text)
-		from = i.end
-	}
-	b.WriteString(s.Text[from:])
-	named := single(Statement{Text: b.String()}, false)
+	named := single(Statement{Text: inserted(s.Text, n.changes)}, false)
 	if named.node == nil {
 		return s
 	}

@@ -36,7 +36,7 @@ func (e *Engine) Changes(ctx context.Context, t workspace.Target) ([]workspace.C
 		return nil, err
 	}
 	inCommitOrder(j.rows)
-	reader := journalReader{bodies: j.bodies, defaults: defaults, last: lastRows(j.rows)}
+	reader := journalReader{bodies: j.bodies, role: t.Role, defaults: defaults, last: lastRows(j.rows)}
 	var (
 		changes []workspace.Change
 		none    []int64 // rows about temporary objects only
@@ -94,6 +94,7 @@ func forget(ctx context.Context, conn *pgx.Conn, ids []int64) error {
 // is split once.
 type journalReader struct {
 	bodies   map[int64]string
+	role     string            // the workspace's
 	defaults map[string]string // settings of a fresh session, names in lower case
 	last     map[string]int64  // by unit, its last row
 	message  int64
@@ -125,6 +126,9 @@ func (r *journalReader) change(row journalRow) (workspace.Change, bool) {
 		statement, found = ddltrack.Persistent(statement, command)
 		if !found {
 			return c, false
+		}
+		if row.Settings[standardStringsName] != "off" { // the parser would take its strings for others
+			statement = ddltrack.AsOwner(statement, r.role)
 		}
 		c.Statement = statement.Text
 	}

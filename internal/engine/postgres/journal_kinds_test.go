@@ -251,3 +251,31 @@ func TestStatementsWithoutEffectOnTheSchemaAreNotRecorded(t *testing.T) {
 		t.Errorf("%d rows are left in the journal", rows)
 	}
 }
+
+// The workspace's role is nobody in another database.
+func TestTheWorkspacesRoleIsRecordedAsCurrentUser(t *testing.T) {
+	e := newEngine(t)
+	target := newTracked(t, e)
+	s := newSession(t, target)
+	role := quote(target.Role)
+	s.run("CREATE TABLE t (i int)")
+	want := []string{"CREATE TABLE t (i int)"}
+	for _, sql := range []string{
+		"CREATE SCHEMA s\n    AUTHORIZATION %s",
+		"CREATE SCHEMA s2 AUTHORIZATION %s CREATE TABLE own (i int) GRANT SELECT ON own TO PUBLIC, %s",
+		"REVOKE INSERT ON t FROM %s",
+		"GRANT USAGE ON SCHEMA s TO %s WITH GRANT OPTION",
+		"ALTER DEFAULT PRIVILEGES FOR ROLE %s GRANT SELECT ON TABLES TO PUBLIC",
+		"CREATE POLICY p ON t TO %s USING (true)",
+	} {
+		s.run(strings.ReplaceAll(sql, "%s", role))
+		want = append(want, strings.ReplaceAll(sql, "%s", "CURRENT_USER"))
+	}
+	got := taken(t, e, target)
+	wantStatements(t, got, want...)
+	wantReplay(t, e, target, got)
+
+	s.run("CREATE SCHEMA AUTHORIZATION " + role)
+	s.run("COMMENT ON SCHEMA " + role + " IS 'the role''s'")
+	wantStatements(t, changes(t, e, target), "CREATE SCHEMA "+target.Role+" AUTHORIZATION CURRENT_USER", "COMMENT ON SCHEMA "+role+" IS 'the role''s'")
+}

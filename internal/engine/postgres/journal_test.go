@@ -104,8 +104,8 @@ func wantStatements(t *testing.T, got []workspace.Change, want ...string) {
 }
 
 // replay runs changes on an empty database with an owner of its own and gives
-// the dump; owner is the name that stands in the changes.
-func replay(t *testing.T, e *Engine, list []workspace.Change, owner string) string {
+// the dump.
+func replay(t *testing.T, e *Engine, list []workspace.Change) string {
 	t.Helper()
 	target := newWorkspace(t, e)
 	s := newSession(t, target)
@@ -115,7 +115,7 @@ func replay(t *testing.T, e *Engine, list []workspace.Change, owner string) stri
 				t.Fatalf("set %s to %q: %v", name, value, err)
 			}
 		}
-		if _, err := s.conn.PgConn().Exec(t.Context(), strings.ReplaceAll(c.Statement, owner, target.Role)).ReadAll(); err != nil {
+		if _, err := s.conn.PgConn().Exec(t.Context(), c.Statement).ReadAll(); err != nil {
 			t.Fatalf("replay %q (%s): %v", c.Statement, c.Operation, err)
 		}
 		s.run("RESET ALL")
@@ -126,7 +126,7 @@ func replay(t *testing.T, e *Engine, list []workspace.Change, owner string) stri
 // wantReplay is the measure: the changes rebuild the schema, to the byte.
 func wantReplay(t *testing.T, e *Engine, target workspace.Target, list []workspace.Change) {
 	t.Helper()
-	want, got := dump(t, target), replay(t, e, list, target.Role)
+	want, got := dump(t, target), replay(t, e, list)
 	if got == want {
 		return
 	}

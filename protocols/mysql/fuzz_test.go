@@ -38,7 +38,7 @@ func FuzzLogin(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := st.parse(response); err != nil {
+		if _, err := st.parse(response); err != nil {
 			return
 		}
 		if _, err := st.authenticate(login); err == nil {

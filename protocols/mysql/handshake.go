@@ -124,8 +124,14 @@ func (p *Protocol) readStartup(ctx context.Context, raw net.Conn) (*startup, err
 	if err != nil {
 		return nil, fmt.Errorf("read handshake response: %w", err)
 	}
-	if err := st.parse(response); err != nil {
+	compresses, err := st.parse(response)
+	if err != nil {
 		return nil, errors.Join(st.refuse(failf(mysql.ER_HANDSHAKE_ERROR, stateConnection, "Bad handshake")), err)
+	}
+	if compresses {
+		// PHP's mysqlnd does though no greeting offers it, and would wait for
+		// compressed packets for ever.
+		return nil, st.refuse(failf(mysql.ER_HANDSHAKE_ERROR, stateConnection, "Bad handshake: compression is not available; connect without it (MYSQLI_CLIENT_COMPRESS, PDO::MYSQL_ATTR_COMPRESS)"))
 	}
 	return st, nil
 }
@@ -161,9 +167,9 @@ func (st *startup) greeting(version string) []byte {
 	return append(append(b, st.plugin...), nul)
 }
 
-// parse reads a HandshakeResponse41. Connection attributes, which come last,
-// are not needed.
-func (st *startup) parse(response []byte) error {
+// parse reads a HandshakeResponse41. compresses says that what the client sends from
+// its login on is compressed.
+func (st *startup) parse(response []byte) (compresses bool, err error) {
 	f := fields{b: response}
 	asked := capabilities{base: f.uint32()}
 	f.uint32() // the longest packet that the client takes
@@ -174,7 +180,7 @@ func (st *startup) parse(response []byte) error {
 		asked.extended = extended
 	}
 	if f.bad || !asked.has(mysql.CLIENT_PROTOCOL_41) {
-		return errMalformed
+		return false, errMalformed
 	}
 	st.capabilities = asked.and(st.offered)
 	st.multi = st.capabilities.has(mysql.CLIENT_MULTI_STATEMENTS)
@@ -196,9 +202,9 @@ func (st *startup) parse(response []byte) error {
 	}
 	st.connectorC = bytes.Contains(f.b, []byte(nameOfConnectorC)) // among the attributes of the connection
 	if f.bad {
-		return errMalformed
+		return false, errMalformed
 	}
-	return nil
+	return asked.has(mysql.CLIENT_COMPRESS), nil
 }
 
 // User is the login's user name.

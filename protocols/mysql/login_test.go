@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
@@ -135,6 +136,23 @@ func TestAWrongLoginIsRefused(t *testing.T) {
 	_, err := w.tryWire(t, identity{"tdb_nobody", testPassword, w.route.Database, mysql.AUTH_NATIVE_PASSWORD, usual, 0, 45})
 	if refusedWith(err) != mysql.ER_ACCESS_DENIED_ERROR {
 		t.Errorf("unknown user: got %v, want 1045", err)
+	}
+}
+
+func TestCompressionIsRefused(t *testing.T) {
+	w := newWorld(t)
+	who := w.identity()
+	who.capabilities |= mysql.CLIENT_COMPRESS
+	if _, err := w.tryWire(t, who); refusedWith(err) != mysql.ER_HANDSHAKE_ERROR || !strings.Contains(err.Error(), "compression") {
+		t.Errorf("got %v, want 1043", err)
+	}
+	compressing := func(c *driver.Config) {
+		if err := c.Apply(driver.EnableCompression(true)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := one(t, w.open(t, compressing), "select 1"); got != "1" {
+		t.Errorf("a driver that asks only for what is offered: got %q", got)
 	}
 }
 

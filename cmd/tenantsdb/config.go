@@ -149,7 +149,7 @@ func decodeStrictly(text []byte, c *Config) error {
 
 var (
 	unknownKey = regexp.MustCompile(`^(line \d+): field (.*) not found in type `)
-	wrongType  = regexp.MustCompile("(?s)^(line \\d+): cannot unmarshal .* into (.+)$")
+	wrongType  = regexp.MustCompile(`(?s)^(line \d+): cannot unmarshal .* into (.+)$`)
 )
 
 // inPlainWords says in one line what of the file does not fit. The decoder's own

@@ -134,6 +134,10 @@ const callsUser = `EXISTS (
 		SELECT FROM pg_depend f WHERE f.classid = '%s'::regclass AND f.objid = %s AND f.refclassid = 'pg_proc'::regclass AND f.refobjid >= 16384
 			AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = f.refclassid AND e.objid = f.refobjid AND e.deptype = 'e'))`
 
+// partitionsShareIdentity: since version 17 a partition has its table's identity
+// columns from ATTACH PARTITION, and is refused there with ones of its own.
+const partitionsShareIdentity = `current_setting('server_version_num')::integer >= 170000`
+
 const attributesSQL = `
 	SELECT a.attrelid::int8 AS table, a.attname AS plain, quote_ident(a.attname) AS name,
 		format_type(a.atttypid, a.atttypmod) AS type, t.typnamespace = 'pg_catalog'::regnamespace AS builtin,
@@ -141,7 +145,7 @@ const attributesSQL = `
 		CASE WHEN a.attcollation <> t.typcollation AND a.attcollation <> 0 THEN
 			(SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname) FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation)
 		END AS collation,
-		a.attgenerated <> '' AS generated, a.attidentity::text AS identity,
+		a.attgenerated <> '' AS generated, CASE WHEN c.relispartition AND ` + partitionsShareIdentity + ` THEN '' ELSE a.attidentity::text END AS identity,
 		pg_get_expr(d.adbin, d.adrelid) AS default, d.oid::int8 AS default_oid, %s AS calls,
 		CASE WHEN a.attstorage <> t.typstorage THEN
 			CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END

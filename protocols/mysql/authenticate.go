@@ -55,7 +55,7 @@ func (t *talk) refuse(f *failure) error {
 	// The session ends with f whether or not the client hears it.
 	_, _ = t.conn.Write(t.put(f).append(nil, t.sequence))
 	if encrypted, ok := t.conn.(*tls.Conn); ok {
-		_ = encrypted.CloseWrite() // see lastWords
+		announceEnd(encrypted)
 	}
 	return f
 }

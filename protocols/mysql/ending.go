@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"crypto/tls"
 	"errors"
 	"time"
 
@@ -73,7 +74,14 @@ func (r *relay) lastWords(cause error) {
 		// The client may be gone, which is why we say goodbye.
 		_ = r.tell(f, sequence)
 	}
-	// To OpenSSL an end that TLS does not announce is an error of its own, after
-	// which clients do not connect anew.
-	_ = r.front.CloseWrite()
+	announceEnd(r.front)
+}
+
+// announceEnd sends TLS's close_notify: to OpenSSL an end without it is an error of
+// its own, after which clients do not connect anew. Behind a record that was not
+// written whole it would be one that can't be read.
+func announceEnd(conn *tls.Conn) {
+	if _, err := conn.Write(nil); err == nil { // all before was written
+		_ = conn.CloseWrite()
+	}
 }

@@ -39,7 +39,7 @@ func TestErrandsReachNoTable(t *testing.T) {
 	mustExec(t, admin, "CREATE TABLE "+database+".t (id INT)")
 	mustExec(t, admin, "CREATE USER nobody@localhost IDENTIFIED BY 'nobody'")
 	t.Cleanup(func() { mustExec(t, admin, "DROP USER nobody@localhost") })
-	conn := openConfig(t, theServer.start(t), func(c *driver.Config) { c.User, c.Passwd = "nobody", "nobody" })
+	conn := openConfig(t, theServer.start(t).Clone(), func(c *driver.Config) { c.User, c.Passwd = "nobody", "nobody" })
 
 	splices := append(strings.Fields("` `` ' '' \" . .. , ( ) @ @@ - -- # /* */ /*! /*!40100 /*!401011 1 0 1. .1 1e 1e1 e x X N : = \\ $ AS t FROM from `from` NULL a VALUE value. DUAL having. "+
 		database+" "+database+". `"+database+"`"),

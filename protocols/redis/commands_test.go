@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tidwall/redcon"
 )
 
 // serverAsker asks the server as its administrator.
@@ -236,7 +237,7 @@ func TestRewrittenCommands(t *testing.T) {
 		{"+OK", "AUTH " + s.live.Name + " " + testPassword}, {"-" + errAnotherUser, "AUTH " + other.live.Name + " " + testPassword},
 		{"-" + errAnotherUser, "HELLO 3 AUTH " + other.live.Name + " " + testPassword},
 		{errNoProto, "HELLO 4"}, {"-ERR Protocol version is not an integer or out of range", "HELLO x"}, {"-ERR Syntax error in HELLO option 'x'", "HELLO 2 x"},
-		{strings.TrimSuffix(string(appendBulk(nil, s.live.Name)), "\r\n"), "ACL WHOAMI"}, {"*3\r\n$6\r\nmaster\r\n:0\r\n*0", "ROLE"},
+		{strings.TrimSuffix(string(redcon.AppendBulkString(nil, s.live.Name)), "\r\n"), "ACL WHOAMI"}, {"*3\r\n$6\r\nmaster\r\n:0\r\n*0", "ROLE"},
 		{"-" + errTrackingRedirect, "CLIENT TRACKING ON REDIRECT 1"}, {"+OK", "CLIENT TRACKING ON PREFIX a BCAST"}, {"+OK", "CLIENT TRACKING OFF"},
 		{"-" + errOwnSession, "CLIENT NO-EVICT ON"}, {"-" + errOwnSession, "CLIENT PAUSE 10"},
 		{"-" + errScriptCache, "SCRIPT FLUSH"}, {"-" + errScriptCache, "SCRIPT KILL"}, {"-" + errFunctions, "FUNCTION LIST"}, {"-" + errFunctions, "FCALL f 0"},

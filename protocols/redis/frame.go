@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"strconv"
+
+	"github.com/tidwall/redcon"
 )
 
 const (
@@ -234,25 +236,23 @@ func unescape(c byte) byte {
 
 // appendCommand encodes a command.
 func appendCommand[S ~string | ~[]byte](dst []byte, args ...S) []byte {
-	dst = appendHeader(dst, '*', len(args))
+	dst = redcon.AppendArray(dst, len(args))
 	for _, arg := range args {
-		dst = appendBulk(dst, arg)
+		dst = redcon.AppendBulk(dst, []byte(arg))
 	}
 	return dst
 }
 
+// appendHeader is for the kinds of RESP3, which redcon does not have, and for
+// a bulk string whose bytes follow in pieces.
 func appendHeader(dst []byte, kind byte, n int) []byte {
 	dst = append(dst, kind)
 	dst = strconv.AppendInt(dst, int64(n), 10)
 	return append(dst, '\r', '\n')
 }
 
-func appendBulk[S ~string | ~[]byte](dst []byte, value S) []byte {
-	return appendBulkOf(dst, '$', value)
-}
-
-// appendBulkOf is appendBulk for any kind that is framed so.
-func appendBulkOf[S ~string | ~[]byte](dst []byte, kind byte, value S) []byte {
+// appendBulkOf encodes what any kind frames as a bulk string is.
+func appendBulkOf(dst []byte, kind byte, value string) []byte {
 	dst = appendHeader(dst, kind, len(value))
 	dst = append(dst, value...)
 	return append(dst, '\r', '\n')

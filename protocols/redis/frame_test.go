@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tidwall/redcon"
 )
 
 // cuts gives every way to receive b that a test of a scanner needs: whole, in
@@ -322,7 +323,7 @@ func FuzzBackend(f *testing.F) {
 	}
 	f.Add([]byte("*3\r\n$9\r\nsubscribe\r\n$3\r\n7:c\r\n:1\r\n*3\r\n$7\r\nmessage\r\n$3\r\n7:c\r\n$1\r\nm\r\n"), uint8(7), uint16(9))
 	f.Add([]byte("$68\r\nid=7 addr=/s:0 laddr=/s:0 fd=8 name= flags=U db=7 multi=-1 user=x resp=2\n\r\n"), uint8(11), uint16(9))
-	f.Add([]byte(">3\r\n$7\r\nmessage\r\n$19\r\n__keyevent@7__:set\r\n"+string(appendBulk(nil, newSign()))), uint8(0), uint16(60))
+	f.Add([]byte(">3\r\n$7\r\nmessage\r\n$19\r\n__keyevent@7__:set\r\n"+string(redcon.AppendBulkString(nil, newSign()))), uint8(0), uint16(60))
 	f.Add([]byte("+QUEUED\r\n*3\r\n:1\r\n:2\r\n$-1\r\n"), uint8(4), uint16(9))
 	f.Add([]byte("*2\r\n>4\r\n$8\r\npmessage\r\n$17\r\n__keyspace@7__:**\r\n$16\r\n__keyspace@7__:k\r\n$3\r\nset\r\n:1\r\n*1\r\n>3\r\n$7\r\nmessage\r\n$3\r\n7:c\r\n$1\r\nm\r\n$1\r\nx\r\n"), uint8(0), uint16(60))
 	f.Fuzz(func(t *testing.T, in []byte, first uint8, cut uint16) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tidwall/redcon"
 )
 
 func TestMatch(t *testing.T) {
@@ -51,7 +52,7 @@ func TestMatchIsTheServers(t *testing.T) {
 		}
 		answer := admin.must("KEYS", pattern)
 		for _, key := range keys {
-			want := strings.Contains(answer, string(appendBulk(nil, key)))
+			want := strings.Contains(answer, string(redcon.AppendBulkString(nil, key)))
 			if got := match([]byte(pattern), []byte(key)); got != want {
 				t.Fatalf("match(%q, %q): got %v, want %v", pattern, key, got, want)
 			}

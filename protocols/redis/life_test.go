@@ -13,6 +13,7 @@ import (
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
+	"github.com/tidwall/redcon"
 )
 
 func TestAWarmBackendCarriesNothingOver(t *testing.T) {
@@ -37,7 +38,7 @@ func TestAWarmBackendCarriesNothingOver(t *testing.T) {
 		s.admin(t).must("SET", "k", name)
 		next.want("+OK\r\n", "MULTI")
 		next.want("+QUEUED\r\n", "GET", "k")
-		next.want("*1\r\n"+string(appendBulk(nil, name)), "EXEC")
+		next.want("*1\r\n"+string(redcon.AppendBulkString(nil, name)), "EXEC")
 		if got := next.do("CLIENT", "TRACKINGINFO"); !strings.Contains(got, "off") {
 			t.Errorf("after %s: tracking is %q", name, got)
 		}
@@ -180,7 +181,7 @@ func TestNeitherSideBlocksTheOther(t *testing.T) {
 			}
 		}
 	}()
-	want := string(appendBulk(nil, value))
+	want := string(redcon.AppendBulkString(nil, value))
 	for i := range n {
 		if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"strings"
+
+	"github.com/tidwall/redcon"
 )
 
 const (
@@ -81,7 +83,7 @@ func (r *relay) sendLongMset(b []byte, q *request, nx bool) error {
 		return nil
 	}
 	t.long.sign = newSign()
-	t.instead(b, q, appendBulk(appendHeader(h.before, '*', q.n+2), "MSETNX")...)
+	t.instead(b, q, redcon.AppendBulkString(redcon.AppendArray(h.before, q.n+2), "MSETNX")...)
 	return nil
 }
 
@@ -122,7 +124,7 @@ func (l *longKeys) behind(rules *rules) []byte {
 	if l.sign == "" {
 		out = appendScript(nil, expireNew, l.keys, ttls)
 	} else {
-		out = appendBulk(appendBulk(nil, l.sign), "")
+		out = redcon.AppendBulkString(redcon.AppendBulkString(nil, l.sign), "")
 		out = appendScript(out, expireSigned, append(l.keys, []byte(l.sign)), ttls)
 	}
 	if l.exec {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+
+	"github.com/tidwall/redcon"
 )
 
 // maxFan bounds a message for several patterns of one client, which is held to
@@ -123,7 +125,7 @@ func (r *relay) translated(b []byte, p *pubsubValue) (out []byte, complete bool,
 		return invalidation, true, 0, 0, nil
 	case !known:
 	case !byPattern:
-		out = appendBulk(appendBulk(slices.Clone(head), p.kind), channel)
+		out = redcon.AppendBulkString(redcon.AppendBulk(slices.Clone(head), p.kind), channel)
 	default:
 		patterns := heard.matching(channel)
 		if len(patterns) > 1 {
@@ -213,9 +215,9 @@ func (c *channels) ofSign(channel, payload []byte) (is bool, need int, err error
 // appendMessage encodes a pmessage up to its payload.
 func appendMessage(dst, head []byte, pattern, channel string) []byte {
 	dst = append(dst, head...)
-	dst = appendBulk(dst, "pmessage")
-	dst = appendBulk(dst, pattern)
-	return appendBulk(dst, channel)
+	dst = redcon.AppendBulkString(dst, "pmessage")
+	dst = redcon.AppendBulkString(dst, pattern)
+	return redcon.AppendBulkString(dst, channel)
 }
 
 // confirm translates a confirmation of owed.
@@ -259,7 +261,7 @@ func (r *relay) confirm(b []byte, pos int, owed *reply) (size, need, limit int, 
 			if l.leaves {
 				kind = "punsubscribe"
 			}
-			name := appendBulk(nil, l.pattern)
+			name := redcon.AppendBulkString(nil, l.pattern)
 			if l.nameless {
 				name = []byte("_\r\n")
 			}
@@ -268,7 +270,7 @@ func (r *relay) confirm(b []byte, pos int, owed *reply) (size, need, limit int, 
 	} else if p.null {
 		out = appendConfirmation(b[pos:pos+p.head], kind, b[pos+p.size-nullSize(b[pos:], p):pos+p.size], shown)
 	} else if channel, known := r.channels.client(p.first); known {
-		out = appendConfirmation(b[pos:pos+p.head], kind, appendBulk(nil, channel), shown)
+		out = appendConfirmation(b[pos:pos+p.head], kind, redcon.AppendBulkString(nil, channel), shown)
 	}
 	if owed.muted {
 		out = nil
@@ -289,7 +291,7 @@ func nullSize(b []byte, p pubsubValue) int {
 }
 
 func appendConfirmation(head []byte, kind string, name []byte, count int64) []byte {
-	out := appendBulk(slices.Clone(head), kind)
+	out := redcon.AppendBulkString(slices.Clone(head), kind)
 	out = append(out, name...)
-	return appendHeader(out, ':', int(count))
+	return redcon.AppendInt(out, count)
 }

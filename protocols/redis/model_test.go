@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tidwall/redcon"
 )
 
 // The settings of the tests with a model, and what they mean by hand.
@@ -241,7 +242,7 @@ func inTransaction(t *testing.T, c *client, m *model, commands [][]string) {
 		}
 		return
 	}
-	want := appendHeader(nil, '*', len(commands))
+	want := redcon.AppendArray(nil, len(commands))
 	for _, command := range commands {
 		want = append(want, m.modelled(command)...)
 	}

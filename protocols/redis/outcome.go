@@ -3,6 +3,8 @@ package redis
 import (
 	"errors"
 	"slices"
+
+	"github.com/tidwall/redcon"
 )
 
 // errUnowed is a reply that nobody waits for.
@@ -202,7 +204,7 @@ func (r *relay) beginReply(b []byte, pos int, owed *reply) (size, need, limit in
 			if err != nil {
 				return 0, 0, maxHeld, err
 			}
-			s.put(b, pos, size, appendHeader(nil, ':', int(r.space.receivers(n, owed.text)))...)
+			s.put(b, pos, size, redcon.AppendInt(nil, r.space.receivers(n, owed.text))...)
 			r.settle()
 			return size, 0, 0, nil
 		}
@@ -249,7 +251,7 @@ func (r *relay) beginExec(b []byte, pos int, shape []bool, translations map[int]
 				shown--
 			}
 		}
-		header = appendHeader(nil, '*', shown)
+		header = redcon.AppendArray(nil, shown)
 	}
 	s.put(b, pos, size, header...)
 	s.elements, s.index, s.shape, s.translations = n, 0, shape, translations

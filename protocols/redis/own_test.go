@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
+	"github.com/tidwall/redcon"
 )
 
 // fieldsOf are the fields of a line of CLIENT INFO or CLIENT LIST, and their
@@ -69,7 +70,7 @@ func TestAClientSeesItsSessionAsItKnowsIt(t *testing.T) {
 				t.Errorf("%s: got %q, directly %q", command, got, plain)
 			}
 		}
-		c.want(string(appendBulk(nil, s.live.Name)), "ACL", "WHOAMI")
+		c.want(string(redcon.AppendBulkString(nil, s.live.Name)), "ACL", "WHOAMI")
 
 		// In a transaction, among commands that have hidden ones about them.
 		c.must("MULTI")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tidwall/redcon"
 )
 
 // Channels on the server carry a prefix, so that workspaces share none:
@@ -93,8 +94,8 @@ func (r *relay) subscribe(b []byte, q *request, name string) {
 		return
 	}
 	t.owe(reply{kind: confirmed, n: int32(max(q.n-1, 1)), all: q.n == 1})
-	out := appendHeader(nil, '*', q.n)
-	out = appendBulk(out, name)
+	out := redcon.AppendArray(nil, q.n)
+	out = redcon.AppendBulkString(out, name)
 	if !leaves {
 		r.expectNotifications(q.args[1:])
 	}
@@ -131,8 +132,8 @@ func (r *relay) listen(name string, wide bool) (commandBytes []byte, confirmatio
 // publish hands on PUBLISH and SPUBLISH.
 func (r *relay) publish(b []byte, q *request, name string) {
 	t := &r.track
-	out := appendHeader(nil, '*', 3)
-	out = r.appendChannel(appendBulk(out, name), q.args[1])
+	out := redcon.AppendArray(nil, 3)
+	out = r.appendChannel(redcon.AppendBulkString(out, name), q.args[1])
 	if t.multi {
 		t.tx.element(false)
 	}
@@ -246,8 +247,8 @@ type listener struct {
 // answer shows the channels of every workspace.
 func (r *relay) decidePubsub(b []byte, q *request, sub string) error {
 	t := &r.track
-	ask := appendHeader(nil, '*', q.n)
-	ask = appendBulk(appendBulk(ask, "PUBSUB"), sub)
+	ask := redcon.AppendArray(nil, q.n)
+	ask = redcon.AppendBulkString(redcon.AppendBulkString(ask, "PUBSUB"), sub)
 	switch {
 	case sub == "numpat" && q.n == 2:
 		t.tell(b, q, ":"+strconv.Itoa(r.space.count()))
@@ -284,14 +285,14 @@ func (r *relay) decidePubsub(b []byte, q *request, sub string) error {
 // line end.
 func (c *channels) listing(answer any) string {
 	items, _ := answer.([]any)
-	out := appendHeader(nil, '*', len(items))
+	out := redcon.AppendArray(nil, len(items))
 	for _, item := range items {
 		switch v := item.(type) {
 		case string:
 			name, _ := c.client([]byte(v))
-			out = appendBulk(out, name)
+			out = redcon.AppendBulkString(out, name)
 		case int64:
-			out = appendHeader(out, ':', int(v))
+			out = redcon.AppendInt(out, v)
 		}
 	}
 	return string(bytes.TrimSuffix(out, []byte("\r\n")))

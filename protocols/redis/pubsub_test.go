@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tidwall/redcon"
 )
 
 // frame is a message or confirmation as the protocol has it: a push in RESP3.
@@ -18,7 +19,7 @@ func frame(resp3 bool, parts ...any) string {
 	for _, part := range parts {
 		switch v := part.(type) {
 		case string:
-			out = appendBulk(out, v)
+			out = redcon.AppendBulkString(out, v)
 		case int:
 			out = appendHeader(out, ':', v)
 		case nil:
@@ -196,7 +197,9 @@ func TestNotificationsAreThereForWhoListens(t *testing.T) {
 func TestTrackingTellsOfTheWorkspacesKeysOnly(t *testing.T) {
 	w := newWorld(t)
 	s, other := w.workspace(t, workspace.Settings{}), w.workspace(t, workspace.Settings{})
-	invalid := func(key string) string { return ">2\r\n$10\r\ninvalidate\r\n*1\r\n" + string(appendBulk(nil, key)) }
+	invalid := func(key string) string {
+		return ">2\r\n$10\r\ninvalidate\r\n*1\r\n" + string(redcon.AppendBulkString(nil, key))
+	}
 	const all = ">2\r\n$10\r\ninvalidate\r\n_\r\n"
 	adminClient(t, "0").must("CONFIG", "SET", "notify-keyspace-events", "")
 	t.Cleanup(func() { adminClient(t, "0").must("CONFIG", "SET", "notify-keyspace-events", "KEA") })
@@ -271,7 +274,9 @@ func TestTrackingByPrefixes(t *testing.T) {
 		c.want(d.do("CLIENT", "TRACKINGINFO"), "CLIENT", "TRACKINGINFO")
 	}
 	own := s.connect(t)
-	invalid := func(key string) string { return ">2\r\n$10\r\ninvalidate\r\n*1\r\n" + string(appendBulk(nil, key)) }
+	invalid := func(key string) string {
+		return ">2\r\n$10\r\ninvalidate\r\n*1\r\n" + string(redcon.AppendBulkString(nil, key))
+	}
 	for _, key := range []string{"other", "cache", "cache:1", "user:2", "user:12", "CACHE:1"} {
 		own.must("SET", key, "x")
 	}

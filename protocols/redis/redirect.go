@@ -15,6 +15,7 @@ import (
 
 	"github.com/tenantsdb/tenantsdb/protocols"
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
+	"github.com/tidwall/redcon"
 )
 
 // Tracking with REDIRECT: changed keys are told to another session, in RESP2 as
@@ -319,8 +320,8 @@ func (r *relay) deliver(b []byte, pos int) {
 	r.told = told{isBroken: news.isBroken, roused: news.roused}
 	s.cut(b, pos)
 	if news.broken != 0 && s.resp3 {
-		s.out = appendBulk(appendHeader(s.out, '>', 2), "tracking-redir-broken")
-		s.out = appendHeader(s.out, ':', int(news.broken))
+		s.out = redcon.AppendBulkString(appendHeader(s.out, '>', 2), "tracking-redir-broken")
+		s.out = redcon.AppendInt(s.out, news.broken)
 	}
 	s.out = append(s.out, news.later...)
 	if !s.resp3 && !s.heard.listens() {
@@ -330,16 +331,16 @@ func (r *relay) deliver(b []byte, pos int) {
 		s.out = append(appendInvalidation(s.out, s.resp3), null(s.resp3)...)
 	}
 	for _, key := range news.keys {
-		s.out = appendBulk(appendHeader(appendInvalidation(s.out, s.resp3), '*', 1), key)
+		s.out = redcon.AppendBulkString(redcon.AppendArray(appendInvalidation(s.out, s.resp3), 1), key)
 	}
 }
 
 // appendInvalidation begins what tells of changed keys, which follow.
 func appendInvalidation(dst []byte, resp3 bool) []byte {
 	if resp3 {
-		return appendBulk(appendHeader(dst, '>', 2), "invalidate")
+		return redcon.AppendBulkString(appendHeader(dst, '>', 2), "invalidate")
 	}
-	return appendBulk(appendBulk(appendHeader(dst, '*', 3), "message"), invalidationChannel)
+	return redcon.AppendBulkString(redcon.AppendBulkString(redcon.AppendArray(dst, 3), "message"), invalidationChannel)
 }
 
 func null(resp3 bool) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
+	"github.com/tidwall/redcon"
 )
 
 // invalid is how a session is told that keys have changed, all where there are
@@ -18,9 +19,9 @@ func invalid(resp3 bool, keys ...string) string {
 	if len(keys) == 0 {
 		return string(out) + null(resp3)
 	}
-	out = appendHeader(out, '*', len(keys))
+	out = redcon.AppendArray(out, len(keys))
 	for _, key := range keys {
-		out = appendBulk(out, key)
+		out = redcon.AppendBulkString(out, key)
 	}
 	return string(out)
 }

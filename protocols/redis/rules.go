@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tidwall/redcon"
 )
 
 // rules are a workspace's settings for keys, compiled.
@@ -124,15 +125,15 @@ var (
 
 // appendScript encodes EVAL script with keys and, as arguments, their seconds.
 func appendScript(dst []byte, script string, keys [][]byte, ttls []int64) []byte {
-	dst = appendHeader(dst, '*', 3+len(keys)+len(ttls))
-	dst = appendBulk(dst, "EVAL")
-	dst = appendBulk(dst, script)
-	dst = appendBulk(dst, strconv.Itoa(len(keys)))
+	dst = redcon.AppendArray(dst, 3+len(keys)+len(ttls))
+	dst = redcon.AppendBulkString(dst, "EVAL")
+	dst = redcon.AppendBulkString(dst, script)
+	dst = redcon.AppendBulkString(dst, strconv.Itoa(len(keys)))
 	for _, key := range keys {
-		dst = appendBulk(dst, key)
+		dst = redcon.AppendBulk(dst, key)
 	}
 	for _, ttl := range ttls {
-		dst = appendBulk(dst, strconv.FormatInt(ttl, 10))
+		dst = redcon.AppendBulkString(dst, strconv.FormatInt(ttl, 10))
 	}
 	return dst
 }

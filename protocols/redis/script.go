@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/tidwall/redcon"
 )
 
 // A script may make keys that it does not name, and only what runs beside it in
@@ -204,19 +206,19 @@ func (r *relay) decideScript(b []byte, q *request, c *command) (need int, err er
 			return need, err
 		}
 	}
-	out := appendHeader(nil, '*', q.n+1)
-	out = appendBulk(out, q.args[0])
+	out := redcon.AppendArray(nil, q.n+1)
+	out = redcon.AppendBulk(out, q.args[0])
 	var name *scriptName
 	if byHash {
 		name = &scriptName{client: strings.ToLower(string(q.args[1])), server: r.serverHash(q.args[1])}
-		out = appendBulk(out, name.server)
+		out = redcon.AppendBulkString(out, name.server)
 	} else {
 		wrapped, n := r.wrap(q.args[1])
 		name = n
-		out = appendBulk(out, wrapped)
+		out = redcon.AppendBulk(out, wrapped)
 	}
 	for _, arg := range q.args[2:] {
-		out = appendBulk(out, arg)
+		out = redcon.AppendBulk(out, arg)
 	}
 	room, held := room{keys: roomForAll}, (*claim)(nil)
 	if counts && !strings.HasSuffix(c.name, "_ro") {
@@ -227,7 +229,7 @@ func (r *relay) decideScript(b []byte, q *request, c *command) (need int, err er
 	}
 	t.oweTranslated(name, held)
 	t.instead(b, q, out...)
-	t.suffix = appendBulk(t.suffix, r.scriptArgument(room))
+	t.suffix = redcon.AppendBulk(t.suffix, r.scriptArgument(room))
 	return 0, nil
 }
 
@@ -295,9 +297,9 @@ func (r *relay) decideScriptCache(b []byte, q *request, sub string) error {
 		return r.pass(q)
 	}
 	if sub == "exists" {
-		out := appendBulk(appendBulk(appendHeader(nil, '*', q.n), q.args[0]), sub)
+		out := redcon.AppendBulkString(redcon.AppendBulk(redcon.AppendArray(nil, q.n), q.args[0]), sub)
 		for _, arg := range q.args[2:] {
-			out = appendBulk(out, r.serverHash(arg))
+			out = redcon.AppendBulkString(out, r.serverHash(arg))
 		}
 		return r.put(b, q, out...)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	"github.com/tidwall/redcon"
 )
 
 // TestScriptsPublishOnTheWorkspacesChannels: Bull, Redisson and others do so to
@@ -35,7 +36,7 @@ func TestScriptsPublishOnTheWorkspacesChannels(t *testing.T) {
 			heard("jobs", "1")
 			c.want(":1\r\n", "EVALSHA", strings.ToUpper(hash), "1", "jobs", "2")
 			heard("jobs", "2")
-			c.want(string(appendBulk(nil, hash)), "SCRIPT", "LOAD", script)
+			c.want(string(redcon.AppendBulkString(nil, hash)), "SCRIPT", "LOAD", script)
 			c.want("*2\r\n:1\r\n:0\r\n", "SCRIPT", "EXISTS", hash, unknownScript)
 			c.must("MULTI")
 			c.must("EVALSHA", hash, "1", "jobs", "3")
@@ -65,5 +66,5 @@ func TestScriptsThatDoNotPublishPassWithoutSettings(t *testing.T) {
 	long := "return 1 --publish " + strings.Repeat("x", maxHeld)
 	c.want(":1\r\n", "EVAL", long, "0")
 	c.want(":1\r\n", "EVALSHA", sha([]byte(long)), "0")
-	c.want(string(appendBulk(nil, sha([]byte(long)))), "SCRIPT", "LOAD", long)
+	c.want(string(redcon.AppendBulkString(nil, sha([]byte(long)))), "SCRIPT", "LOAD", long)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
+	"github.com/tidwall/redcon"
 )
 
 // scriptsThatShow are scripts whose replies and errors would show what stands in
@@ -229,9 +230,9 @@ func TestScriptsMatchPatternsAsTheProxyDoes(t *testing.T) {
 		c.must("FLUSHDB")
 		const script = `for _, k in ipairs(ARGV) do redis.call('RPUSH', k, 'x') end local r = {} for i, k in ipairs(ARGV) do r[i] = redis.call('TTL', k) end return r`
 		got := c.must(append([]string{"EVAL", script, "0"}, keys...)...)
-		want := appendHeader(nil, '*', len(keys))
+		want := redcon.AppendArray(nil, len(keys))
 		for _, key := range keys {
-			want = appendHeader(want, ':', int(r.ttl([]byte(key))))
+			want = redcon.AppendInt(want, r.ttl([]byte(key)))
 		}
 		if got != string(want) {
 			t.Fatalf("patterns %v, keys %q:\ngot  %q\nwant %q", settings.Patterns, keys, got, want)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+
+	"github.com/tidwall/redcon"
 )
 
 // decideSet gives a SET without an expiry one of its own, which needs no hidden
@@ -37,10 +39,10 @@ func (r *relay) decideSet(b []byte, q *request, c *command) (need int, err error
 	t.owe(reply{kind: passed, claim: held})
 	if ttl := t.rules.ttl(q.args[1]); ttl > 0 && !givesExpiry(q.args[min(3, len(q.args)):]) {
 		t.cut(b, q.start)
-		t.out = appendHeader(t.out, '*', q.n+2)
+		t.out = redcon.AppendArray(t.out, q.n+2)
 		t.from = q.start + q.head
-		t.suffix = appendBulk(t.suffix, "EX")
-		t.suffix = appendBulk(t.suffix, strconv.FormatInt(ttl, 10))
+		t.suffix = redcon.AppendBulkString(t.suffix, "EX")
+		t.suffix = redcon.AppendBulkString(t.suffix, strconv.FormatInt(ttl, 10))
 	}
 	t.take(q)
 	return 0, nil

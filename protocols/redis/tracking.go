@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tidwall/redcon"
 )
 
 // Client-side caching (CLIENT TRACKING). The server's own keeps one table of
@@ -289,19 +291,19 @@ func (m *trackingMode) info(resp3 bool) string {
 	if m.broken {
 		flags = append(flags, "broken_redirect")
 	}
-	fields, set := appendHeader(nil, '*', 6), byte('*')
+	fields, set := redcon.AppendArray(nil, 6), byte('*')
 	if resp3 {
 		fields, set = appendHeader(nil, '%', 3), '~'
 	}
-	out := appendBulk(fields, "flags")
+	out := redcon.AppendBulkString(fields, "flags")
 	out = appendHeader(out, set, len(flags))
 	for _, flag := range flags {
-		out = appendBulk(out, flag)
+		out = redcon.AppendBulkString(out, flag)
 	}
-	out = appendHeader(appendBulk(out, "redirect"), ':', int(m.redirect))
-	out = appendHeader(appendBulk(out, "prefixes"), '*', len(m.prefixes))
+	out = redcon.AppendInt(redcon.AppendBulkString(out, "redirect"), m.redirect)
+	out = redcon.AppendArray(redcon.AppendBulkString(out, "prefixes"), len(m.prefixes))
 	for _, prefix := range m.prefixes {
-		out = appendBulk(out, prefix)
+		out = redcon.AppendBulkString(out, prefix)
 	}
 	return strings.TrimSuffix(string(out), "\r\n")
 }
@@ -321,7 +323,7 @@ func (c *channels) invalidation(pattern, channel []byte, prefixes []string) (pus
 		if len(prefixes) > 0 && !slices.ContainsFunc(prefixes, func(prefix string) bool { return bytes.HasPrefix(key, []byte(prefix)) }) {
 			return nil, true
 		}
-		return appendBulk(appendHeader(out, '*', 1), key), true
+		return redcon.AppendBulk(redcon.AppendArray(out, 1), key), true
 	case flushed:
 		return append(out, "_\r\n"...), true
 	}
@@ -331,10 +333,10 @@ func (c *channels) invalidation(pattern, channel []byte, prefixes []string) (pus
 // flushKeys empties the database, and says so to those who track its keys.
 func (r *relay) flushKeys(b []byte, q *request) error {
 	t := &r.track
-	out := appendHeader(nil, '*', q.n)
-	out = appendBulk(out, "FLUSHDB")
+	out := redcon.AppendArray(nil, q.n)
+	out = redcon.AppendBulkString(out, "FLUSHDB")
 	for _, arg := range q.args[1:] {
-		out = appendBulk(out, arg)
+		out = redcon.AppendBulk(out, arg)
 	}
 	if err := r.put(b, q, out...); err != nil {
 		return err

@@ -230,15 +230,20 @@ func (w *walker) walk(m protoreflect.Message) {
 		w.column(n.PkAttrs)
 	}
 	delete(w.columns, "")
+	eachBelow(m, w.walk)
+}
+
+// eachBelow visits the nodes that are directly below m.
+func eachBelow(m protoreflect.Message, visit func(protoreflect.Message)) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case f.Kind() != protoreflect.MessageKind:
 		case f.IsList():
 			for i := range v.List().Len() {
-				w.walk(v.List().Get(i).Message())
+				visit(v.List().Get(i).Message())
 			}
 		default:
-			w.walk(v.Message())
+			visit(v.Message())
 		}
 		return true
 	})

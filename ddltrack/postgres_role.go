@@ -50,18 +50,7 @@ func roles(m protoreflect.Message, role string) []int {
 		return []int{int(spec.Location)}
 	}
 	var places []int
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case f.Kind() != protoreflect.MessageKind:
-		case f.IsList():
-			for i := range v.List().Len() {
-				places = append(places, roles(v.List().Get(i).Message(), role)...)
-			}
-		default:
-			places = append(places, roles(v.Message(), role)...)
-		}
-		return true
-	})
+	eachBelow(m, func(n protoreflect.Message) { places = append(places, roles(n, role)...) })
 	return places
 }
 

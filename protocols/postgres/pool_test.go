@@ -80,6 +80,16 @@ func TestExtendedStateDoesNotLeak(t *testing.T) {
 	}
 }
 
+// awaitOnlyDirect waits until the test's direct connection is the only one to the
+// workspace's database: the session's server process is gone.
+func awaitOnlyDirect(t *testing.T, w *world) {
+	t.Helper()
+	admin := adminConn(t, "postgres")
+	wiretest.Await(t, "the server process is gone", func() bool {
+		return one(t, admin, "select count(*) from pg_stat_activity where datname = '"+w.route.Database+"'") == "1"
+	})
+}
+
 // What a client did not sync was not committed, and must not be by the reset.
 func TestAnUnsyncedPipelineIsNotCommitted(t *testing.T) {
 	w := newWorld(t)
@@ -89,10 +99,7 @@ func TestAnUnsyncedPipelineIsNotCommitted(t *testing.T) {
 	wire.send(extended("insert into goods values (1)", 0), flushFrame())
 	wire.untilType('C', 1)
 	wire.conn.Close()
-	admin := adminConn(t, "postgres")
-	wiretest.Await(t, "the server process is gone", func() bool {
-		return one(t, admin, "select count(*) from pg_stat_activity where datname = '"+w.route.Database+"'") == "1"
-	})
+	awaitOnlyDirect(t, w)
 	if got := one(t, d, "select count(*) from goods"); got != "0" {
 		t.Errorf("rows: got %s, want 0", got)
 	}
@@ -106,10 +113,7 @@ func TestAGoodbyeRightBehindAnUnsyncedPipelineEndsTheSession(t *testing.T) {
 	mustExec(t, d, "create table goods(id int)")
 	wire := rawWire(t, w.connect(t))
 	wire.send(extended("insert into goods values (1)", 0), terminateFrame())
-	admin := adminConn(t, "postgres")
-	wiretest.Await(t, "the server process is gone", func() bool {
-		return one(t, admin, "select count(*) from pg_stat_activity where datname = '"+w.route.Database+"'") == "1"
-	})
+	awaitOnlyDirect(t, w)
 	if got := one(t, d, "select count(*) from goods"); got != "0" {
 		t.Errorf("rows: got %s, want 0", got)
 	}

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -103,19 +102,4 @@ func (a *asker) ask(commands []byte, n int) ([]any, error) {
 		answers = append(answers, v)
 	}
 	return answers, nil
-}
-
-// askAdmin asks the server of r's workspace as its administrator, over a
-// connection of its own.
-func (r *relay) askAdmin(commands []byte, n int) ([]any, error) {
-	ctx, done := context.WithTimeout(context.Background(), askTimeout)
-	defer done()
-	conn, release, err := r.protocol.dialAdmin(ctx, r.route.Address)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	defer release()
-	a := asker{conn, bufio.NewReader(conn)}
-	return a.ask(commands, n)
 }

@@ -16,10 +16,10 @@ const infoLines = `# Server redis_version redis_mode os arch_bits multiplexing_a
 
 // decideInfo answers INFO: the server's own would show every workspace.
 func (r *relay) decideInfo(b []byte, q *request) error {
-	answers, err := r.askAdmin(appendCommand(nil, "INFO", "ALL"), 1)
+	answer, err := r.askAdmin(appendCommand(nil, "INFO", "ALL"))
 	text, ok := "", false
 	if err == nil {
-		if text, ok = answers[0].(string); !ok {
+		if text, ok = answer.(string); !ok {
 			err = errAnswer
 		}
 	}

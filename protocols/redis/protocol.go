@@ -38,6 +38,8 @@ type Protocol struct {
 	commands commands
 	pool     *pool
 	prologue string // of scripts
+	// administrators are the connections for the proxy's own questions.
+	administrators *administrators
 
 	mu      sync.Mutex
 	spaces  map[int64]*space
@@ -52,8 +54,10 @@ func New(config Config) *Protocol {
 		commands: table,
 		pool:     window.NewPool[poolKey, *backend](nil),
 		prologue: scriptPrologue(table),
-		spaces:   make(map[int64]*space),
-		unknown:  make(map[judgedName]*command),
+
+		administrators: window.NewPool[serverKey, *administrator](nil),
+		spaces:         make(map[int64]*space),
+		unknown:        make(map[judgedName]*command),
 	}
 	return p
 }
@@ -70,9 +74,10 @@ func (p *Protocol) Forget(workspaceID int64) {
 	}
 }
 
-// Close closes all warm backends. Sessions must have ended.
+// Close closes all warm backends and the administrators. Sessions must have ended.
 func (p *Protocol) Close() {
 	p.pool.Close()
+	p.administrators.Close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.spaces {
@@ -108,11 +113,11 @@ func (p *Protocol) judged(r *relay, name string) (*command, error) {
 	if c != nil {
 		return c, nil
 	}
-	answers, err := r.askAdmin(appendCommand(nil, "COMMAND", "INFO", name), 1)
+	answer, err := r.askAdmin(appendCommand(nil, "COMMAND", "INFO", name))
 	if err != nil {
 		return nil, err
 	}
-	rows, ok := answers[0].([]any)
+	rows, ok := answer.([]any)
 	if !ok || len(rows) != 1 {
 		return nil, errAnswer
 	}

@@ -271,13 +271,13 @@ func (r *relay) decidePubsub(b []byte, q *request, sub string) error {
 		t.refuse(b, q, wrongArguments("pubsub|"+sub))
 		return nil
 	}
-	answers, err := r.askAdmin(ask, 1)
+	answer, err := r.askAdmin(ask)
 	if err != nil {
 		r.log.Warn("channels not read", "workspace", r.live.Name, "error", err)
 		t.refuse(b, q, "ERR PUBSUB can't be answered now, try again")
 		return nil
 	}
-	t.tell(b, q, r.channels.listing(answers[0]))
+	t.tell(b, q, r.channels.listing(answer))
 	return nil
 }
 

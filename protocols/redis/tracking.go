@@ -251,14 +251,15 @@ const (
 
 // askForNotifications sees to it that the server tells of changed keys. They
 // are turned on with the first client that needs them, as they cost every write
-// a little.
+// a little. The server is asked each time, since it tells nobody that it was
+// configured anew.
 func (r *relay) askForNotifications(wanted string) error {
 	const setting = "notify-keyspace-events"
-	answers, err := r.askAdmin(appendCommand(nil, "CONFIG", "GET", setting), 1)
+	answer, err := r.askAdmin(appendCommand(nil, "CONFIG", "GET", setting))
 	if err != nil {
 		return err
 	}
-	pair, _ := answers[0].([]any)
+	pair, _ := answer.([]any)
 	if len(pair) != 2 {
 		return errAnswer
 	}
@@ -272,7 +273,7 @@ func (r *relay) askForNotifications(wanted string) error {
 	if missing == "" {
 		return nil
 	}
-	_, err = r.askAdmin(appendCommand(nil, "CONFIG", "SET", setting, kinds+missing), 1)
+	_, err = r.askAdmin(appendCommand(nil, "CONFIG", "SET", setting, kinds+missing))
 	return err
 }
 

@@ -178,21 +178,33 @@ func (s *Service) clientLogin(w Workspace) ClientLogin {
 	return ClientLogin{User: connection(w, Public{}, "").User, Password: project.password}
 }
 
-// prepare prepares the engines that are not yet. One that can't be reached is
-// left for later; any other failure is the operator's to mend.
+// prepare prepares the engines that are not yet, all at once, so that those
+// which can't be reached are waited for together. They are left for later; any
+// other failure is the operator's to mend.
 func (s *Service) prepare(ctx context.Context) error {
-	for _, v := range s.servers {
-		err := v.prepare(ctx)
-		if err == nil {
-			err = s.restoreRoles(ctx, v)
-		}
-		if err != nil {
-			if ErrorCode(err) != Unavailable {
-				return fmt.Errorf("prepare %s: %w", v.label(), err)
-			}
-			s.log.Warn("server can't be reached", "server", v.label(), "error", err)
-		}
+	servers := slices.Collect(maps.Values(s.servers))
+	errs := make([]error, len(servers))
+	var wg sync.WaitGroup
+	for i, v := range servers {
+		wg.Go(func() { errs[i] = s.prepareServer(ctx, v) })
 	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// prepareServer is prepare for one of them.
+func (s *Service) prepareServer(ctx context.Context, v *server) error {
+	err := v.prepare(ctx)
+	if err == nil {
+		err = s.restoreRoles(ctx, v)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ErrorCode(err) != Unavailable:
+		return fmt.Errorf("prepare %s: %w", v.label(), err)
+	}
+	s.log.Warn("server can't be reached", "server", v.label(), "error", err)
 	return nil
 }
 

@@ -24,9 +24,11 @@ const maxReaders = 4
 // Catalog is an open store. It is safe for concurrent use, and the only one on
 // its file: the Service that it belongs to keeps a copy of it in memory.
 type Catalog struct {
+	path   string
 	writer *sql.DB // one connection, so that writes queue here and never meet SQLITE_BUSY
 	reader *sql.DB
 	lock   *lock
+	probe  probe
 }
 
 var _ workspace.Catalog = (*Catalog)(nil)
@@ -63,7 +65,7 @@ func open(ctx context.Context, path string) (*Catalog, error) {
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
-	return &Catalog{writer: writer, reader: reader}, nil
+	return &Catalog{path: path, writer: writer, reader: reader}, nil
 }
 
 // connect opens a pool on path. busy_timeout covers what another connection of
@@ -97,23 +99,20 @@ func makePrivate(path string) error {
 
 // Close releases the store. Calls under way fail.
 func (c *Catalog) Close() error {
+	c.probe.close()
 	err := errors.Join(c.reader.Close(), c.writer.Close())
 	c.lock.release()
 	return err
 }
 
-// Ping says whether the store can be read, and the writer's lock be had. It
-// writes nothing, since anybody may ask for it at any rate.
+// Ping says whether the store can be read and written, the latter as it was at
+// most five seconds ago.
 func (c *Catalog) Ping(ctx context.Context) error {
 	var version int
 	if err := c.reader.QueryRowContext(ctx, `SELECT version FROM schema_version`).Scan(&version); err != nil {
 		return fmt.Errorf("read the catalog: %w", err)
 	}
-	tx, err := c.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("lock the catalog: %w", err)
-	}
-	return tx.Rollback()
+	return c.probe.result(ctx, c.look)
 }
 
 // write runs do in one transaction that is on disk when write returns nil.

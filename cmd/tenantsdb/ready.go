@@ -84,15 +84,20 @@ func (r readiness) printExample(to io.Writer, t workspace.DatabaseType, at hostP
 	case workspace.MySQL:
 		name = "shop"
 		// By its name the client would take the socket of another server.
-		client = fmt.Sprintf("mysql --host=127.0.0.1 --port=%d --user=%s --password=%s --ssl-ca='%s' shop_workspace", at.Port, r.ProjectID, r.ProxyPassword, r.CAFile)
+		client = fmt.Sprintf("mysql --host=127.0.0.1 --port=%d --user=%s --password=%s --ssl-ca=%s shop_workspace", at.Port, r.ProjectID, r.ProxyPassword, shellQuote(r.CAFile))
 	case workspace.MongoDB:
 		name = "docs"
-		client = fmt.Sprintf("mongosh 'mongodb://%s:%s@%s:%d/docs_workspace?authMechanism=PLAIN&directConnection=true&tls=true' --tlsCAFile '%s'", r.ProjectID, r.ProxyPassword, at.Host, at.Port, r.CAFile)
+		client = fmt.Sprintf("mongosh 'mongodb://%s:%s@%s:%d/docs_workspace?authMechanism=PLAIN&directConnection=true&tls=true' --tlsCAFile %s", r.ProjectID, r.ProxyPassword, at.Host, at.Port, shellQuote(r.CAFile))
 	case workspace.Redis:
 		name, mode = "cache", workspace.Control
-		client = fmt.Sprintf("redis-cli -u 'rediss://cache:%s@%s:%d/0' --cacert '%s'", r.ProxyPassword, at.Host, at.Port, r.CAFile)
+		client = fmt.Sprintf("redis-cli -u 'rediss://cache:%s@%s:%d/0' --cacert %s", r.ProxyPassword, at.Host, at.Port, shellQuote(r.CAFile))
 	}
 	fmt.Fprintf(to, "  curl -s %s/workspaces -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{\"name\": \"%s\", \"database\": \"%s\", \"mode\": \"%s\"}'\n  %s\n",
 		r.AdminURL, r.APIKey, name, t.DisplayName(), mode, client)
 	return name, mode
+}
+
+// shellQuote is text as one word of a POSIX shell.
+func shellQuote(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

@@ -310,18 +310,12 @@ func mustRedefineMySQL(t *testing.T, source mysqlDatabase) {
 	}
 }
 
-var (
-	alterDatabase = regexp.MustCompile(`(?m)^ALTER DATABASE .*\n`)
-	columnCharset = regexp.MustCompile(`(?m)^(  .*) CHARACTER SET \w+( COLLATE)`)
-)
+var columnCharset = regexp.MustCompile(`(?m)^(  .*) CHARACTER SET \w+( COLLATE)`)
 
 // redefined leaves out of a dump what the server's own definitions do not carry
-// over. A program's does not tell which collation its database had when it was
-// made, which a dump restores by altering the database and back. MySQL remembers
-// of a column whether its collation was written, and writes it in any case.
-func redefined(dump string) string {
-	return columnCharset.ReplaceAllString(alterDatabase.ReplaceAllString(dump, ""), "$1$2")
-}
+// over: MySQL remembers of a column whether its collation was written, and writes
+// it in any case.
+func redefined(dump string) string { return columnCharset.ReplaceAllString(dump, "$1$2") }
 
 // renamed makes entries fit another database, for those that name their own or
 // its role.

@@ -16,9 +16,11 @@ import (
 // runnable in order: sequences, tables, functions and procedures, views by what
 // they select from, triggers, events. A foreign key on a table that comes later
 // is added when that one is there. The workspace's own role is not named as a
-// DEFINER, since whoever runs the statement becomes that. A program or
-// view that was made under other settings than a new session's stands between two
-// SET statements.
+// DEFINER, since whoever runs the statement becomes that. The database's collation
+// comes first, where it is not that of a new one. A program or view that was made
+// under other settings than a new session's stands between two SET statements, and
+// a program that was made when the database had another collation between two
+// ALTER DATABASE.
 func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string, error) {
 	// With the database as the session's, the server leaves its name out of
 	// the definitions of views.
@@ -28,6 +30,10 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 	}
 	defer c.close()
 	if err := c.exec(ctx, trustedSettings); err != nil {
+		return nil, fmt.Errorf("read definitions of %s: %w", t.Database, err)
+	}
+	collations, err := c.row(ctx, "SELECT @@collation_database, COLLATION(_utf8mb4'')")
+	if err != nil {
 		return nil, fmt.Errorf("read definitions of %s: %w", t.Database, err)
 	}
 	list, err := readDefinitions(ctx, c, t.Database)
@@ -40,6 +46,10 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 		tables     []definition
 		views      []definition
 	)
+	own, fresh := string(collations[0]), string(collations[1])
+	if own != fresh {
+		statements = append(statements, collate(own))
+	}
 	for _, d := range list {
 		switch d.kind {
 		case "table", "view":
@@ -59,7 +69,11 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 		if d.kind != "sequence" && len(tables) > 0 {
 			statements, tables = append(statements, buildTables(tables)...), nil
 		}
-		statements = append(statements, f.inSession(d)...)
+		made := f.inSession(d)
+		if d.database != "" && d.database != own {
+			made = slices.Concat([]string{collate(d.database)}, made, []string{collate(own)})
+		}
+		statements = append(statements, made...)
 	}
 	statements = append(statements, buildTables(tables)...)
 	statements = append(statements, f.inOrder(views)...)
@@ -68,6 +82,10 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 	}
 	return statements, nil
 }
+
+// collate gives the session's database a collation, and with it its character
+// set.
+func collate(collation string) string { return "ALTER DATABASE COLLATE " + collation }
 
 // inSession is a definition with the settings that it was made under, where they
 // are not those of a new session.

@@ -68,6 +68,7 @@ type definition struct {
 	mode      string // the sql_mode that a program was made under, and is to be read under
 	zone      string // the time zone of an event's schedule
 	collation string // of the literals of a program or of a view
+	database  string // the collation that the database had when a program was made, which is that of its own
 }
 
 // showCreate is the server's statement that makes o. AUTO_INCREMENT counters,
@@ -103,6 +104,9 @@ func showCreate(ctx context.Context, c *conn, database string, o object) (defini
 	}
 	if len(row) > column+2 {
 		d.collation = string(row[column+2]) // behind the client's character set
+	}
+	if column > 1 && len(row) > column+3 {
+		d.database = string(row[column+3])
 	}
 	return d, nil
 }

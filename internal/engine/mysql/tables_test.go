@@ -67,6 +67,8 @@ func TestDefinitionsRebuildTheSchema(t *testing.T) {
 		s.run("CREATE SEQUENCE counter START WITH 7 INCREMENT BY 3", "CREATE TABLE counted (id int DEFAULT nextval(counter))",
 			"CREATE TABLE versioned (a int) WITH SYSTEM VERSIONING")
 	}
+	s.run("ALTER DATABASE COLLATE latin1_german2_ci", "CREATE FUNCTION heading(s varchar(9)) RETURNS varchar(9) DETERMINISTIC RETURN s",
+		"ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
 	list, err := e.Definitions(t.Context(), target)
 	must(t, err)
 	to := newWorkspace(t, e)

@@ -24,7 +24,8 @@ type Protocol interface {
 	// carries the deadline over all of it. On an error the client has already
 	// been told what it may know; the caller closes conn.
 	Handshake(ctx context.Context, conn net.Conn) (Session, error)
-	// Forget drops what is kept warm for a workspace that was deleted.
+	// Forget drops what is kept warm for a workspace: it was deleted, or new
+	// connections to its server start differently now.
 	Forget(workspaceID int64)
 }
 

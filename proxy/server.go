@@ -229,6 +229,12 @@ func (s *Server) recover(name string) {
 // CloseWorkspace ends the sessions of a deleted workspace.
 func (s *Server) CloseWorkspace(ctx context.Context, workspaceID int64) {
 	s.sessions.closeWorkspace(ctx, workspaceID)
+	s.Renew(workspaceID)
+}
+
+// Renew has the next sessions of a workspace find nothing that earlier ones left
+// warm.
+func (s *Server) Renew(workspaceID int64) {
 	s.mu.Lock()
 	open := slices.Clone(s.open)
 	s.mu.Unlock()

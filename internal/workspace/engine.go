@@ -126,9 +126,21 @@ type Shown interface {
 	Show(statement string) string
 }
 
+// Outdating is an Engine whose server gives new connections what a statement has
+// set for them, and leaves it out of those that are there, also when they are
+// reset.
+type Outdating interface {
+	// Outdates says whether text may set such a thing. To say so of one that does
+	// not costs the next sessions a connection each.
+	Outdates(text string) bool
+}
+
 // Sessions are the open sessions of the proxy.
 type Sessions interface {
 	// CloseWorkspace ends every session of that workspace, telling each client
 	// in its protocol that the database is gone, and waits until they ended.
 	CloseWorkspace(ctx context.Context, workspaceID int64)
+	// Renew has the workspace's next sessions make connections of their own,
+	// instead of taking over those of sessions that ended.
+	Renew(workspaceID int64)
 }

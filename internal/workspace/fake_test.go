@@ -280,3 +280,5 @@ type fakeSessions struct {
 }
 
 func (x fakeSessions) CloseWorkspace(_ context.Context, id int64) { x.onClose(id) }
+
+func (x fakeSessions) Renew(int64) {}

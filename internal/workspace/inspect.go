@@ -115,6 +115,12 @@ func (s *Service) query(ctx context.Context, h *held, text string, limits Limits
 		defer h.live.Leave()
 	}
 	result, err := h.server.engine.Query(ctx, h.target, text, limits)
+	// Also where it failed: a statement before that may have succeeded.
+	if o, ok := h.server.engine.(Outdating); ok && o.Outdates(text) {
+		if x := s.openSessions(); x != nil {
+			x.Renew(h.live.ID)
+		}
+	}
 	if errors.Is(err, ErrFull) {
 		return Result{}, full(h.live)
 	}

@@ -178,12 +178,16 @@ func (s *Service) delete(ctx context.Context, h *held) (Deleted, error) {
 }
 
 func (s *Service) closeSessions(ctx context.Context, id int64) {
-	s.mu.Lock()
-	x := s.sessions
-	s.mu.Unlock()
-	if x != nil {
+	if x := s.openSessions(); x != nil {
 		x.CloseWorkspace(ctx, id)
 	}
+}
+
+// openSessions are those of the proxy; nil before SetSessions.
+func (s *Service) openSessions() Sessions {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions
 }
 
 // remove drops the database and then the record of it, so that a crash between

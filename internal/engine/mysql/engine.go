@@ -49,6 +49,7 @@ type Engine struct {
 var (
 	_ workspace.Engine    = (*Engine)(nil)
 	_ workspace.Announced = (*Engine)(nil)
+	_ workspace.Outdating = (*Engine)(nil)
 )
 
 // New makes an Engine that has not connected yet.

@@ -34,7 +34,10 @@ type Engine struct {
 	journaled sync.Map // by name, the databases whose journal this engine saw to be up to date
 }
 
-var _ workspace.Engine = (*Engine)(nil)
+var (
+	_ workspace.Engine    = (*Engine)(nil)
+	_ workspace.Outdating = (*Engine)(nil)
+)
 
 // New makes an Engine that has not connected yet.
 func New(c Config) *Engine {

@@ -14,6 +14,7 @@ func seedsMySQL(f *testing.F) {
 		"RENAME TABLE a TO b, b TO a", "CREATE OR REPLACE ALGORITHM=MERGE DEFINER=CURRENT_USER() SQL SECURITY INVOKER VIEW v AS SELECT 1",
 		"CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO BEGIN END", "BEGIN NOT ATOMIC DROP TABLE a; END", "l: LOOP END LOOP", "SET STATEMENT a = 1 FOR DROP INDEX i ON a",
 		"CREATE PACKAGE BODY p AS PROCEDURE a AS BEGIN END; END", "DROP TABLE IF EXISTS `a`.`b`", "CREATE UNIQUE INDEX i ON a (b)", "ALTER DATABASE COLLATE x",
+		"DROP DATABASE a", "PREPARE s FROM 'drop\\nschema a'", "EXECUTE IMMEDIATE CONCAT('DROP ', \"DATABASE ''a\", '')",
 		"'", "`", "/*", "/*!", "/*M!1", "*/", "#", "--", "CREATE", "ALTER TABLE", "((((", "é", "DROP TABLE .a", "CREATE DEFINER=", "END",
 	} {
 		f.Add(sql, uint8(0))
@@ -51,6 +52,9 @@ func FuzzDescribeMySQL(f *testing.F) {
 			// The cheap look must never miss what the description finds.
 			if d.Schema && !MayChangeSchemaMySQL([]byte(sql)) {
 				t.Fatalf("%q passed as harmless", s.Text)
+			}
+			if plain := (MySQLMode{MariaDB: mode.MariaDB}); mode == plain && d.Operation == "DROP DATABASE" && !DropsDatabaseMySQL([]byte(sql)) {
+				t.Fatalf("%q would drop the database", s.Text)
 			}
 			if d.Reversible {
 				if list := SplitMySQL(d.Reverse, mode); len(list) != 1 || !DescribeMySQL(list[0], MySQLCommand{Database: "shop"}).Schema {

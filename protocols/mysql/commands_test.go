@@ -34,7 +34,12 @@ func TestTheDatabaseStays(t *testing.T) {
 	for _, mode := range []workspace.Mode{workspace.Tenant, workspace.Control} {
 		w := newWorld(t, withMode(mode))
 		c := w.wire(t)
-		for _, text := range []string{"drop database " + w.route.Database, "select 1; drop schema if exists " + w.route.Database} {
+		for _, text := range []string{
+			"drop database " + w.route.Database, "select 1; drop schema if exists " + w.route.Database, "create or replace database " + w.route.Database,
+			"prepare s from 'drop database " + w.route.Database + "'", "execute immediate 'drop database " + w.route.Database + "'",
+			"create procedure p() drop database " + w.route.Database, "create event e on schedule every 1 second do drop schema " + w.route.Database,
+			"set @s = 'drop database " + w.route.Database + "'; prepare s from @s; execute s",
+		} {
 			for _, command := range []byte{mysql.COM_QUERY, mysql.COM_STMT_PREPARE} {
 				c.send(command, []byte(text))
 				if p := c.read(); p.number() != mysql.ER_SPECIFIC_ACCESS_DENIED_ERROR || p.sequence != 1 {

@@ -71,7 +71,8 @@ func TestQueryGivesTheResultBeforeAComment(t *testing.T) {
 func TestQueryDropsNoDatabase(t *testing.T) {
 	e := newEngine(t)
 	target := newWorkspace(t, e)
-	for _, text := range []string{"DROP DATABASE " + target.Database, "SELECT 1; /*! drop schema if exists */ `" + target.Database + "`"} {
+	for _, text := range []string{"DROP DATABASE " + target.Database, "SELECT 1; /*! drop schema if exists */ `" + target.Database + "`",
+		"CREATE PROCEDURE p() DROP DATABASE " + target.Database, "PREPARE s FROM 'DROP DATABASE " + target.Database + "'; EXECUTE s"} {
 		if got := refused(t, e, target, text, workspace.Limits{}); got.Details["errno"] != 1227 {
 			t.Errorf("%s: got %v %v", text, got, got.Details)
 		}

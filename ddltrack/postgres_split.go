@@ -133,21 +133,43 @@ func cut(sql string, escapes bool) []Statement {
 	}
 }
 
+// WithExplicitEscapes is s, sent where standard_conforming_strings is off, with
+// strings that mean the same where it is on.
+func WithExplicitEscapes(s Statement) Statement {
+	explicit := single(Statement{Text: markEscapes(s.Text)}, false)
+	explicit.at = s.at
+	return explicit
+}
+
 // markEscapes writes plain strings as E'…', which mean under the parser's
-// standard_conforming_strings what they mean where it is off.
+// standard_conforming_strings what they mean where it is off. A string that goes
+// on in the next line has its E already.
 func markEscapes(sql string) string {
 	var b strings.Builder
 	l := lexer{sql: sql, escapes: true}
+	goesOn, lines := false, false // behind a string, and a line's end behind that
 	for {
 		k, start := l.next()
 		if k == end {
 			return b.String()
 		}
 		token := sql[start:l.pos]
-		if k == text && token[0] == '\'' {
+		if k == blank {
+			lines = lines || strings.ContainsAny(token, "\n\r")
+			b.WriteString(token)
+			continue
+		}
+		plain := k == text && token[0] == '\''
+		switch {
+		case plain && goesOn && lines:
+		case plain:
 			b.WriteByte('E')
+		case k == text && (token[0] == 'N' || token[0] == 'n'):
+			b.WriteString("NCHAR E")
+			token = token[1:]
 		}
 		b.WriteString(token)
+		goesOn, lines = k == text && token[0] != '$', false
 	}
 }
 

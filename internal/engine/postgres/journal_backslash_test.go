@@ -68,3 +68,30 @@ func TestBackslashesMeanWhatTheyMeantToTheSession(t *testing.T) {
 		})
 	}
 }
+
+// TestRewrittenStatementsKeepTheirBackslashes: what is not recorded as it was sent
+// has strings that mean the same in every session.
+func TestRewrittenStatementsKeepTheirBackslashes(t *testing.T) {
+	e := newEngine(t)
+	target := newTracked(t, e)
+	s := newSession(t, target)
+	s.run("CREATE TABLE twice AS VALUES (1), (1)")
+	s.run("SET standard_conforming_strings = off")
+	s.run("CREATE TABLE t (k int)")
+	s.run(`CREATE SCHEMA app AUTHORIZATION ` + target.Role + ` CREATE TABLE x (a text DEFAULT 'it\'s', b text DEFAULT N'it\'s')`)
+	// Names that no record has are in the way.
+	s.fail("CREATE UNIQUE INDEX CONCURRENTLY t_pkey ON twice (column1)")
+	s.fail("CREATE UNIQUE INDEX CONCURRENTLY t_expr_idx ON twice (column1)")
+	s.run(`ALTER TABLE t ADD b text DEFAULT 'it\'s '
+		'\\', ADD PRIMARY KEY (k)`)
+	s.run(`CREATE INDEX ON t ((b || 'it\'s'))`)
+	s.run(`ALTER TABLE t ADD c text DEFAULT 'it\'s'`)
+	got := changes(t, e, target)
+	wantStatements(t, got[1:], "CREATE TABLE t (k int)",
+		`CREATE SCHEMA app AUTHORIZATION CURRENT_USER CREATE TABLE x (a text DEFAULT E'it\'s', b text DEFAULT NCHAR E'it\'s')`,
+		`ALTER TABLE t ADD b text DEFAULT E'it\'s '
+		'\\', ADD CONSTRAINT t_pkey1 PRIMARY KEY (k)`,
+		`CREATE INDEX t_expr_idx1 ON t ((b || E'it\'s'))`,
+		`ALTER TABLE t ADD c text DEFAULT 'it\'s'`)
+	wantReplay(t, e, target, got)
+}

@@ -127,9 +127,7 @@ func (r *journalReader) change(row journalRow) (workspace.Change, bool) {
 		if !found {
 			return c, false
 		}
-		if row.Settings[standardStringsName] != "off" { // the parser would take its strings for others
-			statement = ddltrack.AsOwner(statement, r.role)
-		}
+		statement = row.rewritten(statement, func(s ddltrack.Statement) ddltrack.Statement { return ddltrack.AsOwner(s, r.role) })
 		c.Statement = statement.Text
 	}
 	d := ddltrack.Describe(statement, command)
@@ -160,10 +158,10 @@ func (r *journalReader) statement(row journalRow, c ddltrack.Command) (ddltrack.
 	}
 	if names, found := row.ownNames(); found {
 		s, found := r.sent(row, c)
-		if row.Settings[standardStringsName] == "off" || names.Certain && row.ID == r.last[row.Unit] {
-			return s, found // under the first, the parser would take its strings for others
+		if names.Certain && row.ID == r.last[row.Unit] {
+			return s, found
 		}
-		return ddltrack.WithOwnNames(s, names), found
+		return row.rewritten(s, func(s ddltrack.Statement) ddltrack.Statement { return ddltrack.WithOwnNames(s, names) }), found
 	}
 	if row.Tag == "CREATE TABLE" {
 		if s, found := r.sent(row, c); found && !ddltrack.CopiesTemporary(s, c) {
@@ -175,9 +173,23 @@ func (r *journalReader) statement(row journalRow, c ddltrack.Command) (ddltrack.
 		if *row.Structure == "" && row.ID == r.last[row.Unit] {
 			return s, found
 		}
-		return ddltrack.WithIndexName(s, c), found
+		return row.rewritten(s, func(s ddltrack.Statement) ddltrack.Statement { return ddltrack.WithIndexName(s, c) }), found
 	}
 	return ddltrack.Made(*row.Structure), true
+}
+
+// rewritten is s as rewrite has it. Where the row's session read backslashes in
+// strings as escapes, a text that rewrite changes has strings that mean the same
+// in every session; one that it leaves stays as it was sent.
+func (row journalRow) rewritten(s ddltrack.Statement, rewrite func(ddltrack.Statement) ddltrack.Statement) ddltrack.Statement {
+	if row.Settings[standardStringsName] != "off" {
+		return rewrite(s)
+	}
+	explicit := ddltrack.WithExplicitEscapes(s)
+	if changed := rewrite(explicit); changed.Text != explicit.Text {
+		return changed
+	}
+	return s
 }
 
 // ownNames are the names that the server made up for what the row's table owns,

@@ -66,7 +66,7 @@ func (p *Protocol) dial(ctx context.Context, route workspace.Route) (*backend, e
 
 // until makes the end of ctx end what waits on b, until release is called.
 func (b *backend) until(ctx context.Context) (release func()) {
-	stop := context.AfterFunc(ctx, func() { _ = b.conn.SetDeadline(past) })
+	stop := context.AfterFunc(ctx, func() { _ = b.conn.SetDeadline(window.Past) })
 	return func() { stop() }
 }
 

@@ -42,9 +42,6 @@ type request struct {
 	retryable, transient, resumable bool
 }
 
-// past is a deadline that makes a blocked read return.
-var past = time.Unix(1, 0)
-
 const firstHold = 32 << 10
 
 // receive reads the next message as far as rules must see it. The request is

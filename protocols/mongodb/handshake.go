@@ -11,6 +11,7 @@ import (
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 const (
@@ -121,7 +122,7 @@ func (st *startup) await() error {
 func (st *startup) endWithLasting() {
 	if st.lasting.Err() != nil {
 		// A socket that can't take a deadline is closed already.
-		_ = st.conn.SetReadDeadline(past)
+		_ = st.conn.SetReadDeadline(window.Past)
 	}
 }
 
@@ -143,7 +144,7 @@ func (st *startup) stay() error {
 		return errNoStay
 	}
 	st.lasting = lasting
-	st.unstay = context.AfterFunc(lasting, func() { _ = st.conn.SetReadDeadline(past) })
+	st.unstay = context.AfterFunc(lasting, func() { _ = st.conn.SetReadDeadline(window.Past) })
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
@@ -51,7 +52,7 @@ func (r *relay) Expire(now int64) {
 		return // the limit was lifted since the request began
 	}
 	r.late = true
-	_ = r.back.conn.SetDeadline(past)
+	_ = r.back.conn.SetDeadline(window.Past)
 }
 
 // endExchange ends what others do about the request at hand, and says what they

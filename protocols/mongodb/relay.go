@@ -14,13 +14,7 @@ import (
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
-// lastWordsTimeout bounds the last message to a client.
-const lastWordsTimeout = 2 * time.Second
-
-var (
-	errBackendGone = errors.New("backend closed the connection")
-	errReply       = errors.New("backend: reply is not one")
-)
+var errReply = errors.New("backend: reply is not one")
 
 // relay is a client with its workspace. As the server does, it reads a message,
 // answers it, and only then reads the next: one goroutine does it all. What
@@ -143,7 +137,7 @@ func (r *relay) begin(busy bool) protocols.Reason {
 
 // farewell is lastWords for a client of which nobody knows whether it reads.
 func (r *relay) farewell(q *request, f *failure) {
-	_ = r.conn.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
+	_ = r.conn.SetWriteDeadline(time.Now().Add(window.LastWordsTimeout))
 	r.lastWords(q, f)
 }
 
@@ -268,7 +262,7 @@ func (r *relay) ensureBackend() error {
 	defer r.mu.Unlock()
 	r.back = b
 	if r.stopped != 0 && r.stopped != protocols.Draining {
-		_ = b.conn.SetDeadline(past) // Stop did not see it
+		_ = b.conn.SetDeadline(window.Past) // Stop did not see it
 	}
 	return nil
 }
@@ -318,15 +312,15 @@ func (r *relay) Stop(reason protocols.Reason) {
 	r.stopped = reason
 	if reason == protocols.Draining {
 		if !r.busy {
-			_ = r.conn.SetReadDeadline(past)
+			_ = r.conn.SetReadDeadline(window.Past)
 		}
 		return
 	}
 	close(r.cut)
-	_ = r.conn.SetReadDeadline(past)
-	_ = r.conn.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
+	_ = r.conn.SetReadDeadline(window.Past)
+	_ = r.conn.SetWriteDeadline(time.Now().Add(window.LastWordsTimeout))
 	if r.back != nil {
-		_ = r.back.conn.SetDeadline(past)
+		_ = r.back.conn.SetDeadline(window.Past)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // await passes on the server's replies: one, or as many as it says will come.
@@ -60,7 +62,7 @@ func (r *relay) fillBackend() error {
 		if interrupted(err) {
 			return &backendError{err}
 		}
-		return &backendError{fmt.Errorf("%w: %w", errBackendGone, err)}
+		return &backendError{fmt.Errorf("%w: %w", window.ErrBackendGone, err)}
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 package mongodb
 
-import "time"
+import (
+	"time"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
+)
 
 // watch reads from a client that waits long for its reply, to see it leave: the
 // server should not go on for nobody.
@@ -27,7 +31,7 @@ func (r *relay) watchUntilDone(w *watch) {
 	defer r.mu.Unlock()
 	r.gone = true
 	if r.back != nil {
-		_ = r.back.conn.SetDeadline(past)
+		_ = r.back.conn.SetDeadline(window.Past)
 	}
 }
 
@@ -40,7 +44,7 @@ func (r *relay) unwatch() {
 	if w == nil {
 		return
 	}
-	_ = r.conn.SetReadDeadline(past)
+	_ = r.conn.SetReadDeadline(window.Past)
 	<-w.done
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -24,7 +24,7 @@ func relayInMemory(t *testing.T) *relay {
 		front:    wiretest.Drained(t),
 		back:     &backend{conn: wiretest.NewSink()},
 	}
-	r.room.L = &r.mu
+	r.life.Begin(&r.mu, r.front, r.back.conn)
 	r.track.tracked = true
 	return r
 }

@@ -50,7 +50,7 @@ func dial(ctx context.Context, key poolKey, route workspace.Route) (*backend, er
 		return nil, fmt.Errorf("backend: %w", err)
 	}
 	conn = window.NewSocket(conn)
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(window.Past) })
 	l := &backendLogin{raw: conn, key: key, route: route}
 	b, err := l.run(ctx)
 	if !stop() && err == nil {

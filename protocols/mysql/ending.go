@@ -5,42 +5,39 @@ import (
 	"errors"
 	"time"
 
-	"github.com/tenantsdb/tenantsdb/protocols"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
-// Stop makes Run end.
-func (r *relay) Stop(reason protocols.Reason) {
+// Lose keeps the backend from other sessions.
+func (r *relay) Lose() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.stopped != 0 && r.stopped != protocols.Draining {
-		return
-	}
-	r.stopped = reason
-	if reason == protocols.Draining && !r.track.idle() {
-		return // atBoundary ends it
-	}
-	r.interrupt()
+	r.track.lost = true
 }
 
-// interrupt makes both directions return from what they wait for.
-func (r *relay) interrupt() {
-	r.unblockFrontend()
-	r.unblockWrite()
-	_ = r.back.conn.SetReadDeadline(past)
-	_ = r.front.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
+// Leave lets the backend's direction finish with the reply at hand. A backend that
+// can't be written may still have last words to read.
+func (r *relay) Leave(err error) window.Patience {
+	if _, failed := errors.AsType[*window.BackendWriteError](err); failed {
+		r.track.lost = true // a part of a packet may have been written
+		return window.ForLastWords
+	}
+	if !r.track.owed || !window.IsGoodbye(err) || !r.track.finishes() {
+		return window.NoLonger
+	}
+	return window.ForReplies
 }
 
-// dispose gives the backend back or closes it, and says what ended the relay.
-func (r *relay) dispose() error {
+// Dispose gives the backend back or closes it.
+func (r *relay) Dispose() {
+	r.protocol.wheel.Remove(r)
+	r.stopClock()
+	r.endEnforcement()
 	defer r.protocol.sessions.forget(r.id) // what is found there has its backend, or ended
 	r.mu.Lock()
 	r.ended = true
 	r.track.letGo()
-	reusable := r.track.reusable() && (r.stopped == 0 || r.stopped == protocols.Draining) && len(r.fromBackend.Bytes()) == 0
-	cause := r.cause
-	if r.stopped != 0 && !isGoodbye(cause) {
-		cause = reasonFailure(r.stopped, r.live)
-	}
+	reusable := r.track.reusable() && !r.life.IsCut() && len(r.fromBackend.Bytes()) == 0
 	r.mu.Unlock()
 	r.fromFrontend.Release()
 	r.fromBackend.Release()
@@ -49,22 +46,27 @@ func (r *relay) dispose() error {
 	} else {
 		r.back.Close()
 	}
-	return cause
 }
 
-// lastWords tells the client why the session ends, where it can still hear it. One
+// stopClock keeps the wheel from ending a command of a session that ended.
+func (r *relay) stopClock() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.track.deadline = 0
+}
+
+// LastWords tells the client why the session ends, where it can still hear it. One
 // that waits for nothing is not told of a backend that is gone: as from servers, the
 // end alone has it connect and ask again, where an error would be taken for that of
 // its next statement.
-func (r *relay) lastWords(cause error) {
-	if isGoodbye(cause) {
+func (r *relay) LastWords(cause error) {
+	if window.IsGoodbye(cause) {
 		return
 	}
 	f, ok := errors.AsType[*failure](cause)
-	if errors.Is(cause, errBackendGone) && r.track.owed {
+	if errors.Is(cause, window.ErrBackendGone) && r.track.owed {
 		f, ok = failf(numberLost, stateConnection, "Lost connection to the database of workspace %q", r.live.Name), true
 	}
-	_ = r.front.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
 	within := r.track.backPass > 0 && !r.track.swallow || r.track.backMore && !r.track.swallow
 	if ok && !within { // within a packet nothing can be said
 		sequence := byte(1) // what a client expects behind its next command

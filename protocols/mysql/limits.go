@@ -60,15 +60,13 @@ func (r *relay) endEnforcement() {
 // KILL QUERY.
 func (r *relay) abort(f *failure) {
 	r.mu.Lock()
-	if r.cause == nil {
-		r.cause = f // before the server closes the connection, maybe at once
-	}
+	r.life.End(f) // before the server closes the connection, maybe at once
 	r.track.lost = true
 	r.mu.Unlock()
 	r.killBackend("KILL CONNECTION")
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.interrupt()
+	r.life.Interrupt()
 }
 
 // killTimeout bounds one KILL.

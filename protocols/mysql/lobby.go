@@ -10,6 +10,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // errNoStay ends a login without a workspace where too many of them are open.
@@ -42,7 +43,7 @@ func (l *lobby) admit(ctx context.Context, last []byte) (workspace.Route, error)
 	if !ok {
 		return workspace.Route{}, errors.Join(l.refuse(noneSelected()), errNoStay)
 	}
-	defer context.AfterFunc(lasting, func() { _ = l.startup.conn.SetReadDeadline(past) })()
+	defer context.AfterFunc(lasting, func() { _ = l.startup.conn.SetReadDeadline(window.Past) })()
 	if last != nil {
 		if err := l.send(last); err != nil {
 			return workspace.Route{}, fmt.Errorf("let into the lobby: %w", err)

@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
@@ -19,18 +16,9 @@ import (
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
-// lastWordsTimeout bounds the last message to a client, and the wait for a
-// backend's last words after it stopped reading.
-const lastWordsTimeout = 2 * time.Second
-
-var (
-	errGoodbye     = errors.New("client said goodbye")
-	errBackendGone = errors.New("backend closed the connection")
-)
-
-// relay is both directions of a ready session. One goroutine reads the
-// frontend and writes the backend, one the reverse; each has its own window.
-// What both change is under mu, which is never held across I/O.
+// relay is both directions of a ready session, each with its own window; its
+// life says how they begin and end. What both change is under mu, which is never
+// held across I/O.
 type relay struct {
 	protocol *Protocol
 	route    workspace.Route
@@ -52,13 +40,10 @@ type relay struct {
 	deadline atomic.Int64
 
 	mu        sync.Mutex
-	room      sync.Cond // the reply at hand has ended, or the relay ends
+	life      window.Life
 	track     track
 	enforcing *window.Enforcement
-	stopped   protocols.Reason
-	leaving   bool // the frontend is done: end when nothing is owed
 	ended     bool // the backend is no longer ours to kill
-	cause     error
 }
 
 func newRelay(p *Protocol, route workspace.Route, st *startup, b *backend, key poolKey) *relay {
@@ -73,7 +58,7 @@ func newRelay(p *Protocol, route workspace.Route, st *startup, b *backend, key p
 		poolKey:  key,
 		log:      p.config.Log,
 	}
-	r.room.L = &r.mu
+	r.life.Begin(&r.mu, r.front, b.conn)
 	r.track.capabilities = b.capabilities
 	r.track.database = route.Database
 	r.track.tracked = route.Live.Mode == workspace.Tenant
@@ -87,103 +72,23 @@ func (r *relay) Traffic() (in, out int64) { return r.in.Load(), r.out.Load() }
 // Run relays until either side ends or Stop took effect.
 func (r *relay) Run(ctx context.Context) error {
 	r.protocol.wheel.Add(r)
-	backendDone := make(chan struct{})
-	go func() {
-		defer close(backendDone)
-		r.end(window.Contain(func() error { return r.pumpBackend(ctx) }, r.lose))
-		r.unblockFrontend()
-		r.unblockWrite()
-	}()
-	err := window.Contain(func() error { return r.pumpFrontend(ctx) }, r.lose)
-	r.end(err)
-	r.leave(err)
-	<-backendDone
-	r.protocol.wheel.Remove(r)
-	r.stopClock()
-	r.endEnforcement()
-	cause := r.dispose()
-	r.lastWords(cause)
-	window.Release(cause)
-	if errors.Is(cause, errGoodbye) || errors.Is(cause, io.EOF) {
-		return nil
-	}
-	return cause
+	return r.life.Run(ctx, r)
 }
 
-// lose keeps the backend from other sessions.
-func (r *relay) lose() {
+// Stop makes Run end.
+func (r *relay) Stop(reason protocols.Reason) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.track.lost = true
-}
-
-// end keeps the first cause; what follows is its consequence.
-func (r *relay) end(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.cause == nil {
-		r.cause = err
-	}
-	r.room.Broadcast()
-}
-
-// past is a deadline that makes a blocked read return.
-var past = time.Unix(1, 0)
-
-func (r *relay) unblockFrontend() {
-	// A socket that can't take a deadline is closed already.
-	_ = r.front.SetReadDeadline(past)
-}
-
-// unblockWrite makes a write to a backend that no longer reads return: with
-// nobody to read its replies it never would.
-func (r *relay) unblockWrite() { _ = r.back.conn.SetWriteDeadline(past) }
-
-// stopClock keeps the wheel from ending a command of a session that ended.
-func (r *relay) stopClock() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.track.deadline = 0
-}
-
-// leave lets the backend's direction finish: at once where nothing is owed,
-// else with the reply at hand. A backend that can't be written may still have
-// last words to read.
-func (r *relay) leave(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.leaving = true
-	if _, failed := errors.AsType[*backendWriteError](err); failed {
-		r.track.lost = true // a part of a packet may have been written
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			_ = r.back.conn.SetReadDeadline(time.Now().Add(lastWordsTimeout))
-		}
+	why := reasonFailure(reason, r.live)
+	if reason == protocols.Draining {
+		r.life.Drain(why, r.track.idle())
 		return
 	}
-	if !r.track.owed || !isGoodbye(err) || !r.track.finishes() {
-		_ = r.back.conn.SetReadDeadline(past)
-	}
+	r.life.Cut(why)
 }
 
-// isGoodbye says whether the frontend ended in a way after which the reply at
-// hand is still worth waiting for.
-func isGoodbye(err error) bool { return errors.Is(err, errGoodbye) || errors.Is(err, io.EOF) }
-
-// backendWriteError marks an error at its source.
-type backendWriteError struct{ err error }
-
-func (e *backendWriteError) Error() string { return "write backend: " + e.err.Error() }
-func (e *backendWriteError) Unwrap() error { return e.err }
-
-func (r *relay) writeBackend(b []byte) error {
-	if _, err := r.back.conn.Write(b); err != nil {
-		return &backendWriteError{err}
-	}
-	return nil
-}
-
-// pumpFrontend relays what the client sends.
-func (r *relay) pumpFrontend(ctx context.Context) error {
+// PumpFrontend relays what the client sends.
+func (r *relay) PumpFrontend(ctx context.Context) error {
 	src := io.Reader(r.front)
 	if len(r.rest) > 0 {
 		src = io.MultiReader(bytes.NewReader(r.rest), r.front)
@@ -198,6 +103,8 @@ func (r *relay) pumpFrontend(ctx context.Context) error {
 		}
 	}
 }
+
+func (r *relay) writeBackend(b []byte) error { return window.WriteBackend(r.back.conn, b) }
 
 // forwardFrontend passes on what the window holds, but for an incomplete
 // packet at its end that has to be seen whole.
@@ -222,10 +129,10 @@ func (r *relay) forwardFrontend(ctx context.Context) error {
 		}
 		switch s.act {
 		case terminate:
-			return errGoodbye
+			return window.ErrGoodbye
 		case busy:
 			if !r.awaitReply() {
-				return errGoodbye
+				return window.ErrGoodbye
 			}
 		case judge:
 			r.announce(b[s.pass:], s.size)
@@ -279,10 +186,7 @@ func (r *relay) arm() {
 func (r *relay) awaitReply() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.track.owed && r.cause == nil {
-		r.room.Wait()
-	}
-	return r.cause == nil
+	return r.life.Await(func() bool { return r.track.owed })
 }
 
 // announce tells of the statement in the command that b begins with, before it

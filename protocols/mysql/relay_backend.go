@@ -7,10 +7,12 @@ import (
 	"io"
 	"os"
 	"time"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
-// pumpBackend relays what the server sends.
-func (r *relay) pumpBackend(ctx context.Context) error {
+// PumpBackend relays what the server sends.
+func (r *relay) PumpBackend(ctx context.Context) error {
 	for {
 		if err := r.fromBackend.Fill(r.back.conn); err != nil {
 			return r.backendEnded(err)
@@ -33,7 +35,7 @@ func (r *relay) backendEnded(err error) error {
 		// The server said why; nothing is to be added.
 		return io.EOF
 	}
-	return errBackendGone
+	return window.ErrBackendGone
 }
 
 // forwardBackend passes on what the window holds, but for an incomplete packet
@@ -95,7 +97,7 @@ func (r *relay) scanBackend(b []byte, maxRows int64) (step, error) {
 	s, err := r.track.scanBackend(b, maxRows, now, timeout)
 	r.deadline.Store(r.track.deadline)
 	if !r.track.owed {
-		r.room.Signal()
+		r.life.Wake()
 	}
 	return s, err
 }
@@ -105,7 +107,7 @@ func (r *relay) scanBackend(b []byte, maxRows int64) (step, error) {
 func (r *relay) atBoundary() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if (r.leaving || r.stopped != 0) && !r.track.owed || r.leaving && !r.track.finishes() {
+	if r.life.Ending() && !r.track.owed || r.life.Left() && !r.track.finishes() {
 		return os.ErrDeadlineExceeded
 	}
 	return nil

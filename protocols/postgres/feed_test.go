@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"time"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // feed drives the scanners as the relay does, without connections: what a
@@ -48,7 +50,7 @@ func (f *feed) frontend(b []byte) {
 			f.batch.feigned, f.batch.spoilt = false, true
 		case terminate:
 			f.verdicts = append(f.verdicts, "terminate")
-			f.ended = errGoodbye
+			f.ended = window.ErrGoodbye
 		case full:
 			f.verdicts = append(f.verdicts, "full")
 			return

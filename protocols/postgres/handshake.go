@@ -194,7 +194,7 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 		poolKey:  key,
 		log:      p.config.Log,
 	}
-	r.room.L = &r.mu
+	r.life.Begin(&r.mu, r.front, b.conn)
 	r.track.status = 'I'
 	size := shortKey
 	if s.startup.minor >= 2 {

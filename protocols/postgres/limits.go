@@ -59,11 +59,9 @@ func (r *relay) endEnforcement() {
 // requests.
 func (r *relay) abort(f *failure) {
 	r.mu.Lock()
-	if r.cause == nil {
-		r.cause = f
-	}
+	r.life.End(f)
 	r.track.lost = true
-	r.interrupt()
+	r.life.Interrupt()
 	r.mu.Unlock()
 	if err := r.protocol.terminate(r.route, r.back.pid); err != nil {
 		r.log.Warn("statement ignores its end", "workspace", r.live.Name, "error", err)

@@ -3,8 +3,6 @@ package postgres
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -14,14 +12,9 @@ import (
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
-var (
-	errGoodbye     = errors.New("client said goodbye")
-	errBackendGone = errors.New("backend closed the connection")
-)
-
-// relay is both directions of a ready session. One goroutine reads the
-// frontend and writes the backend, one the reverse; each has its own window.
-// What both change is under mu, which is never held across I/O.
+// relay is both directions of a ready session, each with its own window; its
+// life says how they begin and end. What both change is under mu, which is never
+// held across I/O.
 type relay struct {
 	protocol *Protocol
 	route    workspace.Route
@@ -43,13 +36,10 @@ type relay struct {
 	deadline atomic.Int64
 
 	mu        sync.Mutex
-	room      sync.Cond // fewer replies are owed, or the relay ends
+	life      window.Life
 	track     track
 	enforcing *window.Enforcement
-	stopped   protocols.Reason
-	leaving   bool // the frontend is done: end when nothing is owed
 	ended     bool // the backend is no longer ours to cancel
-	cause     error
 }
 
 // Traffic is the bytes relayed so far.
@@ -58,42 +48,17 @@ func (r *relay) Traffic() (in, out int64) { return r.in.Load(), r.out.Load() }
 // Run relays until either side ends or Stop took effect.
 func (r *relay) Run(ctx context.Context) error {
 	r.protocol.wheel.Add(r)
-	backendDone := make(chan struct{})
-	go func() {
-		defer close(backendDone)
-		r.end(window.Contain(func() error { return r.pumpBackend(ctx) }, r.lose))
-		r.unblockFrontend()
-		r.unblockWrite()
-	}()
-	err := window.Contain(r.pumpFrontend, r.lose)
-	r.end(err)
-	r.leave(err)
-	<-backendDone
-	r.protocol.wheel.Remove(r)
-	r.stopClock()
-	r.endEnforcement()
-	cause := r.dispose()
-	r.lastWords(cause)
-	window.Release(cause)
-	if errors.Is(cause, errGoodbye) || errors.Is(cause, io.EOF) {
-		return nil
-	}
-	return cause
+	return r.life.Run(ctx, r)
 }
 
-// lose keeps the backend from other sessions.
-func (r *relay) lose() {
+// Stop makes Run end.
+func (r *relay) Stop(reason protocols.Reason) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.track.lost = true
-}
-
-// end keeps the first cause; what follows is its consequence.
-func (r *relay) end(err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.cause == nil {
-		r.cause = err
+	why := reasonFailure(reason, r.live)
+	if reason == protocols.Draining {
+		r.life.Drain(why, r.track.idle())
+		return
 	}
-	r.room.Broadcast()
+	r.life.Cut(why)
 }

@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgproto3/v2"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
-// pumpBackend relays what the server sends.
-func (r *relay) pumpBackend(ctx context.Context) error {
+// PumpBackend relays what the server sends.
+func (r *relay) PumpBackend(ctx context.Context) error {
 	for {
 		if err := r.fromBackend.Fill(r.back.conn); err != nil {
 			return r.backendEnded(err)
@@ -35,7 +36,7 @@ func (r *relay) backendEnded(err error) error {
 		return io.EOF
 	}
 	r.track.lost = true
-	return errBackendGone
+	return window.ErrBackendGone
 }
 
 // forwardBackend passes on what the window holds, but for an incomplete frame
@@ -104,7 +105,7 @@ func (r *relay) scanBackend(b []byte, maxRows, now int64, timeout time.Duration)
 	if r.track.obeyed && r.enforcing != nil {
 		r.enforcing.Obeyed()
 	}
-	r.room.Signal()
+	r.life.Wake()
 	return s, err
 }
 
@@ -113,7 +114,7 @@ func (r *relay) scanBackend(b []byte, maxRows, now int64, timeout time.Duration)
 func (r *relay) atBoundary() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if (r.leaving || r.stopped != 0) && r.track.owed.n == 0 || r.leaving && !r.track.finishes() {
+	if r.life.Ending() && r.track.owed.n == 0 || r.life.Left() && !r.track.finishes() {
 		return os.ErrDeadlineExceeded
 	}
 	return nil

@@ -1,20 +1,20 @@
 package postgres
 
-import "github.com/jackc/pgproto3/v2"
+import (
+	"github.com/jackc/pgproto3/v2"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
+)
 
 // settle waits until the results are there that the batch's end depends on, or
 // the relay ends.
 func (r *relay) settle() error {
-	if _, err := r.back.conn.Write(flushMessage); err != nil {
-		return &backendWriteError{err}
+	if err := r.writeBackend(flushMessage); err != nil {
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.track.unsettled() && r.cause == nil {
-		r.room.Wait()
-	}
-	if r.cause != nil {
-		return errGoodbye
+	if !r.life.Await(r.track.unsettled) {
+		return window.ErrGoodbye
 	}
 	return nil
 }
@@ -36,8 +36,5 @@ func (r *relay) spoil() error {
 	r.mu.Lock()
 	r.track.batch.feigned, r.track.batch.spoilt = false, true
 	r.mu.Unlock()
-	if _, err := r.back.conn.Write(spoiler); err != nil {
-		return &backendWriteError{err}
-	}
-	return nil
+	return r.writeBackend(spoiler)
 }

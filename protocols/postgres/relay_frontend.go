@@ -1,22 +1,18 @@
 package postgres
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgproto3/v2"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
-// backendWriteError marks an error at its source.
-type backendWriteError struct{ err error }
-
-func (e *backendWriteError) Error() string { return "write backend: " + e.err.Error() }
-func (e *backendWriteError) Unwrap() error { return e.err }
-
-// pumpFrontend relays what the client sends.
-func (r *relay) pumpFrontend() error {
+// PumpFrontend relays what the client sends.
+func (r *relay) PumpFrontend(context.Context) error {
 	for {
 		if err := r.fromFrontend.Fill(r.front); err != nil {
 			return fmt.Errorf("read frontend: %w", err)
@@ -26,6 +22,8 @@ func (r *relay) pumpFrontend() error {
 		}
 	}
 }
+
+func (r *relay) writeBackend(b []byte) error { return window.WriteBackend(r.back.conn, b) }
 
 // forwardFrontend passes on what the window holds, but for an incomplete frame
 // at its end that has to be seen whole.
@@ -37,8 +35,8 @@ func (r *relay) forwardFrontend() error {
 		s, err := r.scanFrontend(b, now, timeout)
 		if s.pass > 0 {
 			r.in.Add(int64(s.pass))
-			if _, err := r.back.conn.Write(b[:s.pass]); err != nil {
-				return &backendWriteError{err}
+			if err := r.writeBackend(b[:s.pass]); err != nil {
+				return err
 			}
 			r.fromFrontend.Discard(s.pass)
 		}
@@ -60,10 +58,10 @@ func (r *relay) forwardFrontend() error {
 			if err := r.flush(); err != nil {
 				return err
 			}
-			return errGoodbye
+			return window.ErrGoodbye
 		case full:
 			if !r.awaitRoom() {
-				return errGoodbye
+				return window.ErrGoodbye
 			}
 		case settle:
 			if err := r.settle(); err != nil {
@@ -92,10 +90,7 @@ func (r *relay) flush() error {
 		return nil // both change in this direction only
 	}
 	r.track.unflushed = false
-	if _, err := r.back.conn.Write(flushMessage); err != nil {
-		return &backendWriteError{err}
-	}
-	return nil
+	return r.writeBackend(flushMessage)
 }
 
 // scanFrontend is track's, under the lock.
@@ -113,10 +108,7 @@ func (r *relay) scanFrontend(b []byte, now int64, timeout time.Duration) (step, 
 func (r *relay) awaitRoom() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.track.owed.n >= maxOwed && r.cause == nil {
-		r.room.Wait()
-	}
-	return r.cause == nil
+	return r.life.Await(func() bool { return r.track.owed.n >= maxOwed })
 }
 
 // substitute sends a Query or Parse with another text in the place of frame. One
@@ -137,10 +129,7 @@ func (r *relay) substitute(frame []byte, text string, now int64, timeout time.Du
 		r.mu.Unlock()
 		out = parseInstead(frame, text)
 	}
-	if _, err := r.back.conn.Write(out); err != nil {
-		return &backendWriteError{err}
-	}
-	return nil
+	return r.writeBackend(out)
 }
 
 // parseInstead is a whole Parse frame with another text: of the same name, and

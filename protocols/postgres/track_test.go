@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // conversation is frames both ways and what the relay knows after them.
@@ -188,7 +190,7 @@ func (c conversation) check(t *testing.T, how string, part func(f *feed, u turn,
 		c.status = 'I'
 	}
 	switch {
-	case f.ended != nil && !errors.Is(f.ended, errGoodbye):
+	case f.ended != nil && !errors.Is(f.ended, window.ErrGoodbye):
 		t.Fatalf("%s: %v", how, f.ended)
 	case !bytes.Equal(f.toBackend, sent):
 		t.Fatalf("%s: to the backend: got %q, want %q", how, f.toBackend, sent)

@@ -31,12 +31,6 @@ type serverError string
 
 func (e serverError) Error() string { return "server: " + string(e) }
 
-// backendWriteError marks an error at its source.
-type backendWriteError struct{ err error }
-
-func (e *backendWriteError) Error() string { return "write backend: " + e.err.Error() }
-func (e *backendWriteError) Unwrap() error { return e.err }
-
 // dial opens a backend for route. The role may not SELECT, so that the
 // server's administrator does, before the connection becomes the role's.
 func (p *Protocol) dial(ctx context.Context, route workspace.Route) (*backend, error) {
@@ -73,7 +67,7 @@ func (p *Protocol) dialAdmin(ctx context.Context, address workspace.Address) (co
 		return nil, nil, fmt.Errorf("backend: %w", err)
 	}
 	conn = window.NewSocket(conn)
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(past) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(window.Past) })
 	release = func() { stop() }
 	if address.TLS != nil {
 		conn = tls.Client(conn, address.TLS)

@@ -3,6 +3,8 @@ package redis
 import (
 	"errors"
 	"slices"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // look makes the first n arguments of the command visible, all of them where n
@@ -156,7 +158,7 @@ func (r *relay) decideSpecial(b []byte, q *request, c *command) (need int, err e
 	case "quit":
 		t.muted, t.muteNext = false, 0
 		t.tell(b, q, "+OK")
-		return 0, errGoodbye
+		return 0, window.ErrGoodbye
 	}
 	return 0, nil
 }

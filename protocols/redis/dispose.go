@@ -6,43 +6,55 @@ import (
 	"time"
 
 	"github.com/tenantsdb/tenantsdb/protocols"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
-// lose keeps the backend from other sessions.
-func (r *relay) lose() {
+// Lose keeps the backend from other sessions.
+func (r *relay) Lose() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lost = true
 }
 
-// unblockWrite makes a write to a backend that no longer reads return: with
-// nobody to read its replies it never would.
-func (r *relay) unblockWrite() { _ = r.back.conn.SetWriteDeadline(past) }
+// Leave lets the backend's direction finish with the last reply that is owed. A
+// client that said goodbye waits for it; of one that just left nobody knows
+// whether it still reads.
+func (r *relay) Leave(err error) window.Patience {
+	bad, _ := errors.AsType[protocolError](err)
+	switch {
+	case r.owed.n == 0 && !r.replies.v.within():
+		return window.NoLonger
+	case errors.Is(err, window.ErrGoodbye):
+		if r.told.roused && !r.life.Draining() && !r.life.IsCut() {
+			_ = r.back.conn.SetReadDeadline(time.Time{})
+		}
+		return window.ForReplies
+	case errors.Is(err, io.EOF) && !r.track.waits, bad != "":
+		return window.ForLastWords
+	}
+	return window.NoLonger
+}
 
-// dispose gives the backend back or closes it, and says what ended the relay.
-func (r *relay) dispose() error {
+// Dispose gives the backend back or closes it.
+func (r *relay) Dispose() {
 	aimed := r.space.redirects.leave(r)
 	r.mu.Lock()
 	t := &r.track
 	reusable := r.owed.n == 0 && !r.replies.v.within() && len(r.fromBackend.Bytes()) == 0 &&
-		!t.within && !t.lasting && !aimed && !r.lost && (r.stopped == 0 || r.stopped == protocols.Draining)
-	cause := r.cause
-	if r.stopped != 0 && !isGoodbye(cause) {
-		cause = reasonFailure(r.stopped, r.live)
-	}
+		!t.within && !t.lasting && !aimed && !r.lost && !r.life.IsCut()
+	cause := r.life.Cause()
 	r.back.last, r.back.lasts = r.takeLate()
 	r.mu.Unlock()
 	t.tx.settle()
 	r.fromFrontend.Release()
 	r.fromBackend.Release()
 	r.replies.heard.leave(r.space)
-	if reusable && !errors.Is(cause, errBackendGone) && r.back.conn.SetDeadline(time.Time{}) == nil {
+	if reusable && !errors.Is(cause, window.ErrBackendGone) && r.back.conn.SetDeadline(time.Time{}) == nil {
 		r.protocol.give(r.route, r.back, t.multi)
-		return cause
+		return
 	}
 	r.settleClaims()
 	r.back.Close()
-	return cause
 }
 
 // settleClaims settles what max_keys counts for commands whose replies did not
@@ -60,7 +72,7 @@ func (r *relay) settleClaims() {
 	}
 	if c, ok := r.back.conn.(interface{ CloseWrite() error }); ok && c.CloseWrite() == nil {
 		// Whether or not it does so in time, there is nothing left to wait for.
-		_ = r.back.conn.SetReadDeadline(time.Now().Add(lastWordsTimeout))
+		_ = r.back.conn.SetReadDeadline(time.Now().Add(window.LastWordsTimeout))
 		_, _ = io.Copy(io.Discard, r.back.conn)
 	}
 	for _, c := range claims {
@@ -68,22 +80,21 @@ func (r *relay) settleClaims() {
 	}
 }
 
-// lastWords tells the client why the session ends, where it can still hear it.
-func (r *relay) lastWords(cause error) {
+// LastWords tells the client why the session ends.
+func (r *relay) LastWords(cause error) {
 	var f failure
 	bad, isBad := errors.AsType[protocolError](cause)
 	switch {
 	case isBad:
 		f = failure("-ERR " + bad.Error())
-	case errors.Is(cause, errBackendGone), errors.Is(cause, errReply), errors.Is(cause, errUnowed):
+	case errors.Is(cause, window.ErrBackendGone), errors.Is(cause, errReply), errors.Is(cause, errUnowed):
 		f = unreachable(r.live)
-	case !errors.As(cause, &f) || r.stopped == protocols.Draining || r.stopped == protocols.Cut:
+	case !errors.As(cause, &f) || f == reasonFailure(protocols.Draining, r.live):
 		return // a client that waits for no reply takes none
 	}
 	if r.replies.v.within() {
 		return // within a reply nothing can be said
 	}
-	_ = r.front.SetWriteDeadline(time.Now().Add(lastWordsTimeout))
 	// The client may be gone, which is why we say goodbye.
 	_ = say(r.front, f)
 }

@@ -159,7 +159,7 @@ func newBench(s workspace.Settings) (*relay, *sink) {
 	front, _ := net.Pipe()
 	r := &relay{protocol: p, front: tls.Server(front, nil), live: live, route: workspace.Route{Live: live, Database: "7"}, space: &space{}, channels: newChannels("7"),
 		back: &backend{conn: to}, log: slog.New(slog.DiscardHandler)}
-	r.room.L = &r.mu
+	r.life.Begin(&r.mu, r.front, to)
 	return r, to
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // What a client may send before it is authenticated. The first two are Redis's
@@ -25,9 +26,6 @@ const (
 	maxStartupCommands = 32
 	maxFailures        = 3
 )
-
-// errGoodbye ends a session that the client ended with a word.
-var errGoodbye = errors.New("client said goodbye")
 
 // startup is a client before it is authenticated.
 type startup struct {
@@ -165,7 +163,7 @@ func (st *startup) answer(ctx context.Context, args []string) (done bool, err er
 	case name == "hello":
 		return st.answerHello(ctx, args)
 	case name == "quit":
-		return false, errors.Join(st.reply("+OK"), errGoodbye)
+		return false, errors.Join(st.reply("+OK"), window.ErrGoodbye)
 	case name == "client" && len(args) == 3 && strings.EqualFold(args[1], "setname"):
 		st.name = args[2]
 		return false, st.reply("+OK")
@@ -318,7 +316,7 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 		log:      p.config.Log,
 		since:    time.Now(),
 	}
-	r.room.L = &r.mu
+	r.life.Begin(&r.mu, r.front, b.conn)
 	var first []byte
 	if st.name != "" {
 		first = appendCommand(first, "CLIENT", "SETNAME", st.name)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // keep hands on a command that may make keys, as the workspace's settings for
@@ -261,7 +263,7 @@ func (r *relay) waiting() bool {
 // refuseKeys tells the client that a write would add a key, or that nobody knows.
 func (r *relay) refuseKeys(b []byte, q *request, err error) error {
 	t := &r.track
-	if _, lost := errors.AsType[*backendWriteError](err); lost {
+	if _, lost := errors.AsType[*window.BackendWriteError](err); lost {
 		return err
 	}
 	if !errors.Is(err, errFull) {

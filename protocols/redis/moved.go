@@ -5,7 +5,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/tenantsdb/tenantsdb/protocols"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // BLMOVE and BRPOPLPUSH can't wait inside of a transaction, and the server makes
@@ -58,7 +58,7 @@ func (r *relay) learn(b []byte, pos int, owed *reply) (need int, err error) {
 		r.late = append(r.late, owed.move)
 		r.isLate.Store(true)
 		r.woken = true
-		_ = r.front.SetReadDeadline(past)
+		_ = r.front.SetReadDeadline(window.Past)
 	}
 	r.replies.hide(b, pos)
 	return 0, nil
@@ -97,8 +97,7 @@ func (r *relay) awake(err error) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	drains := r.stopped == protocols.Draining && r.owed.n > 0 // atBoundary ends it
-	if !r.woken || r.cause != nil || r.stopped != 0 && !drains {
+	if !r.woken || r.life.Ended() || r.stopping() {
 		return false
 	}
 	r.woken = false

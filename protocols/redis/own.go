@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
 // What a client is told of clients is its own session as it knows it: its
@@ -202,7 +204,7 @@ func (r *relay) decideClientKill(b []byte, q *request) error {
 	default:
 		t.tell(b, q, ":1")
 	}
-	return errGoodbye
+	return window.ErrGoodbye
 }
 
 // decideClientUnblock unblocks nobody: the own session is not blocked while it

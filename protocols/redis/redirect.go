@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tenantsdb/tenantsdb/protocols"
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 	"github.com/tidwall/redcon"
 )
@@ -278,20 +277,20 @@ func (r *relay) tellBroken(id int64) {
 
 // abandon ends the session as if its backend were gone.
 func (r *relay) abandon() {
-	r.end(errBackendGone)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.interrupt()
+	r.life.End(window.ErrBackendGone)
+	r.life.Interrupt()
 }
 
 // rouse ends a read of the backend for what was told, for who holds mu.
 func (r *relay) rouse() {
 	r.told.any = true
-	if r.leaving || r.stopped != 0 {
+	if r.life.Ending() {
 		return // the deadlines are others', and replies still owed bring it along
 	}
 	r.told.roused = true
-	_ = r.back.conn.SetReadDeadline(past)
+	_ = r.back.conn.SetReadDeadline(window.Past)
 }
 
 // isRoused says whether reading the backend ended for rouse's sake alone, so
@@ -306,8 +305,7 @@ func (r *relay) isRoused(err error) bool {
 		return false
 	}
 	r.told.roused = false
-	drains := r.stopped == protocols.Draining && r.owed.n > 0 // atBoundary ends it
-	if r.leaving || r.stopped != 0 && !drains {
+	if r.life.Left() || r.stopping() {
 		return true // if the deadline is another's, it ends the next read, too
 	}
 	return r.back.conn.SetReadDeadline(time.Time{}) == nil

@@ -1,13 +1,17 @@
 package redis
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
+	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 	"github.com/tidwall/redcon"
 )
@@ -378,18 +382,49 @@ func TestSessionsEndThatMissChanges(t *testing.T) {
 
 // A client that says goodbye just when it is told of a change gets its replies.
 func TestAGoodbyeWhileToldOfAChangeWaitsForItsReplies(t *testing.T) {
+	front, _ := net.Pipe()
 	near, far := net.Pipe()
-	defer near.Close()
-	defer far.Close()
+	for _, conn := range []net.Conn{front, near, far} {
+		defer conn.Close()
+	}
 	r := &relay{back: &backend{conn: near}}
+	r.life.Begin(&r.mu, front, near)
 	r.owed.push(reply{kind: passed, n: 1})
 	r.tell("k", false)
-	r.leave(errGoodbye)
-	if !r.isRoused(os.ErrDeadlineExceeded) {
-		t.Error("what the telling interrupted does not go on")
-	}
 	go func() { _, _ = far.Write([]byte("+OK\r\n")) }()
-	if _, err := near.Read(make([]byte, 5)); err != nil {
-		t.Errorf("the reply: %v", err)
+	s := &toldAtGoodbye{relay: r, left: make(chan struct{})}
+	if err := s.life.Run(context.Background(), s); err != nil {
+		t.Error(err)
+	}
+	if s.failed != nil {
+		t.Errorf("the reply: %v", s.failed)
 	}
 }
+
+// toldAtGoodbye is a session whose backend's direction finds itself interrupted
+// once the client has left.
+type toldAtGoodbye struct {
+	*relay
+	left   chan struct{}
+	failed error
+}
+
+func (s *toldAtGoodbye) PumpFrontend(context.Context) error { return window.ErrGoodbye }
+
+func (s *toldAtGoodbye) Leave(err error) window.Patience {
+	defer close(s.left)
+	return s.relay.Leave(err)
+}
+
+func (s *toldAtGoodbye) PumpBackend(context.Context) error {
+	<-s.left
+	if !s.isRoused(os.ErrDeadlineExceeded) {
+		s.failed = errors.New("what the telling interrupted does not go on")
+		return s.failed
+	}
+	_, s.failed = s.back.conn.Read(make([]byte, 5))
+	return io.EOF
+}
+
+func (s *toldAtGoodbye) Dispose()        {}
+func (s *toldAtGoodbye) LastWords(error) {}

@@ -20,9 +20,9 @@ var ErrServed = errors.New("connection served without a session")
 
 // Protocol is one wire protocol.
 type Protocol interface {
-	// Handshake reads the startup, upgrades to TLS and authenticates. conn
-	// carries the deadline over all of it. On an error the client has already
-	// been told what it may know; the caller closes conn.
+	// Handshake reads the startup, upgrades to TLS by Secure and authenticates.
+	// conn carries the deadline over all of it. On an error the client has
+	// already been told what it may know; the caller closes conn.
 	Handshake(ctx context.Context, conn net.Conn) (Session, error)
 	// Forget drops what is kept warm for a workspace: it was deleted, or new
 	// connections to its server start differently now.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -35,9 +36,17 @@ type fake struct {
 	most      atomic.Int64
 	connect   func(ctx context.Context) error // in Connect, where set
 	forget    func()                          // in Forget, where set
+	tls       *tls.Config                     // nil: its clients speak plaintext
 }
 
-func (f *fake) Handshake(_ context.Context, conn net.Conn) (protocols.Session, error) {
+func (f *fake) Handshake(ctx context.Context, conn net.Conn) (protocols.Session, error) {
+	if f.tls != nil {
+		secured, err := protocols.Secure(ctx, conn, f.tls)
+		if err != nil {
+			return nil, err
+		}
+		conn = secured
+	}
 	in := bufio.NewReader(conn)
 	line, err := in.ReadString('\n')
 	if err != nil {

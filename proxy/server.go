@@ -123,7 +123,8 @@ func (s *Server) begin() bool {
 // serve is the way of one connection.
 func (s *Server) serve(conn net.Conn, name string, protocol protocols.Protocol) {
 	defer s.serving.Done()
-	defer conn.Close()
+	front := &frontend{conn: conn}
+	defer front.close()
 	defer s.recover(name)
 	leave, ok := s.pending.enter(conn.RemoteAddr())
 	if !ok {
@@ -146,7 +147,7 @@ func (s *Server) serve(conn net.Conn, name string, protocol protocols.Protocol) 
 	uncut := context.AfterFunc(s.ctx, func() { conn.Close() })
 	defer uncut()
 
-	session, err := protocol.Handshake(protocols.WithStay(ctx, st.stay), conn)
+	session, err := protocol.Handshake(protocols.WithSecured(protocols.WithStay(ctx, st.stay), front.secure), conn)
 	if err != nil {
 		s.handshakeFailed(conn, name, err)
 		return

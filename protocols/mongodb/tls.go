@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 
+	"github.com/tenantsdb/tenantsdb/protocols"
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
@@ -27,11 +28,7 @@ func (p *Protocol) secure(ctx context.Context, raw net.Conn) (*tls.Conn, error) 
 	if first[0] != recordTypeHandshake || first[1] != recordMajor || first[2] == 0 {
 		return nil, p.refusePlaintext(raw, first)
 	}
-	conn := tls.Server(window.Prefixed(window.NewSocket(raw), first), p.config.TLS)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("tls handshake: %w", err)
-	}
-	return conn, nil
+	return protocols.Secure(ctx, window.Prefixed(window.NewSocket(raw), first), p.config.TLS)
 }
 
 // refusePlaintext answers a client's first message that TLS is required, where

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -54,9 +53,6 @@ func (t *talk) receive(limit int) ([]byte, error) {
 func (t *talk) refuse(f *failure) error {
 	// The session ends with f whether or not the client hears it.
 	_, _ = t.conn.Write(t.put(f).append(nil, t.sequence))
-	if encrypted, ok := t.conn.(*tls.Conn); ok {
-		announceEnd(encrypted)
-	}
 	return f
 }
 

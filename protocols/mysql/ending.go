@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"crypto/tls"
 	"errors"
 	"time"
 
@@ -60,30 +59,18 @@ func (r *relay) stopClock() {
 // end alone has it connect and ask again, where an error would be taken for that of
 // its next statement.
 func (r *relay) LastWords(cause error) {
-	if window.IsGoodbye(cause) {
-		return
-	}
 	f, ok := errors.AsType[*failure](cause)
 	if errors.Is(cause, window.ErrBackendGone) && r.track.owed {
 		f, ok = failf(numberLost, stateConnection, "Lost connection to the database of workspace %q", r.live.Name), true
 	}
 	within := r.track.backPass > 0 && !r.track.swallow || r.track.backMore && !r.track.swallow
-	if ok && !within { // within a packet nothing can be said
-		sequence := byte(1) // what a client expects behind its next command
-		if r.track.owed && r.track.phase != phaseFirst && !r.track.told {
-			sequence = r.track.sequence + 1
-		}
-		// The client may be gone, which is why we say goodbye.
-		_ = r.tell(f, sequence)
+	if !ok || within { // within a packet nothing can be said
+		return
 	}
-	announceEnd(r.front)
-}
-
-// announceEnd sends TLS's close_notify: to OpenSSL an end without it is an error of
-// its own, after which clients do not connect anew. Behind a record that was not
-// written whole it would be one that can't be read.
-func announceEnd(conn *tls.Conn) {
-	if _, err := conn.Write(nil); err == nil { // all before was written
-		_ = conn.CloseWrite()
+	sequence := byte(1) // what a client expects behind its next command
+	if r.track.owed && r.track.phase != phaseFirst && !r.track.told {
+		sequence = r.track.sequence + 1
 	}
+	// The client may be gone, which is why we say goodbye.
+	_ = r.tell(f, sequence)
 }

@@ -115,7 +115,10 @@ func (p *Protocol) readStartup(ctx context.Context, raw net.Conn) (*startup, err
 	if len(request) != sslRequestLen || binary.LittleEndian.Uint32(request)&mysql.CLIENT_SSL == 0 {
 		return nil, st.refuse(failf(numberTLSRequired, stateGeneral, "Connections using insecure transport are prohibited: TLS is required; connect with --ssl-mode=REQUIRED or --ssl"))
 	}
-	st.conn, err = upgrade(ctx, raw, p.config.TLS)
+	// Nothing was read from raw beyond the request, so plaintext that a client (or
+	// someone between) put behind it meets the TLS parser and ends the connection
+	// (CVE-2021-3935 is the same mistake in another proxy).
+	st.conn, err = protocols.Secure(ctx, raw, p.config.TLS)
 	if err != nil {
 		return nil, err
 	}

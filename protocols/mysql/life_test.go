@@ -1,13 +1,10 @@
 package mysql
 
 import (
-	"bytes"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
-	"slices"
 	"strings"
 	"testing"
 
@@ -75,47 +72,6 @@ func TestABackendThatClosesEndsTheSession(t *testing.T) {
 	}
 	if p, err := busy.next(); err != io.EOF {
 		t.Errorf("busy: got %q, %v, want the end", p.payload, err)
-	}
-}
-
-// readConn keeps what was read last.
-type readConn struct {
-	net.Conn
-	last []byte
-}
-
-func (c *readConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if n > 0 {
-		c.last = slices.Clone(b[:n])
-	}
-	return n, err
-}
-
-// OpenSSL takes an end without TLS's close_notify for an attack.
-func TestTheEndOfASessionIsAnnouncedInTLS(t *testing.T) {
-	w := newWorld(t)
-	config := w.cert.Client()
-	config.MaxVersion = tls.VersionTLS12 // whose alerts can be told from outside
-	admin := adminDB(t)
-	for name, end := range map[string]func(*wire){
-		"draining":     func(*wire) { w.last().Stop(protocols.Draining) },
-		"deleted":      func(*wire) { w.last().Stop(protocols.Deleted) },
-		"backend gone": func(c *wire) { mustExec(t, admin, "kill "+connectionID(t, c)) },
-	} {
-		raw := &readConn{Conn: wiretest.Dial(t, "tcp", w.addr)}
-		c, err := login(t, raw, w.identity(), config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.usable()
-		end(c)
-		for err == nil {
-			_, err = c.next()
-		}
-		if alert := []byte{21, 3, 3}; !bytes.Contains(raw.last, alert) {
-			t.Errorf("%s: got %x at the end, want an alert", name, raw.last)
-		}
 	}
 }
 

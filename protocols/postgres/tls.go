@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 
+	"github.com/tenantsdb/tenantsdb/protocols"
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
@@ -36,9 +37,9 @@ func (c *leafConn) RecordLeaf(leaf *x509.Certificate) { c.leaf = leaf }
 // connection (CVE-2021-23214).
 func upgrade(ctx context.Context, raw net.Conn, config *tls.Config) (*tls.Conn, *x509.Certificate, error) {
 	lc := &leafConn{Conn: raw}
-	conn := tls.Server(lc, config)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		return nil, nil, fmt.Errorf("tls handshake: %w", err)
+	conn, err := protocols.Secure(ctx, lc, config)
+	if err != nil {
+		return nil, nil, err
 	}
 	return conn, lc.leaf, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 
+	"github.com/tenantsdb/tenantsdb/protocols"
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
@@ -23,11 +24,7 @@ func (p *Protocol) secure(ctx context.Context, raw net.Conn) (*tls.Conn, error) 
 	if first[0] != recordTypeHandshake {
 		return nil, say(raw, errTLSRequired)
 	}
-	conn := tls.Server(window.Prefixed(window.NewSocket(raw), first[:]), p.config.TLS)
-	if err := conn.HandshakeContext(ctx); err != nil {
-		return nil, fmt.Errorf("tls handshake: %w", err)
-	}
-	return conn, nil
+	return protocols.Secure(ctx, window.Prefixed(window.NewSocket(raw), first[:]), p.config.TLS)
 }
 
 // say tells the client f, the last it hears, and gives it back as the error.

@@ -98,27 +98,14 @@ func dialFailure(err error, live *workspace.Live) *failure {
 	return unreachable(live)
 }
 
-const (
-	// resetTimeout bounds the reset of a backend between two sessions.
-	resetTimeout = 5 * time.Second
-	// maxBackendReply bounds a packet of a reply that we read ourselves.
-	maxBackendReply = 64 << 10
-)
+// maxBackendReply bounds a packet of a reply that we read ourselves.
+const maxBackendReply = 64 << 10
 
 // reset makes the backend as new for the next session with the same
 // capabilities and character set. An error means that it must be closed.
 func (b *backend) reset() error {
 	b.kills.Wait()
-	if err := b.conn.SetDeadline(time.Now().Add(resetTimeout)); err != nil {
-		return fmt.Errorf("backend reset: set deadline: %w", err)
-	}
-	if err := b.restore(); err != nil {
-		return fmt.Errorf("backend reset: %w", err)
-	}
-	if err := b.conn.SetDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("backend reset: clear deadline: %w", err)
-	}
-	return nil
+	return window.Reset(b.conn, b.restore)
 }
 
 // restore sends what freshens prepares, in one write, and reads its replies.

@@ -112,9 +112,6 @@ func dialFailure(err error, live *workspace.Live) *failure {
 		withHint("Try again; the proxy's log has the cause.")
 }
 
-// resetTimeout bounds the reset of a backend between two sessions.
-const resetTimeout = 5 * time.Second
-
 // resetQuery ends what a session may have left. ROLLBACK outside a transaction
 // only warns.
 var (
@@ -126,21 +123,17 @@ var (
 // parameters. An error means that it must be closed.
 func (b *backend) reset(status byte) error {
 	b.cancels.Wait()
-	if err := b.conn.SetDeadline(time.Now().Add(resetTimeout)); err != nil {
-		return fmt.Errorf("backend reset: set deadline: %w", err)
-	}
-	if status != 'I' {
-		if err := b.exec(resetTransaction); err != nil {
-			return fmt.Errorf("backend reset: roll back: %w", err)
+	return window.Reset(b.conn, func() error {
+		if status != 'I' {
+			if err := b.exec(resetTransaction); err != nil {
+				return fmt.Errorf("roll back: %w", err)
+			}
 		}
-	}
-	if err := b.exec(resetIdle); err != nil {
-		return fmt.Errorf("backend reset: discard all: %w", err)
-	}
-	if err := b.conn.SetDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("backend reset: clear deadline: %w", err)
-	}
-	return nil
+		if err := b.exec(resetIdle); err != nil {
+			return fmt.Errorf("discard all: %w", err)
+		}
+		return nil
+	})
 }
 
 // exec runs one encoded Query whose result nobody wants and expects an idle

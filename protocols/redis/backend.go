@@ -113,18 +113,15 @@ func exchange(conn net.Conn, commands []byte, n int) (answer any, err error) {
 	return answer, failed
 }
 
-const (
-	// resetTimeout bounds the reset of a backend between two sessions.
-	resetTimeout = 5 * time.Second
-)
-
 // reset makes the backend as new for the next session: in RESP2, without a
 // name, watching nothing. What a reset does not undo ended the backend before.
 // An error means that it must be closed.
 func (b *backend) reset(multi bool) error {
-	if err := b.conn.SetDeadline(time.Now().Add(resetTimeout)); err != nil {
-		return fmt.Errorf("backend reset: set deadline: %w", err)
-	}
+	return window.Reset(b.conn, func() error { return b.restore(multi) })
+}
+
+// restore sends what undoes the session, in one write, and reads its replies.
+func (b *backend) restore(multi bool) error {
 	commands, n := []byte(nil), 3
 	if multi {
 		commands, n = append(commands, discardCommand...), 4
@@ -135,13 +132,10 @@ func (b *backend) reset(multi bool) error {
 	commands = appendCommand(commands, "CLIENT", "SETNAME", "")
 	commands = appendCommand(commands, "HELLO", "2")
 	if _, err := exchange(b.conn, commands, n); err != nil {
-		return fmt.Errorf("backend reset: %w", err)
+		return err
 	}
 	if err := b.forgetLibrary(); err != nil {
-		return fmt.Errorf("backend reset: forget library: %w", err)
-	}
-	if err := b.conn.SetDeadline(time.Time{}); err != nil {
-		return fmt.Errorf("backend reset: clear deadline: %w", err)
+		return fmt.Errorf("forget library: %w", err)
 	}
 	return nil
 }

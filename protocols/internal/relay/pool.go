@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net"
 	"slices"
@@ -21,6 +22,8 @@ const (
 	// resetPatience is how long a session waits for a backend that is being
 	// reset before it dials one of its own.
 	resetPatience = 20 * time.Millisecond
+	// resetTimeout bounds the reset of a backend between two sessions.
+	resetTimeout = 5 * time.Second
 	// retireInterval is how often warm backends are looked over.
 	retireInterval = 15 * time.Second
 )
@@ -202,6 +205,21 @@ func (p *Pool[K, B]) Give(key K, b B, reset func() error) {
 		return
 	}
 	go func() { p.keep(key, g, b, reset()) }()
+}
+
+// Reset runs restore, which makes a backend as new, within the time there is for
+// that. An error means that the backend must be closed.
+func Reset(backend net.Conn, restore func() error) error {
+	if err := backend.SetDeadline(time.Now().Add(resetTimeout)); err != nil {
+		return fmt.Errorf("backend reset: set deadline: %w", err)
+	}
+	if err := restore(); err != nil {
+		return fmt.Errorf("backend reset: %w", err)
+	}
+	if err := backend.SetDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("backend reset: clear deadline: %w", err)
+	}
+	return nil
 }
 
 // keep ends a reset that failed with err, if it did.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,6 +154,29 @@ func TestPoolWaitsForAResetAfterManyWereTaken(t *testing.T) {
 		p.Give(1, b, func() error { time.Sleep(resetPatience / 2); return nil })
 		if got, err := p.Take(t.Context(), 1, never); got != b || err != nil {
 			t.Errorf("got %p, %v, want the one that was being reset", got, err)
+		}
+	})
+}
+
+func TestAResetHasItsTimeAndLeavesNoDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer near.Close()
+		defer far.Close()
+		began := time.Now()
+		err := Reset(near, func() error { return read(near) })
+		if !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(began) != resetTimeout {
+			t.Errorf("a server that does not answer: got %v after %v", err, time.Since(began))
+		}
+		if err := Reset(near, asItIs); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			time.Sleep(2 * resetTimeout)
+			_, _ = far.Write([]byte("x"))
+		}()
+		if err := read(near); err != nil {
+			t.Errorf("the session after it: %v", err)
 		}
 	})
 }

@@ -66,6 +66,7 @@ const (
 	Draining                   // the proxy is shutting down
 	Deleted                    // the workspace was deleted; statements are not waited for
 	Cut                        // the proxy is shutting down and its patience is over
+	Suspended                  // the tenant is suspended; statements are not waited for
 )
 
 func (r Reason) String() string {
@@ -78,6 +79,8 @@ func (r Reason) String() string {
 		return "deleted"
 	case Cut:
 		return "cut"
+	case Suspended:
+		return "suspended"
 	}
 	return "unknown"
 }

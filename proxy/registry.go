@@ -37,6 +37,9 @@ func (g *registry) take(live *workspace.Live) (*slot, protocols.Reason) {
 	if g.draining {
 		return nil, protocols.Draining
 	}
+	if live.Suspended() {
+		return nil, protocols.Suspended
+	}
 	if !live.Enter() {
 		return nil, protocols.Full
 	}
@@ -83,16 +86,29 @@ func (s *slot) release() {
 	close(s.released)
 }
 
-// closeWorkspace stops a workspace's sessions and waits until they ended or
-// ctx did.
+// closeWorkspace stops the sessions of a workspace that is deleted, or of a
+// tenant's database that is suspended, and waits until they ended or ctx did.
 func (g *registry) closeWorkspace(ctx context.Context, id int64) {
-	for _, s := range g.stop(protocols.Deleted, func(workspaceID int64) bool { return workspaceID == id }) {
+	for _, s := range g.stop(g.whyClosed(id), func(workspaceID int64) bool { return workspaceID == id }) {
 		select {
 		case <-s.released:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// whyClosed is what the sessions of a workspace or tenant's database are told
+// that is being closed.
+func (g *registry) whyClosed(id int64) protocols.Reason {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for s := range g.workspaces[id] {
+		if s.live.Suspended() {
+			return protocols.Suspended
+		}
+	}
+	return protocols.Deleted
 }
 
 // stopAll stops every session, those of the future too.

@@ -60,6 +60,51 @@ type Catalog interface {
 	Entry(ctx context.Context, id, entryID int64) (Entry, error)
 	// Skip takes a pending entry out of the queue.
 	Skip(ctx context.Context, id, entryID int64) error
+
+	TenantCatalog
+	DeploymentCatalog
+}
+
+// TenantCatalog is the part of a Catalog that is about tenants.
+type TenantCatalog interface {
+	// AddTenantDatabase keeps d, and t too where its ID is 0, and gives them
+	// their IDs. ErrExists where the tenant's name or its database of that
+	// blueprint is there.
+	AddTenantDatabase(ctx context.Context, t TenantRecord, d TenantDatabase) (tenantID, id int64, err error)
+	Tenants(ctx context.Context) ([]TenantRecord, error)           // oldest first
+	TenantDatabases(ctx context.Context) ([]TenantDatabase, error) // oldest first
+	SetTenantState(ctx context.Context, id int64, s TenantState) error
+	SetTenantDatabaseState(ctx context.Context, id int64, s State) error
+	SetTenantDatabaseSettings(ctx context.Context, id int64, s Settings) error
+	// RemoveTenantDatabase removes the record, and the tenant's with its last.
+	RemoveTenantDatabase(ctx context.Context, id int64) error
+}
+
+// DeploymentCatalog is the part of a Catalog that is about versions and their
+// deployment.
+type DeploymentCatalog interface {
+	// Versions are a workspace's, oldest first, skipped and reverted entries
+	// left out.
+	Versions(ctx context.Context, id int64) ([]Version, error)
+	// BeginVersion says that a tenant's database is about to get a version of
+	// its blueprint: from here on its entries count as deployed. What it
+	// returns is what the database is to get. ErrNotFound where there is no
+	// such version.
+	BeginVersion(ctx context.Context, databaseID, version int64, at time.Time) (Version, error)
+	// FinishVersion says that the database has the version whole.
+	FinishVersion(ctx context.Context, databaseID, version int64) error
+	// AbandonVersion says that nothing of the version took effect: where no
+	// other database has or is getting it, its entries are pending again.
+	AbandonVersion(ctx context.Context, databaseID, version int64) error
+
+	AddDeployment(ctx context.Context, d Deployment) error
+	// Deployments are a project's, newest first; of all projects those that
+	// are not ended where project is empty.
+	Deployments(ctx context.Context, project string) ([]Deployment, error)
+	// SetDeploymentResult keeps r in the place of the tenant's, and the
+	// deployment's state. completed is when it ended, nil before.
+	SetDeploymentResult(ctx context.Context, id string, r DeploymentResult) error
+	SetDeploymentState(ctx context.Context, id string, s DeploymentState, completed *time.Time) error
 }
 
 // Credential is a proxy password of a project, in the two forms that the

@@ -10,11 +10,21 @@ import (
 // in, since the workspace's max_connections are in use.
 var ErrFull = errors.New("max_connections are in use")
 
-// Target is one workspace database on a physical server.
+// ErrPartly is in the chain of Deploy's error where a part of the version took
+// effect and stays, so that the tenant can't be said not to have it.
+var ErrPartly = errors.New("a part of the version took effect")
+
+// Target is the database of a workspace or a tenant on a physical server.
 type Target struct {
 	Database string
 	Role     string
 	Password string // of Role
+
+	// Owner owns the database of a tenant, and its Role may use what is in it
+	// and change none of its schema. Of a workspace they are empty, and its Role
+	// is the owner.
+	Owner         string
+	OwnerPassword string
 
 	// Client is how the workspace's own clients log in at the proxy, for
 	// engines that run queries through it.
@@ -55,16 +65,18 @@ type Engine interface {
 	// Prepare makes the server safe to hold workspaces; called once at start.
 	Prepare(ctx context.Context) error
 	Ping(ctx context.Context) error
-	// Create makes the role and its database. tracked installs what Changes
-	// needs; only tenant-mode workspaces are tracked.
+	// Create makes the role and its database, and the owner where there is one;
+	// of those that exist it puts back what they may. tracked installs what
+	// Changes needs; only tenant-mode workspaces are tracked.
 	Create(ctx context.Context, t Target, tracked bool) error
-	// Drop ends the database's sessions and removes database and role.
+	// Drop ends the database's sessions and removes database, role and owner.
 	Drop(ctx context.Context, t Target) error
 	// Exists says whether a database or role of that name is on the server.
 	Exists(ctx context.Context, name string) (bool, error)
 
-	// Query runs text as the workspace's role; several statements give the
-	// last result.
+	// Query runs text as the target's role; several statements give the last
+	// result. Where a statement of it would change the schema of a tenant's
+	// database, none of it is run and the error is NoDDLQuery.
 	Query(ctx context.Context, t Target, text string, limits Limits) (Result, error)
 	Tables(ctx context.Context, t Target) ([]Table, error)
 	// Definitions are statements that rebuild the schema, runnable in order.
@@ -78,6 +90,18 @@ type Engine interface {
 	// Revert runs e.Reverse as the workspace's role, all or nothing, and leaves
 	// in the journal, in the same transaction, a Change whose Reverts is e.ID.
 	Revert(ctx context.Context, t Target, e Entry) error
+
+	// Deploy gives a tenant's database one version: it runs each entry's
+	// statement with its session settings, in their order, as t.Owner, and gives
+	// t.Role its rights on what they made. Where the server's DDL is
+	// transactional it is all or nothing. The server itself remembers, exactly,
+	// which versions and which statements of an unfinished one it has, so that
+	// a version that is there is not run again and one that was cut short goes
+	// on where it ended, whenever the process died. A statement that the server
+	// refuses is an *Error with the server's own code in Details and the
+	// entry's id as "ddl_id"; ErrPartly is in its chain where statements before
+	// it stay.
+	Deploy(ctx context.Context, t Target, v Version) error
 }
 
 // Numbered is an Engine whose databases can't be named: they are the numbers
@@ -137,8 +161,9 @@ type Outdating interface {
 
 // Sessions are the open sessions of the proxy.
 type Sessions interface {
-	// CloseWorkspace ends every session of that workspace, telling each client
-	// in its protocol that the database is gone, and waits until they ended.
+	// CloseWorkspace ends every session of that workspace or tenant's database,
+	// telling each client in its protocol that it is gone or suspended, and
+	// waits until they ended.
 	CloseWorkspace(ctx context.Context, workspaceID int64)
 	// Renew has the workspace's next sessions make connections of their own,
 	// instead of taking over those of sessions that ended.

@@ -45,7 +45,8 @@ type Route struct {
 	Password string // of Role on the physical server
 }
 
-// Live is the part of a workspace that its open sessions share. Limits change
+// Live is the part of a workspace, or of a tenant's database, that its open
+// sessions share. Limits change
 // while sessions are open, so they are read at each use.
 type Live struct {
 	ID   int64
@@ -57,6 +58,7 @@ type Live struct {
 	maxRowsPerQuery atomic.Int64
 	maxConnections  atomic.Int64
 	deleted         atomic.Bool
+	suspended       atomic.Bool
 	keyRules        atomic.Pointer[KeyRules]
 	connections     atomic.Int64 // in use now
 }
@@ -122,3 +124,10 @@ func (l *Live) Deleted() bool { return l.deleted.Load() }
 
 // SetDeleted makes l's workspace one that is being removed.
 func (l *Live) SetDeleted() { l.deleted.Store(true) }
+
+// Suspended says that the tenant whose database it is lets nobody in for now. A
+// session that was let in just before must look once more, as for Deleted.
+func (l *Live) Suspended() bool { return l.suspended.Load() }
+
+// SetSuspended closes the tenant's database to clients, or opens it again.
+func (l *Live) SetSuspended(closed bool) { l.suspended.Store(closed) }

@@ -53,10 +53,12 @@ func (t DatabaseType) DisplayName() string {
 type Mode string
 
 // Tenant workspaces have a blueprint and a deploy queue; control workspaces
-// are plain managed databases.
+// are plain managed databases. Deployed is the mode of a tenant's database,
+// whose schema nothing but deployments may change.
 const (
-	Tenant  Mode = "tenant"
-	Control Mode = "control"
+	Tenant   Mode = "tenant"
+	Control  Mode = "control"
+	Deployed Mode = "deployed"
 )
 
 // Settings are the limits of one workspace. 0 means no limit.

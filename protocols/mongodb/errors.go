@@ -101,6 +101,8 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
 			fmt.Sprintf("workspace '%s' has all of its %d connections (max_connections in its settings)", live.Name, live.MaxConnections())}
 	case protocols.Deleted:
 		return &failure{215, "DatabaseDropPending", fmt.Sprintf("workspace '%s' was deleted", live.Name)}
+	case protocols.Suspended:
+		return unauthorized("tenant database '%s' is suspended; resume the tenant through the admin API", live.Name)
 	}
 	return shuttingDown()
 }

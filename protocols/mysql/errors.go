@@ -14,16 +14,17 @@ import (
 // Error numbers of what the proxy says itself, where the library has no name
 // for them (https://dev.mysql.com/doc/mysql-errors/en/).
 const (
-	numberUnreachable  = 2003 // CR_CONN_HOST_ERROR
-	numberTimeout      = 3024 // ER_QUERY_TIMEOUT
-	numberLost         = 1927 // ER_CONNECTION_KILLED of MariaDB, by which pools know that a connection is of no more use
-	numberTLSRequired  = 3159 // ER_SECURE_TRANSPORT_REQUIRED
-	numberInterrupted  = mysql.ER_QUERY_INTERRUPTED
-	numberTooManyRows  = mysql.ER_TOO_BIG_SELECT
-	numberProgress     = 0xffff // MariaDB's progress report, no error at all
-	stateConnection    = "08S01"
-	stateGeneral       = "HY000"
-	stateSyntaxOrRight = "42000"
+	numberUnreachable   = 2003 // CR_CONN_HOST_ERROR
+	numberTimeout       = 3024 // ER_QUERY_TIMEOUT
+	numberAccountLocked = 3118 // ER_ACCOUNT_HAS_BEEN_LOCKED
+	numberLost          = 1927 // ER_CONNECTION_KILLED of MariaDB, by which pools know that a connection is of no more use
+	numberTLSRequired   = 3159 // ER_SECURE_TRANSPORT_REQUIRED
+	numberInterrupted   = mysql.ER_QUERY_INTERRUPTED
+	numberTooManyRows   = mysql.ER_TOO_BIG_SELECT
+	numberProgress      = 0xffff // MariaDB's progress report, no error at all
+	stateConnection     = "08S01"
+	stateGeneral        = "HY000"
+	stateSyntaxOrRight  = "42000"
 )
 
 // failure is an error on its way to the client.
@@ -80,6 +81,8 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
 		return failf(mysql.ER_SERVER_SHUTDOWN, stateConnection, "Server shutdown in progress: the proxy is shutting down")
 	case protocols.Deleted:
 		return failf(mysql.ER_BAD_DB_ERROR, stateSyntaxOrRight, "Unknown database: workspace %q was deleted", live.Name)
+	case protocols.Suspended:
+		return failf(numberAccountLocked, stateGeneral, "Access denied: tenant database %q is suspended; resume the tenant through the admin API", live.Name)
 	}
 	return failf(mysql.ER_NEW_ABORTING_CONNECTION, stateConnection, "Aborted connection")
 }

@@ -44,6 +44,8 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) failure {
 		return "-ERR the proxy is shutting down"
 	case protocols.Deleted:
 		return failure(fmt.Sprintf("-ERR workspace '%s' was deleted", live.Name))
+	case protocols.Suspended:
+		return failure(fmt.Sprintf("-ERR tenant database '%s' is suspended; resume the tenant through the admin API", live.Name))
 	}
 	return "-ERR the connection ends"
 }

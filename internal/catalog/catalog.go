@@ -164,6 +164,11 @@ func rows[T any](ctx context.Context, db *sql.DB, scan func(scanner) (T, error),
 	if err != nil {
 		return nil, err
 	}
+	return collect(found, scan)
+}
+
+// collect reads and closes found.
+func collect[T any](found *sql.Rows, scan func(scanner) (T, error)) ([]T, error) {
 	defer found.Close()
 	var all []T
 	for found.Next() {

@@ -54,13 +54,17 @@ func scanWorkspace(r scanner) (w workspace.Workspace, err error) {
 	if err != nil {
 		return w, err
 	}
-	var kept settings
-	if err := json.Unmarshal([]byte(text), &kept); err != nil {
+	w.CreatedAt = fromMicros(created)
+	if w.Settings, err = readSettings(text); err != nil {
 		return w, fmt.Errorf("settings of workspace %d: %w", w.ID, err)
 	}
-	w.Settings = workspace.Settings(kept)
-	w.CreatedAt = fromMicros(created)
 	return w, nil
+}
+
+func readSettings(text string) (workspace.Settings, error) {
+	var kept settings
+	err := json.Unmarshal([]byte(text), &kept)
+	return workspace.Settings(kept), err
 }
 
 // SetState implements workspace.Catalog.

@@ -74,9 +74,12 @@ type TenantCatalog interface {
 	Tenants(ctx context.Context) ([]TenantRecord, error)           // oldest first
 	TenantDatabases(ctx context.Context) ([]TenantDatabase, error) // oldest first
 	SetTenantState(ctx context.Context, id int64, s TenantState) error
-	SetTenantDatabaseState(ctx context.Context, id int64, s State) error
+	// SetTenantDatabaseState to Ready says that the tenant has the versions which
+	// the database has.
+	SetTenantDatabaseState(ctx context.Context, id int64, s State, at time.Time) error
 	SetTenantDatabaseSettings(ctx context.Context, id int64, s Settings) error
 	// RemoveTenantDatabase removes the record, and the tenant's with its last.
+	// Versions that no tenant ever had are pending again.
 	RemoveTenantDatabase(ctx context.Context, id int64) error
 }
 
@@ -90,20 +93,24 @@ type DeploymentCatalog interface {
 	// its blueprint: from here on its entries count as deployed. What it
 	// returns is what the database is to get. ErrNotFound where there is no
 	// such version.
-	BeginVersion(ctx context.Context, databaseID, version int64, at time.Time) (Version, error)
+	BeginVersion(ctx context.Context, databaseID, version int64) (Version, error)
 	// FinishVersion says that the database has the version whole.
-	FinishVersion(ctx context.Context, databaseID, version int64) error
-	// AbandonVersion says that nothing of the version took effect: where no
-	// other database has or is getting it, its entries are pending again.
-	AbandonVersion(ctx context.Context, databaseID, version int64) error
+	FinishVersion(ctx context.Context, databaseID, version int64, at time.Time) error
+	// AbandonVersion says that nothing of the version that the database was to
+	// get took effect. Versions that no tenant ever had, nor is getting, are
+	// pending again.
+	AbandonVersion(ctx context.Context, databaseID int64) error
 
 	AddDeployment(ctx context.Context, d Deployment) error
-	// Deployments are a project's, newest first; of all projects those that
-	// are not ended where project is empty.
-	Deployments(ctx context.Context, project string) ([]Deployment, error)
-	// SetDeploymentResult keeps r in the place of the tenant's, and the
-	// deployment's state. completed is when it ended, nil before.
+	Deployments(ctx context.Context, project string) ([]Deployment, error) // newest first
+	Deployment(ctx context.Context, id string) (Deployment, error)
+	// UnfinishedDeployments are those of all projects that have not ended, in
+	// the order in which they were asked for.
+	UnfinishedDeployments(ctx context.Context) ([]Deployment, error)
+	// SetDeploymentResult keeps r in the place of the tenant's.
 	SetDeploymentResult(ctx context.Context, id string, r DeploymentResult) error
+	// SetDeploymentState says where the deployment stands; completed is when it
+	// ended, nil before.
 	SetDeploymentState(ctx context.Context, id string, s DeploymentState, completed *time.Time) error
 }
 

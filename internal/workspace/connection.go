@@ -8,14 +8,14 @@ import (
 // hidden stands for a password that is not to be shown.
 const hidden = "••••••••"
 
-// connection is how clients reach w. host and port are the listener's, as the
-// operator made them public.
-func connection(w Workspace, at Public, password string) Connection {
+// connection is how clients reach w, logging in as user. host and port are the
+// listener's, as the operator made them public.
+func connection(w Workspace, user string, at Public, password string) Connection {
 	c := Connection{
 		Host:     at.Host,
 		Port:     at.Port,
 		Database: w.Database,
-		User:     w.ProjectID,
+		User:     user,
 		Password: password,
 	}
 	if w.Type == Redis {

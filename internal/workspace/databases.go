@@ -6,9 +6,7 @@ import "slices"
 // in order. It reads memory only.
 func (s *Service) Databases(t DatabaseType, user string) []string {
 	var names []string
-	for _, h := range s.directory.workspaces(func(h *held) bool {
-		return h.w.ProjectID == user && h.w.Type == t && h.w.State == Ready && h.server != nil
-	}) {
+	for _, h := range s.directory.routesOf(t, user) {
 		names = append(names, h.target.Database)
 	}
 	slices.Sort(names)

@@ -1,14 +1,15 @@
 package workspace
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"slices"
 	"sync"
 )
 
-// directory is the catalog's projects, keys and workspaces in memory, so that
-// a login meets neither the disk nor a decryption. Only the Service changes it,
-// each time after the catalog.
+// directory is the catalog's projects, keys, workspaces and tenants in memory,
+// so that a login meets neither the disk nor a decryption. Only the Service
+// changes it, each time after the catalog.
 type directory struct {
 	mu       sync.RWMutex
 	projects map[string]*heldProject
@@ -16,35 +17,48 @@ type directory struct {
 	byID     map[int64]*held
 	byName   map[nameKey]*held
 	byLogin  map[loginKey]*held
+	tenants  map[nameKey]*heldTenant
 
-	byPassword map[[sha256.Size]byte]*heldProject // by the hash of the proxy password
+	users      map[string]*heldUser
+	byPassword map[[sha256.Size]byte]*heldUser // by the hash of the proxy password
 }
 
 // heldProject never changes.
 type heldProject struct {
 	Project
+	*heldUser // its ID
+}
+
+// heldUser is who clients log in as: a project, which reaches its workspaces, or
+// the user of a tenant's database, which reaches that. It never changes.
+type heldUser struct {
+	user     string
 	password string
 	scram    SCRAM
 }
 
-// held is a workspace with what the Service needs to serve it.
+// held is a workspace, or a tenant's database, with what the Service needs to
+// serve it.
 type held struct {
 	server *server // nil where the configuration no longer has it
 	target Target
 	live   *Live
+	user   string   // that its clients log in as
+	of     *tenancy // nil: it is a workspace
 	record recorder
 
-	changing sync.Mutex // held by create, delete, skip, revert and settings: one at a time
-	w        Workspace  // guarded by directory.mu
+	changing sync.Mutex // held by create, delete, skip, revert, settings and deployments: one at a time
+	w        Workspace  // guarded by directory.mu; of a tenant's database its name is <blueprint>__<tenant>
 }
 
+// nameKey is a name that is unique for its owner: a project or a user.
 type nameKey struct {
-	project string
-	name    string
+	owner string
+	name  string
 }
 
 type loginKey struct {
-	project  string
+	user     string
 	dbType   DatabaseType
 	database string
 }
@@ -56,8 +70,10 @@ func newDirectory() *directory {
 		byID:     map[int64]*held{},
 		byName:   map[nameKey]*held{},
 		byLogin:  map[loginKey]*held{},
+		tenants:  map[nameKey]*heldTenant{},
 
-		byPassword: map[[sha256.Size]byte]*heldProject{},
+		users:      map[string]*heldUser{},
+		byPassword: map[[sha256.Size]byte]*heldUser{},
 	}
 }
 
@@ -65,16 +81,35 @@ func (d *directory) addProject(p *heldProject) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.projects[p.ID] = p
-	d.byPassword[sha256.Sum256([]byte(p.password))] = p
+	d.addUser(p.heldUser)
+}
+
+// addUser lets u log in; mu is held.
+func (d *directory) addUser(u *heldUser) {
+	d.users[u.user] = u
+	d.byPassword[sha256.Sum256([]byte(u.password))] = u
+}
+
+// removeUser forgets the user of that name; mu is held.
+func (d *directory) removeUser(name string) {
+	if u := d.users[name]; u != nil {
+		delete(d.byPassword, sha256.Sum256([]byte(u.password)))
+	}
+	delete(d.users, name)
+}
+
+// user is nil where there is none.
+func (d *directory) user(name string) *heldUser {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.users[name]
 }
 
 // removeProject forgets the project and its keys.
 func (d *directory) removeProject(id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if p := d.projects[id]; p != nil {
-		delete(d.byPassword, sha256.Sum256([]byte(p.password)))
-	}
+	d.removeUser(id)
 	delete(d.projects, id)
 	for hash, k := range d.keys {
 		if k.ProjectID == id {
@@ -146,16 +181,29 @@ func (d *directory) add(h *held) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.byID[h.w.ID] = h
-	d.byName[nameKey{h.w.ProjectID, h.w.Name}] = h
-	d.byLogin[loginKey{h.w.ProjectID, h.w.Type, h.w.Database}] = h
+	d.byName[nameKey{h.user, h.w.Name}] = h
+	d.byLogin[loginKey{h.user, h.w.Type, h.w.Database}] = h
+	if h.of != nil {
+		d.addUser(h.of.user)
+		h.of.tenant.databases = append(h.of.tenant.databases, h)
+		d.tenants[h.of.tenant.key()] = h.of.tenant
+	}
 }
 
 func (d *directory) remove(h *held) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.byID, h.w.ID)
-	delete(d.byName, nameKey{h.w.ProjectID, h.w.Name})
-	delete(d.byLogin, loginKey{h.w.ProjectID, h.w.Type, h.w.Database})
+	delete(d.byName, nameKey{h.user, h.w.Name})
+	delete(d.byLogin, loginKey{h.user, h.w.Type, h.w.Database})
+	if h.of != nil {
+		d.removeUser(h.user)
+		t := h.of.tenant
+		t.databases = slices.DeleteFunc(slices.Clone(t.databases), func(other *held) bool { return other == h })
+		if len(t.databases) == 0 {
+			delete(d.tenants, t.key())
+		}
+	}
 }
 
 func (d *directory) setState(h *held, s State) {
@@ -176,8 +224,8 @@ func (d *directory) setSettings(h *held, s Settings) {
 	h.w.Settings = s
 }
 
-// named finds a workspace in any state, with a copy of its record; nil where
-// there is none.
+// named finds a workspace of a project in any state, with a copy of its record;
+// nil where there is none.
 func (d *directory) named(project, name string) (*held, Workspace) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -188,7 +236,7 @@ func (d *directory) named(project, name string) (*held, Workspace) {
 	return h, h.w
 }
 
-// numbered is named, by ID.
+// numbered finds a workspace or a tenant's database by its ID.
 func (d *directory) numbered(id int64) (*held, Workspace) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -201,6 +249,12 @@ func (d *directory) numbered(id int64) (*held, Workspace) {
 
 // workspaces is those that match, oldest first.
 func (d *directory) workspaces(match func(*held) bool) []*held {
+	return d.databases(func(h *held) bool { return h.of == nil && match(h) })
+}
+
+// databases is the workspaces and then the tenants' databases that match, each
+// oldest first.
+func (d *directory) databases(match func(*held) bool) []*held {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	var all []*held
@@ -209,7 +263,7 @@ func (d *directory) workspaces(match func(*held) bool) []*held {
 			all = append(all, h)
 		}
 	}
-	slices.SortFunc(all, func(a, b *held) int { return int(a.w.ID - b.w.ID) })
+	slices.SortFunc(all, func(a, b *held) int { return cmp.Compare(a.w.ID, b.w.ID) })
 	return all
 }
 
@@ -220,77 +274,72 @@ func (d *directory) current(h *held) Workspace {
 	return h.w
 }
 
-// route finds where a login leads. project is nil for an unknown user, h for a
+// route finds where a login leads. u is nil for an unknown user, h for a
 // database that can't be connected to.
-func (d *directory) route(t DatabaseType, user, database string) (project *heldProject, h *held) {
+func (d *directory) route(t DatabaseType, user, database string) (u *heldUser, h *held) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	project = d.projects[user]
 	h = d.byLogin[loginKey{user, t, database}]
-	if h != nil && (h.w.State != Ready || h.server == nil) {
+	if h != nil && !h.reachable() {
 		h = nil
 	}
-	return project, h
+	return d.users[user], h
 }
 
-// routeUser finds where a login without a database leads: to the only workspace
-// of that type in the user's project. project is nil for an unknown user, h
-// where there is no such workspace or more than one.
-func (d *directory) routeUser(t DatabaseType, user string) (project *heldProject, h *held) {
+// reachable says whether clients may be let in; the directory's mu is held.
+func (h *held) reachable() bool {
+	return h.w.State == Ready && h.server != nil && (h.of == nil || h.of.tenant.record.State != TenantTrash)
+}
+
+// routeUser finds where a login without a database leads: to the only database
+// of that type that the user reaches. u is nil for an unknown user, h where
+// there is no such database or more than one.
+func (d *directory) routeUser(t DatabaseType, user string) (u *heldUser, h *held) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	project = d.projects[user]
-	if project == nil {
+	u = d.users[user]
+	if u == nil {
 		return nil, nil
 	}
-	if h = d.only(t, user); h != nil && h.server == nil {
+	if h = d.only(t, user); h != nil && !h.reachable() {
 		h = nil
 	}
-	return project, h
+	return u, h
 }
 
-// routesOf is the workspaces of that type in the user's project that can be
-// reached.
+// routesOf is the databases of that type that the user reaches now.
 func (d *directory) routesOf(t DatabaseType, user string) []*held {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	var list []*held
-	for _, h := range d.byID {
-		if h.w.ProjectID == user && h.w.Type == t && h.w.State == Ready && h.server != nil {
-			list = append(list, h)
-		}
-	}
-	return list
+	return d.databases(func(h *held) bool { return h.user == user && h.w.Type == t && h.reachable() })
 }
 
 // routeByPassword finds where a login without a database leads: its password
-// decides the project, its user names a workspace of that type there, or, as
-// anyWorkspace, the only one of that type. Nil where it leads nowhere. The
-// password is found by its hash, as keys are.
-func (d *directory) routeByPassword(t DatabaseType, user, password string) (*heldProject, *held) {
+// decides who it is, the name that it gives names a workspace of that type of
+// theirs, or, as anyWorkspace, the only one of that type. Nil where it leads
+// nowhere. The password is found by its hash, as keys are.
+func (d *directory) routeByPassword(t DatabaseType, name, password string) (*heldUser, *held) {
 	hash := sha256.Sum256([]byte(password))
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	project := d.byPassword[hash]
-	if project == nil {
+	u := d.byPassword[hash]
+	if u == nil {
 		return nil, nil
 	}
-	h := d.byName[nameKey{project.ID, user}]
-	if (h == nil || h.w.Type != t) && (user == anyWorkspace || user == "") {
-		h = d.only(t, project.ID)
+	h := d.byName[nameKey{u.user, name}]
+	if (h == nil || h.w.Type != t) && (name == anyWorkspace || name == "") {
+		h = d.only(t, u.user)
 	}
-	if h == nil || h.w.Type != t || h.w.State != Ready || h.server == nil {
+	if h == nil || h.w.Type != t || !h.reachable() {
 		return nil, nil
 	}
-	return project, h
+	return u, h
 }
 
-// only is the project's one workspace of that type, nil where there is none or
-// more; mu is held.
-func (d *directory) only(t DatabaseType, project string) *held {
+// only is the one database of that type that the user reaches, nil where there
+// is none or more; mu is held.
+func (d *directory) only(t DatabaseType, user string) *held {
 	var found *held
 	for _, h := range d.byID {
-		if h.w.ProjectID != project || h.w.Type != t || h.w.State != Ready {
+		if h.user != user || h.w.Type != t || h.w.State != Ready {
 			continue
 		}
 		if found != nil {

@@ -24,11 +24,12 @@ type fakeServer struct {
 }
 
 type fakeDatabase struct {
-	target  workspace.Target
-	tracked bool
-	nextID  int64
-	journal []workspace.Change
-	schema  []string
+	target   workspace.Target
+	tracked  bool
+	nextID   int64
+	journal  []workspace.Change
+	schema   []string
+	versions []int64 // deployed to it
 }
 
 func newFakeServer(t workspace.DatabaseType, f *faults) *fakeServer {
@@ -133,6 +134,23 @@ func (f *fakeServer) Forget(_ context.Context, t workspace.Target, ids []int64) 
 func (f *fakeServer) Revert(_ context.Context, t workspace.Target, e workspace.Entry) error {
 	return f.faults.around("revert", func() error {
 		f.commit(t.Database, workspace.Change{Statement: e.Reverse, Reverts: e.ID})
+		return nil
+	})
+}
+
+// Deploy has each version once, as real servers have.
+func (f *fakeServer) Deploy(_ context.Context, t workspace.Target, v workspace.Version) error {
+	return f.faults.around("deploy", func() error {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		db := f.databases[t.Database]
+		if slices.Contains(db.versions, v.Number) {
+			return nil
+		}
+		db.versions = append(db.versions, v.Number)
+		for _, e := range v.Entries {
+			db.schema = append(db.schema, e.Statement)
+		}
 		return nil
 	})
 }

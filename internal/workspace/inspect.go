@@ -68,12 +68,17 @@ func told(err error) string {
 
 // details is the record of h with its connection.
 func (s *Service) details(h *held, showPassword bool) Details {
+	return Details{Workspace: s.directory.current(h), Connection: s.connection(h, showPassword)}
+}
+
+// connection is how clients reach h.
+func (s *Service) connection(h *held, showPassword bool) Connection {
 	w := s.directory.current(h)
 	password := hidden
-	if project := s.directory.project(w.ProjectID); showPassword && project != nil {
-		password = project.password
+	if u := s.directory.user(h.user); showPassword && u != nil {
+		password = u.password
 	}
-	return Details{Workspace: w, Connection: connection(w, s.public[w.Type], password)}
+	return connection(w, h.user, s.public[w.Type], password)
 }
 
 // Query runs text with the workspace's limits and records its DDL before it
@@ -86,8 +91,7 @@ func (s *Service) Query(ctx context.Context, p Principal, id, text string) (Resu
 	if err != nil {
 		return Result{}, err
 	}
-	limits := Limits{Workspace: h.live.Name, TimeoutMS: h.live.QueryTimeout().Milliseconds(), MaxRows: h.live.MaxRows()}
-	result, err := s.query(ctx, h, text, limits)
+	result, err := s.query(ctx, h, text, limitsOf(h.live))
 	recordErr := s.Record(context.WithoutCancel(ctx), h.live.ID)
 	if err != nil {
 		if recordErr != nil {
@@ -103,6 +107,10 @@ func (s *Service) Query(ctx context.Context, p Principal, id, text string) (Resu
 		}
 	}
 	return result, nil
+}
+
+func limitsOf(l *Live) Limits {
+	return Limits{Workspace: l.Name, TimeoutMS: l.QueryTimeout().Milliseconds(), MaxRows: l.MaxRows()}
 }
 
 // query takes one of the workspace's connections for as long as it runs. One of

@@ -40,10 +40,16 @@ func (s *Service) Create(ctx context.Context, p Principal, name, database, mode 
 }
 
 // placeFor chooses the physical server for a new workspace: the one of that
-// type with the fewest.
+// type with the fewest databases.
 func (s *Service) placeFor(t DatabaseType) (*server, error) {
+	return s.placeAmong(t, func(*server) bool { return true }, nil)
+}
+
+// placeAmong is the server of that type with the fewest databases among those
+// that may be taken, or none.
+func (s *Service) placeAmong(t DatabaseType, may func(*server) bool, none error) (*server, error) {
 	count := map[*server]int{}
-	for _, h := range s.directory.workspaces(func(*held) bool { return true }) {
+	for _, h := range s.directory.databases(func(*held) bool { return true }) {
 		count[h.server]++
 	}
 	var fit []*server
@@ -54,6 +60,10 @@ func (s *Service) placeFor(t DatabaseType) (*server, error) {
 	}
 	if len(fit) == 0 {
 		return nil, s.notOffered(t)
+	}
+	fit = slices.DeleteFunc(fit, func(v *server) bool { return !may(v) })
+	if len(fit) == 0 {
+		return nil, none
 	}
 	return slices.MinFunc(fit, func(a, b *server) int {
 		if n := count[a] - count[b]; n != 0 {
@@ -87,14 +97,14 @@ func (s *Service) reserve(ctx context.Context, v *server, w Workspace) (*held, e
 	if err := v.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", v.label(), err)
 	}
-	if err := s.freePlace(ctx, v, &w); err != nil {
+	var err error
+	if w.Database, w.Role, err = s.freePlace(ctx, v, w.Name+"_workspace"); err != nil {
 		return nil, err
 	}
 	password := randomHex(rolePasswordSize)
 	w.Server = v.name
-	w.RoleSecret = s.keyring.seal(roleRow(w), password)
+	w.RoleSecret = s.keyring.seal(secretRow(w.Server, w.Role), password)
 	w.State, w.CreatedAt = Creating, s.time()
-	var err error
 	w.ID, err = s.catalog.AddWorkspace(ctx, w)
 	if errors.Is(err, ErrExists) {
 		return nil, alreadyExists(w)
@@ -116,10 +126,20 @@ func (s *Service) realize(ctx context.Context, h *held) error {
 	if err := h.server.engine.Create(ctx, h.target, w.Mode == Tenant); err != nil {
 		return fmt.Errorf("create database: %w", err)
 	}
-	if err := s.catalog.SetState(ctx, w.ID, Ready); err != nil {
+	return s.setState(ctx, h, Ready)
+}
+
+// setState keeps the state of a workspace or a tenant's database.
+func (s *Service) setState(ctx context.Context, h *held, state State) (err error) {
+	if h.of == nil {
+		err = s.catalog.SetState(ctx, h.live.ID, state)
+	} else {
+		err = s.catalog.SetTenantDatabaseState(ctx, h.live.ID, state, s.time())
+	}
+	if err != nil {
 		return storeFailed(err)
 	}
-	s.directory.setState(h, Ready)
+	s.directory.setState(h, state)
 	return nil
 }
 
@@ -149,7 +169,27 @@ func (s *Service) Delete(ctx context.Context, p Principal, id string) (Deleted, 
 	}
 	h.changing.Lock()
 	defer h.changing.Unlock()
+	if err := s.hasNoTenants(h); err != nil {
+		return Deleted{}, err
+	}
 	return s.delete(ctx, h)
+}
+
+// hasNoTenants refuses to delete a workspace that tenants have databases of.
+// With changing held none is added meanwhile.
+func (s *Service) hasNoTenants(h *held) error {
+	names := s.directory.tenantsOf(h)
+	if len(names) == 0 {
+		return nil
+	}
+	e := Errorf(Conflict, "cannot delete workspace with deployed tenants")
+	e.Details = map[string]any{
+		"message":         e.Message,
+		"reason":          "tenants_deployed",
+		"deployed_to":     names,
+		"action_required": "Delete all tenants first or use a different workspace",
+	}
+	return e
 }
 
 // delete is Delete, with changing held.
@@ -162,10 +202,9 @@ func (s *Service) delete(ctx context.Context, h *held) (Deleted, error) {
 		return Deleted{}, serverMissing(w)
 	}
 	if w.State != Deleting {
-		if err := s.catalog.SetState(ctx, w.ID, Deleting); err != nil {
-			return Deleted{}, storeFailed(err)
+		if err := s.setState(ctx, h, Deleting); err != nil {
+			return Deleted{}, err
 		}
-		s.directory.setState(h, Deleting)
 		h.live.SetDeleted()
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), engineTimeout)
@@ -196,7 +235,11 @@ func (s *Service) remove(ctx context.Context, h *held) error {
 	if err := h.server.engine.Drop(ctx, h.target); err != nil {
 		return fmt.Errorf("drop database: %w", err)
 	}
-	if err := s.catalog.RemoveWorkspace(ctx, h.live.ID); err != nil && !errors.Is(err, ErrNotFound) {
+	forget := s.catalog.RemoveWorkspace
+	if h.of != nil {
+		forget = s.catalog.RemoveTenantDatabase
+	}
+	if err := forget(ctx, h.live.ID); err != nil && !errors.Is(err, ErrNotFound) {
 		return storeFailed(err)
 	}
 	s.directory.remove(h)
@@ -206,17 +249,39 @@ func (s *Service) remove(ctx context.Context, h *held) error {
 // finish removes what was left Creating or Deleting: by a crash, or while the
 // server could not be reached. Those that somebody is at are left to them.
 func (s *Service) finish(ctx context.Context) {
-	unfinished := s.directory.workspaces(func(h *held) bool {
+	unfinished := s.directory.databases(func(h *held) bool {
 		return h.w.State != Ready && h.server != nil && h.server.isPrepared()
 	})
 	for _, h := range unfinished {
-		if !h.changing.TryLock() {
+		if !h.tryLock() {
 			continue
 		}
 		if err := s.finishOne(ctx, h); err != nil {
 			s.log.Warn("unfinished workspace can't be removed yet", "workspace", h.live.ID, "error", err)
 		}
-		h.changing.Unlock()
+		h.unlock()
+	}
+}
+
+// tryLock takes what a removal needs: of a tenant's database its tenant too.
+func (h *held) tryLock() bool {
+	if h.of == nil {
+		return h.changing.TryLock()
+	}
+	if !h.of.tenant.changing.TryLock() {
+		return false
+	}
+	if !h.changing.TryLock() {
+		h.of.tenant.changing.Unlock()
+		return false
+	}
+	return true
+}
+
+func (h *held) unlock() {
+	h.changing.Unlock()
+	if h.of != nil {
+		h.of.tenant.changing.Unlock()
 	}
 }
 

@@ -9,34 +9,34 @@ import (
 // Login finds what a protocol needs to check a login; never an error for an
 // unknown user or database (see Login.Known). It reads memory only.
 func (s *Service) Login(_ context.Context, t DatabaseType, user, database string) (Login, error) {
-	project, h := s.directory.route(t, user, database)
-	if project == nil {
+	u, h := s.directory.route(t, user, database)
+	if u == nil {
 		return s.decoy.login(user, nil), nil
 	}
 	if h == nil {
-		return s.decoy.login(user, project.scram.Salt), nil
+		return s.decoy.login(user, u.scram.Salt), nil
 	}
-	return loginTo(project, h), nil
+	return loginTo(u, h), nil
 }
 
 // LoginUser is Login for a client that has named no database yet. It is Known
-// where the user is. Where the user's project has just one workspace of that
-// type, the Login leads there, and where it has none or several nowhere:
+// where the user is. Where the user reaches just one database of that type, the
+// Login leads there, and where it has none or several nowhere:
 // Route.Live is nil then, and the database that the client names later is to be
 // looked up by Login, whose password is the same. It reads memory only.
 func (s *Service) LoginUser(_ context.Context, t DatabaseType, user string) (Login, error) {
-	project, h := s.directory.routeUser(t, user)
-	if project == nil {
+	u, h := s.directory.routeUser(t, user)
+	if u == nil {
 		return s.decoy.login(user, nil), nil
 	}
 	if h == nil {
-		return Login{Known: true, Password: project.password, SCRAM: project.scram}, nil
+		return Login{Known: true, Password: u.password, SCRAM: u.scram}, nil
 	}
-	return loginTo(project, h), nil
+	return loginTo(u, h), nil
 }
 
-// Routes are where user may go on: to the workspaces of that type in its project,
-// by the names of their databases, none for an unknown user. It checks no
+// Routes are where user may go on: to the databases of that type that it reaches,
+// by their names, none for an unknown user. It checks no
 // password and reads memory only.
 func (s *Service) Routes(_ context.Context, t DatabaseType, user string) ([]Route, error) {
 	var routes []Route
@@ -57,15 +57,15 @@ const anyWorkspace = "workspace"
 // checked where the Login is Known; one that is not may be any password but not
 // the right one. It reads memory only.
 func (s *Service) LoginByPassword(_ context.Context, t DatabaseType, user, password string) (Login, error) {
-	project, h := s.directory.routeByPassword(t, user, password)
+	u, h := s.directory.routeByPassword(t, user, password)
 	if h == nil {
 		return s.decoy.login(user, nil), nil
 	}
-	return loginTo(project, h), nil
+	return loginTo(u, h), nil
 }
 
-func loginTo(project *heldProject, h *held) Login {
-	return Login{Known: true, Password: project.password, SCRAM: project.scram, Route: routeTo(h)}
+func loginTo(u *heldUser, h *held) Login {
+	return Login{Known: true, Password: u.password, SCRAM: u.scram, Route: routeTo(h)}
 }
 
 func routeTo(h *held) Route {

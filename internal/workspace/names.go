@@ -8,6 +8,7 @@ import (
 const (
 	maxNameLength    = 40
 	nameBytes        = "abcdefghijklmnopqrstuvwxyz0123456789_-"
+	tenantBytes      = "abcdefghijklmnopqrstuvwxyz0123456789_"
 	rolePasswordSize = 32 // random bytes
 	maxNameTries     = 1000
 )
@@ -68,8 +69,8 @@ func displayNames() string {
 	return strings.Join(names, ", ")
 }
 
-// roleRow names the row that a role's sealed password belongs to.
-func roleRow(w Workspace) string { return "role/" + w.Server + "/" + w.Role }
+// secretRow names the row that a role's sealed password belongs to.
+func secretRow(server, role string) string { return "role/" + server + "/" + role }
 
 // time is now, as precise as every catalog keeps it.
 func (s *Service) time() time.Time { return s.now().UTC().Truncate(time.Microsecond) }

@@ -7,43 +7,42 @@ import (
 	"strconv"
 )
 
-// longestMySQLUser is how many characters MySQL's user names may have; MariaDB's
-// may have more.
-const longestMySQLUser = 32
+// The longest names of roles: MySQL's user names have 32 characters (MariaDB's
+// may have more), PostgreSQL's names 63 bytes.
+const (
+	longestMySQLUser = 32
+	longestRole      = 63
+)
 
-// freePlace gives w its physical database and role: <name>_workspace for both,
-// a shorter role where the type's may not be as long, or a number and that as
-// the role where databases are numbered. What another project has, or somebody
-// whom the catalog does not know, is left alone. naming is held.
-func (s *Service) freePlace(ctx context.Context, v *server, w *Workspace) error {
+// freePlace finds a physical database and role: name for both, a shorter role
+// where the type's may not be as long, or a number and that as the role where
+// databases are numbered. What another project has, or somebody whom the catalog
+// does not know, is left alone. naming is held.
+func (s *Service) freePlace(ctx context.Context, v *server, name string) (database, role string, err error) {
 	databases, roles := map[string]bool{}, map[string]bool{}
-	for _, h := range s.directory.workspaces(func(h *held) bool { return h.server == v }) {
-		databases[h.target.Database], roles[h.target.Role] = true, true
+	for _, h := range s.directory.databases(func(h *held) bool { return h.server == v }) {
+		databases[h.target.Database], roles[h.target.Role], roles[h.target.Owner] = true, true, true
 	}
 	numbered, ok := v.engine.(Numbered)
 	if !ok {
-		var err error
-		w.Database, w.Role, err = freeNames(ctx, v, w.Name, databases, roles)
-		return err
+		return freeNames(ctx, v, name, databases, roles)
 	}
-	_, role, err := freeNames(ctx, v, w.Name, roles, roles)
+	_, role, err = freeNames(ctx, v, name, roles, roles)
 	if err != nil {
-		return err
+		return "", "", err
 	}
 	count, err := numbered.Databases(ctx)
 	if err != nil {
-		return fmt.Errorf("count the databases of %s: %w", v.label(), err)
+		return "", "", fmt.Errorf("count the databases of %s: %w", v.label(), err)
 	}
-	number, err := freeNumber(ctx, v, count, databases)
-	w.Database, w.Role = number, role
-	return err
+	database, err = freeNumber(ctx, v, count, databases)
+	return database, role, err
 }
 
-// freeNames are <name>_workspace, with a number behind it where that is taken,
-// and the role that goes with it.
+// freeNames are name, with a number behind it where that is taken, and the role
+// that goes with it.
 func freeNames(ctx context.Context, v *server, name string, databases, roles map[string]bool) (database, role string, err error) {
-	base := name + "_workspace"
-	database = base
+	database = name
 	for n := 2; n < maxNameTries; n++ {
 		role = roleName(v.engine.Type(), database)
 		free, err := isFree(ctx, v, database, databases)
@@ -53,19 +52,50 @@ func freeNames(ctx context.Context, v *server, name string, databases, roles map
 		if err != nil || free {
 			return database, role, err
 		}
-		database = fmt.Sprintf("%s_%d", base, n)
+		database = fmt.Sprintf("%s_%d", name, n)
 	}
-	return "", "", Errorf(Conflict, "no database name is left for workspace %s", name)
+	return "", "", Errorf(Conflict, "no database name is left for %s", name)
 }
 
-// roleName is the name of the role that owns the database: the same, or, where
-// that is longer than the type's may be, its beginning and a part of its hash.
+// roleName is the name of the role that goes with the database: the same, or,
+// where that is longer than the type's may be, its beginning and a part of its
+// hash.
 func roleName(t DatabaseType, database string) string {
-	if t != MySQL || len(database) <= longestMySQLUser {
+	longest := longestRole
+	if t == MySQL {
+		longest = longestMySQLUser
+	}
+	if len(database) <= longest {
 		return database
 	}
 	const digits = 12
-	return fmt.Sprintf("%s_%x", database[:longestMySQLUser-1-digits], sha256.Sum256([]byte(database)))[:longestMySQLUser]
+	return fmt.Sprintf("%s_%x", database[:longest-1-digits], sha256.Sum256([]byte(database)))[:longest]
+}
+
+// ownerName is the role that owns a tenant's database, whose clients have role.
+func ownerName(t DatabaseType, role string) string { return roleName(t, role+"_owner") }
+
+// placeForTenant chooses the physical server for a tenant's database: for
+// SharedServer the one of that type with the fewest databases that is no
+// tenant's own, for OwnServer one that holds no tenant's, best an empty one.
+func (s *Service) placeForTenant(t DatabaseType, level int64) (*server, error) {
+	tenants, own := map[*server]bool{}, map[*server]bool{}
+	for _, h := range s.directory.databases(func(h *held) bool { return h.of != nil }) {
+		tenants[h.server] = true
+		own[h.server] = own[h.server] || h.of.level == OwnServer
+	}
+	if level == OwnServer {
+		return s.placeAmong(t, func(v *server) bool { return !tenants[v] }, noOwnServer(t))
+	}
+	return s.placeAmong(t, func(v *server) bool { return !own[v] }, noSharedServer(t))
+}
+
+func noOwnServer(t DatabaseType) *Error {
+	return badField("isolation_level", "isolation_level 2 needs a %s server of its own, and every configured one holds a tenant already: configure another server, or use level 1", t.DisplayName())
+}
+
+func noSharedServer(t DatabaseType) *Error {
+	return badField("isolation_level", "every configured %s server is a tenant's own (isolation_level 2): configure another server", t.DisplayName())
 }
 
 // freeNumber is the lowest number that is free.

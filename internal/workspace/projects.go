@@ -4,17 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 const (
 	defaultProject      = "default" // the first project; its admin keys manage the others
-	projectIDPrefix     = "tdb_"
-	projectIDSize       = 4 // random bytes
+	userPrefix          = "tdb_"
+	userSize            = 4 // random bytes
 	proxyPasswordPrefix = "tdb_"
 	proxyPasswordSize   = 8 // random bytes
 	maxLabelLength      = 100
-	projectIDTries      = 10
+	userTries           = 10
 )
 
 // CreatedProject is a new project with the secrets that are shown once.
@@ -70,6 +71,11 @@ func (s *Service) DeleteProject(ctx context.Context, p Principal, id string) err
 	}
 	if project.Name == defaultProject {
 		return Errorf(Conflict, "the project %s can't be deleted: its keys manage the others", defaultProject)
+	}
+	for _, t := range s.directory.projectTenants(id) {
+		if err := s.removeTenant(ctx, t); err != nil {
+			return err
+		}
 	}
 	for _, h := range s.directory.workspaces(func(h *held) bool { return h.w.ProjectID == id }) {
 		h.changing.Lock()
@@ -128,7 +134,7 @@ func (s *Service) loadProjects(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("open the proxy password of project %s: %w", p.ID, err)
 		}
-		s.directory.addProject(&heldProject{Project: p, password: password, scram: c.SCRAM})
+		s.directory.addProject(&heldProject{p, &heldUser{p.ID, password, c.SCRAM}})
 	}
 	for _, k := range keys {
 		if k.RevokedAt == nil {
@@ -151,7 +157,10 @@ func (s *Service) bootstrap(ctx context.Context, keep func(Bootstrap) error) err
 
 // addProject makes a project with its password and first key.
 func (s *Service) addProject(ctx context.Context, name string, keep func(Bootstrap) error) (CreatedProject, error) {
-	id, err := s.freeProjectID(name)
+	if s.projectNamed(name) {
+		return CreatedProject{}, projectExists(name)
+	}
+	id, err := s.freeUser()
 	if err != nil {
 		return CreatedProject{}, err
 	}
@@ -176,26 +185,25 @@ func (s *Service) addProject(ctx context.Context, name string, keep func(Bootstr
 	if err != nil {
 		return CreatedProject{}, storeFailed(err)
 	}
-	s.directory.addProject(&heldProject{Project: project, password: password, scram: scram})
+	s.directory.addProject(&heldProject{project, &heldUser{id, password, scram}})
 	s.directory.addKey(key)
 	return CreatedProject{Project: project, APIKey: secret, ProxyPassword: password}, nil
 }
 
-// freeProjectID is an id that no project has: with 32 bits, two of many may
-// well fall together.
-func (s *Service) freeProjectID(name string) (string, error) {
-	for _, p := range s.directory.allProjects() {
-		if p.Name == name {
-			return "", projectExists(name)
+func (s *Service) projectNamed(name string) bool {
+	return slices.ContainsFunc(s.directory.allProjects(), func(p Project) bool { return p.Name == name })
+}
+
+// freeUser is a user name that no project and no tenant's database has: with 32
+// bits, two of many may well fall together.
+func (s *Service) freeUser() (string, error) {
+	for range userTries {
+		user := userPrefix + randomHex(userSize)
+		if s.directory.user(user) == nil {
+			return user, nil
 		}
 	}
-	for range projectIDTries {
-		id := projectIDPrefix + randomHex(projectIDSize)
-		if s.directory.project(id) == nil {
-			return id, nil
-		}
-	}
-	return "", errors.New("no project id is free")
+	return "", errors.New("no user name is free")
 }
 
 func projectExists(name string) *Error {

@@ -18,7 +18,7 @@ func (s *Service) restoreRoles(ctx context.Context, v *server) error {
 	defer cancel()
 	return r.Restore(ctx, func() []Target {
 		var targets []Target
-		for _, h := range s.directory.workspaces(func(h *held) bool { return h.server == v && h.w.State == Ready }) {
+		for _, h := range s.directory.databases(func(h *held) bool { return h.server == v && h.w.State == Ready }) {
 			targets = append(targets, h.target)
 		}
 		return targets

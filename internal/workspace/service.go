@@ -39,8 +39,10 @@ type Service struct {
 	closed   bool
 	draining bool
 
-	stop context.CancelFunc // ends keepUp
-	work sync.WaitGroup     // keepUp and the recorders under way
+	deploying  chan struct{}      // a place for each tenant that is being deployed to
+	background context.Context    // of the work that no request waits for
+	stop       context.CancelFunc // ends background
+	work       sync.WaitGroup     // keepUp, and the recorders and deployments under way
 }
 
 // NewService reads the catalog, prepares the engines, finishes or undoes what a
@@ -56,6 +58,7 @@ func NewService(ctx context.Context, c Config) (*Service, error) {
 		audit:     c.Audit,
 		now:       c.Now,
 		directory: newDirectory(),
+		deploying: make(chan struct{}, parallelDeployments),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -81,12 +84,15 @@ func NewService(ctx context.Context, c Config) (*Service, error) {
 	s.finish(ctx)
 
 	every, watchEvery := cmp.Or(c.RecordEvery, recordEvery), cmp.Or(c.RestoreEvery, restoreEvery)
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.stop = stop
-	s.work.Go(func() { s.keepUp(background, every) })
+	s.background, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if err := s.resume(ctx); err != nil {
+		s.Close()
+		return nil, fmt.Errorf("resume deployments: %w", err)
+	}
+	s.work.Go(func() { s.keepUp(s.background, every) })
 	for _, v := range s.servers {
 		if _, ok := v.engine.(Restorer); ok {
-			s.work.Go(func() { s.keepRoles(background, v, watchEvery) })
+			s.work.Go(func() { s.keepRoles(s.background, v, watchEvery) })
 		}
 	}
 	return s, nil
@@ -133,7 +139,7 @@ func (s *Service) load(ctx context.Context) error {
 		return fmt.Errorf("open the installation's secret: %w", err)
 	}
 	s.decoy = decoy{key: []byte(key)}
-	return errors.Join(s.loadProjects(ctx), s.loadWorkspaces(ctx))
+	return errors.Join(s.loadProjects(ctx), s.loadWorkspaces(ctx), s.loadTenants(ctx))
 }
 
 func (s *Service) loadWorkspaces(ctx context.Context) error {
@@ -142,15 +148,11 @@ func (s *Service) loadWorkspaces(ctx context.Context) error {
 		return err
 	}
 	for _, w := range all {
-		password, err := s.keyring.open(roleRow(w), w.RoleSecret)
+		password, err := s.keyring.open(secretRow(w.Server, w.Role), w.RoleSecret)
 		if err != nil {
 			return fmt.Errorf("open the role password of workspace %d: %w", w.ID, err)
 		}
-		h := s.hold(w, password)
-		if h.server == nil {
-			s.log.Warn("workspace on a server that is not configured", "workspace", w.ID, "server", w.Server)
-		}
-		s.directory.add(h)
+		s.directory.add(s.hold(w, password))
 	}
 	return nil
 }
@@ -159,23 +161,26 @@ func (s *Service) loadWorkspaces(ctx context.Context) error {
 func (s *Service) hold(w Workspace, password string) *held {
 	h := &held{
 		server: s.servers[w.Server],
-		target: Target{Database: w.Database, Role: w.Role, Password: password, Client: s.clientLogin(w)},
+		target: Target{Database: w.Database, Role: w.Role, Password: password},
 		live:   NewLive(w),
+		user:   w.ProjectID,
 		w:      w,
+	}
+	if u := s.directory.user(h.user); u != nil {
+		h.target.Client = clientLogin(w, u)
 	}
 	if w.State == Deleting {
 		h.live.SetDeleted()
 	}
+	if h.server == nil {
+		s.log.Warn("database on a server that is not configured", "workspace", w.Name, "server", w.Server)
+	}
 	return h
 }
 
-// clientLogin is how w's clients log in at the proxy.
-func (s *Service) clientLogin(w Workspace) ClientLogin {
-	project := s.directory.project(w.ProjectID)
-	if project == nil {
-		return ClientLogin{}
-	}
-	return ClientLogin{User: connection(w, Public{}, "").User, Password: project.password}
+// clientLogin is how w's clients, who are u, log in at the proxy.
+func clientLogin(w Workspace, u *heldUser) ClientLogin {
+	return ClientLogin{User: connection(w, u.user, Public{}, "").User, Password: u.password}
 }
 
 // prepare prepares the engines that are not yet, all at once, so that those

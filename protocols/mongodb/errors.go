@@ -102,7 +102,7 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
 	case protocols.Deleted:
 		return &failure{215, "DatabaseDropPending", fmt.Sprintf("workspace '%s' was deleted", live.Name)}
 	case protocols.Suspended:
-		return unauthorized("tenant database '%s' is suspended; resume the tenant through the admin API", live.Name)
+		return unauthorized("tenant database '%s' is suspended; resume or restore the tenant through the admin API", live.Name)
 	}
 	return shuttingDown()
 }

@@ -82,7 +82,7 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
 	case protocols.Deleted:
 		return failf(mysql.ER_BAD_DB_ERROR, stateSyntaxOrRight, "Unknown database: workspace %q was deleted", live.Name)
 	case protocols.Suspended:
-		return failf(numberAccountLocked, stateGeneral, "Access denied: tenant database %q is suspended; resume the tenant through the admin API", live.Name)
+		return failf(numberAccountLocked, stateGeneral, "Access denied: tenant database %q is suspended; resume or restore the tenant through the admin API", live.Name)
 	}
 	return failf(mysql.ER_NEW_ABORTING_CONNECTION, stateConnection, "Aborted connection")
 }

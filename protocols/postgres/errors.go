@@ -74,7 +74,7 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
 		return fatal(codeDatabaseDropped, "terminating connection because workspace %q was deleted", live.Name)
 	case protocols.Suspended:
 		return fatal(codeCannotConnectNow, "tenant database %q is suspended", live.Name).
-			withHint("Resume the tenant through the admin API.")
+			withHint("Resume or restore the tenant through the admin API.")
 	}
 	return fatal(codeConnectionFailure, "terminating connection")
 }

@@ -45,7 +45,7 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) failure {
 	case protocols.Deleted:
 		return failure(fmt.Sprintf("-ERR workspace '%s' was deleted", live.Name))
 	case protocols.Suspended:
-		return failure(fmt.Sprintf("-ERR tenant database '%s' is suspended; resume the tenant through the admin API", live.Name))
+		return failure(fmt.Sprintf("-ERR tenant database '%s' is suspended; resume or restore the tenant through the admin API", live.Name))
 	}
 	return "-ERR the connection ends"
 }

@@ -1,0 +1,169 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"slices"
+)
+
+const deploymentIDSize = 8 // random bytes
+
+// Deploy begins to bring the databases of some tenants to a version of their
+// blueprint and to its settings, in the background. It is durable when Deploy
+// returns, and goes on at the next start if the process ends meanwhile.
+func (s *Service) Deploy(ctx context.Context, p Principal, r DeploymentRequest) (Deployment, error) {
+	if err := p.mayWrite(); err != nil {
+		return Deployment{}, err
+	}
+	blueprint, version, targets, err := s.deploymentTargets(ctx, p, r)
+	if err != nil {
+		return Deployment{}, err
+	}
+	d := Deployment{
+		ID: "dep_" + randomHex(deploymentIDSize), ProjectID: p.ProjectID,
+		BlueprintID: blueprint.live.ID, Blueprint: blueprint.live.Name, Version: version,
+		State: DeploymentPending, CreatedAt: s.time(),
+	}
+	for _, h := range targets {
+		_, record := s.directory.tenancyNow(h)
+		d.Results = append(d.Results, DeploymentResult{
+			Tenant: record.Name, DatabaseID: h.live.ID, State: DeploymentPending, Version: s.directory.current(h).Version,
+		})
+	}
+	if err := s.catalog.AddDeployment(ctx, d); err != nil {
+		return Deployment{}, storeFailed(err)
+	}
+	// One that can't begin any more is taken up at the next start.
+	s.begin(func() { s.deploy(s.background, d) })
+	return d, nil
+}
+
+// PlanDeployment is what Deploy would do now.
+func (s *Service) PlanDeployment(ctx context.Context, p Principal, r DeploymentRequest) (DeploymentPlan, error) {
+	if err := p.mayRead(); err != nil {
+		return DeploymentPlan{}, err
+	}
+	blueprint, version, targets, err := s.deploymentTargets(ctx, p, r)
+	if err != nil {
+		return DeploymentPlan{}, err
+	}
+	versions, err := s.versions(ctx, blueprint)
+	if err != nil {
+		return DeploymentPlan{}, err
+	}
+	plan := DeploymentPlan{Blueprint: blueprint.live.Name, Version: version}
+	for _, h := range targets {
+		w, record := s.directory.tenancyNow(h)
+		t := TenantPlan{Tenant: record.Name, From: w.Version, To: max(w.Version, version)}
+		for _, v := range versions {
+			if v.Number <= w.Version || v.Number > version {
+				continue
+			}
+			for _, e := range v.Entries {
+				t.Statements = append(t.Statements, e.Statement)
+			}
+		}
+		plan.Tenants = append(plan.Tenants, t)
+	}
+	return plan, nil
+}
+
+// deploymentTargets is the blueprint, the version and the databases that a
+// request is about.
+func (s *Service) deploymentTargets(ctx context.Context, p Principal, r DeploymentRequest) (blueprint *held, version int64, targets []*held, err error) {
+	if err := p.reaches(r.Blueprint); err != nil {
+		return nil, 0, nil, err
+	}
+	if blueprint, err = s.blueprint(p.ProjectID, r.Blueprint); err != nil {
+		return nil, 0, nil, err
+	}
+	if err := s.Record(ctx, blueprint.live.ID); err != nil {
+		return nil, 0, nil, err
+	}
+	current := s.directory.current(blueprint).Version
+	switch version = r.Version; {
+	case version == 0:
+		version = current
+	case version < 0 || version > current:
+		return nil, 0, nil, badField("version", "blueprint %s has no version %d: its current version is %d", r.Blueprint, version, current)
+	}
+	if r.All == (len(r.Tenants) > 0) {
+		return nil, 0, nil, badField("tenants", "say either deploy_all: true or which tenants")
+	}
+	if r.All {
+		targets = s.deployable(blueprint)
+	} else {
+		targets, err = s.namedTargets(p, blueprint, r.Tenants)
+	}
+	return blueprint, version, targets, err
+}
+
+// deployable is the blueprint's databases that are ready and not in the trash.
+func (s *Service) deployable(blueprint *held) []*held {
+	return slices.DeleteFunc(s.directory.databasesOf(blueprint), func(h *held) bool {
+		w, t := s.directory.tenancyNow(h)
+		return w.State != Ready || t.State == TenantTrash
+	})
+}
+
+// namedTargets is the databases of the tenants that were named, by name.
+func (s *Service) namedTargets(p Principal, blueprint *held, tenants []string) ([]*held, error) {
+	var targets []*held
+	for _, name := range tenants {
+		h, err := s.databaseOf(p, blueprint, name)
+		if err != nil {
+			return nil, err
+		}
+		if _, t := s.directory.tenancyNow(h); t.State == TenantTrash {
+			return nil, inTrash(t)
+		}
+		targets = append(targets, h)
+	}
+	wanted := s.directory.databasesOf(blueprint)
+	return slices.DeleteFunc(wanted, func(h *held) bool { return !slices.Contains(targets, h) }), nil
+}
+
+// databaseOf is a tenant's database of the blueprint.
+func (s *Service) databaseOf(p Principal, blueprint *held, tenant string) (*held, error) {
+	t, record := s.directory.tenant(p.ProjectID, tenant)
+	if t == nil {
+		return nil, Errorf(NotFound, "Tenant not found: %.80s", tenant)
+	}
+	all := s.databasesOf(t)
+	i := slices.IndexFunc(all, func(h *held) bool { return h.of.blueprint == blueprint })
+	switch {
+	case len(all) == 0:
+		return nil, Errorf(NotFound, "Tenant not found: %.80s", tenant)
+	case i < 0:
+		return nil, badField("tenants", "Tenant '%s' has no database of blueprint '%s'", record.Name, blueprint.live.Name)
+	}
+	return all[i], nil
+}
+
+// ListDeployments is the project's deployments of the blueprints that the key
+// reaches, newest first.
+func (s *Service) ListDeployments(ctx context.Context, p Principal) ([]Deployment, error) {
+	if err := p.mayRead(); err != nil {
+		return nil, err
+	}
+	all, err := s.catalog.Deployments(ctx, p.ProjectID)
+	if err != nil {
+		return nil, storeFailed(err)
+	}
+	return slices.DeleteFunc(all, func(d Deployment) bool { return p.reaches(d.Blueprint) != nil }), nil
+}
+
+// GetDeployment is one deployment as it stands.
+func (s *Service) GetDeployment(ctx context.Context, p Principal, id string) (Deployment, error) {
+	if err := p.mayRead(); err != nil {
+		return Deployment{}, err
+	}
+	d, err := s.catalog.Deployment(ctx, id)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Deployment{}, storeFailed(err)
+	}
+	if err != nil || d.ProjectID != p.ProjectID || p.reaches(d.Blueprint) != nil {
+		return Deployment{}, Errorf(NotFound, "Deployment not found: %.80s", id)
+	}
+	return d, nil
+}

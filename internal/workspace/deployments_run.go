@@ -1,0 +1,194 @@
+package workspace
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	parallelDeployments = 4                // tenants at once, over all deployments
+	versionTimeout      = 30 * time.Minute // of one version on one database
+)
+
+// resume takes up the deployments that the last process did not end.
+func (s *Service) resume(ctx context.Context) error {
+	all, err := s.catalog.UnfinishedDeployments(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		s.begin(func() { s.deploy(s.background, d) })
+	}
+	return nil
+}
+
+// deploy runs a deployment to its end, or until ctx ends: then it is taken up
+// where it stands at the next start.
+func (s *Service) deploy(ctx context.Context, d Deployment) {
+	if err := s.catalog.SetDeploymentState(ctx, d.ID, DeploymentInProgress, nil); err != nil {
+		s.deploymentLost(ctx, d, err)
+		return
+	}
+	var wg sync.WaitGroup
+	for i := range d.Results {
+		r := &d.Results[i]
+		if r.State == DeploymentCompleted || r.State == DeploymentFailed {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case s.deploying <- struct{}{}:
+			wg.Go(func() {
+				defer func() { <-s.deploying }()
+				s.deployOne(ctx, d, r)
+			})
+		}
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return
+	}
+	now := s.time()
+	state := outcome(d.Results)
+	if err := s.catalog.SetDeploymentState(ctx, d.ID, state, &now); err != nil {
+		s.deploymentLost(ctx, d, err)
+		return
+	}
+	s.audit.Info("deployment ended", "deployment", d.ID, "blueprint", d.Blueprint, "version", d.Version, "state", state, "tenants", len(d.Results))
+}
+
+// deploymentLost says that the catalog failed a deployment, which stays
+// unfinished until the next start.
+func (s *Service) deploymentLost(ctx context.Context, d Deployment, err error) {
+	if ctx.Err() == nil {
+		s.log.Error("deployment can't go on before the next start", "deployment", d.ID, "error", err)
+	}
+}
+
+// outcome is the state of a deployment whose parts have ended.
+func outcome(results []DeploymentResult) DeploymentState {
+	failed := 0
+	for _, r := range results {
+		if r.State != DeploymentCompleted {
+			failed++
+		}
+	}
+	switch failed {
+	case 0:
+		return DeploymentCompleted
+	case len(results):
+		return DeploymentFailed
+	}
+	return DeploymentPartial
+}
+
+// deployOne runs a deployment's part for one tenant and keeps how it ended in r.
+func (s *Service) deployOne(ctx context.Context, d Deployment, r *DeploymentResult) {
+	began := time.Now()
+	r.State = DeploymentInProgress
+	err := s.catalog.SetDeploymentResult(ctx, d.ID, *r)
+	if err == nil {
+		err = s.deployTo(ctx, d, r)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	r.State, r.Took = DeploymentCompleted, r.Took+time.Since(began)
+	if err != nil {
+		r.State, r.Error = DeploymentFailed, toldDeploying(err)
+		s.log.Warn("tenant can't be deployed to", "deployment", d.ID, "tenant", r.Tenant, "error", Causes(err))
+	}
+	if err := s.catalog.SetDeploymentResult(ctx, d.ID, *r); err != nil {
+		s.deploymentLost(ctx, d, err)
+	}
+}
+
+// toldDeploying is what of a failure the API may show.
+func toldDeploying(err error) string {
+	if ErrorCode(err) == Internal {
+		return "the deployment failed here; the log has the cause"
+	}
+	return told(err)
+}
+
+// deployTo brings r's database to the deployment's version and settings.
+func (s *Service) deployTo(ctx context.Context, d Deployment, r *DeploymentResult) error {
+	h, _ := s.directory.numbered(r.DatabaseID)
+	if h == nil {
+		return Errorf(NotFound, "Tenant not found: %s", r.Tenant)
+	}
+	h.changing.Lock()
+	defer h.changing.Unlock()
+	now, w := s.directory.numbered(r.DatabaseID)
+	if now == nil || w.State != Ready {
+		return Errorf(NotFound, "Tenant not found: %s", r.Tenant)
+	}
+	if h.server == nil {
+		return serverMissing(w)
+	}
+	err := s.bring(ctx, h, d.Version)
+	r.Version = s.directory.current(h).Version
+	if err != nil {
+		return err
+	}
+	return s.bringSettings(ctx, h)
+}
+
+// bring gives a tenant's database the versions of its blueprint that it has not,
+// up to that one, in their order; changing is held.
+func (s *Service) bring(ctx context.Context, h *held, to int64) error {
+	for n := s.directory.current(h).Version + 1; n <= to; n++ {
+		if _, t := s.directory.tenancyNow(h); t.State == TenantTrash {
+			return inTrash(t)
+		}
+		if err := s.bringOne(ctx, h, n); err != nil {
+			return fmt.Errorf("version %d: %w", n, err)
+		}
+	}
+	return nil
+}
+
+func (s *Service) bringOne(ctx context.Context, h *held, n int64) error {
+	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
+	defer cancel()
+	v, err := s.catalog.BeginVersion(ctx, h.live.ID, n)
+	if err != nil {
+		return storeFailed(err)
+	}
+	if len(v.Entries) > 0 {
+		if err := h.server.engine.Deploy(ctx, h.target, v); err != nil {
+			s.abandonVersion(ctx, h, err)
+			return err
+		}
+	}
+	if err := s.catalog.FinishVersion(ctx, h.live.ID, n, s.time()); err != nil {
+		return storeFailed(err)
+	}
+	s.directory.setVersion(h, n)
+	return nil
+}
+
+// abandonVersion gives a version back that the server has refused whole. Of any
+// other failure nobody knows what it left.
+func (s *Service) abandonVersion(ctx context.Context, h *held, cause error) {
+	if ErrorCode(cause) != BadRequest || errors.Is(cause, ErrPartly) {
+		return
+	}
+	if err := s.catalog.AbandonVersion(ctx, h.live.ID); err != nil {
+		s.log.Warn("version that failed still counts as deployed", "workspace", h.live.ID, "error", err)
+	}
+}
+
+// bringSettings gives a tenant's database the settings of its blueprint.
+func (s *Service) bringSettings(ctx context.Context, h *held) error {
+	settings := s.directory.current(h.of.blueprint).Settings
+	if err := s.catalog.SetTenantDatabaseSettings(ctx, h.live.ID, settings); err != nil {
+		return storeFailed(err)
+	}
+	s.directory.setSettings(h, settings)
+	h.live.Set(settings)
+	return nil
+}

@@ -1,0 +1,77 @@
+package workspace
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+const parallelQueries = 4 // tenants asked at once
+
+// QueryTenants runs a query in one tenant's database, whose failure is the
+// error, or in those of all tenants of the blueprint that are not suspended or in
+// the trash, each with its own result, by name. It is run as the clients' role;
+// DDL is refused.
+func (s *Service) QueryTenants(ctx context.Context, p Principal, q TenantQuery) ([]TenantResult, error) {
+	if err := p.mayWrite(); err != nil {
+		return nil, err
+	}
+	if q.All == (q.Tenant != "") {
+		return nil, badField("tenant_id", "say either tenant_id or all_tenants: true")
+	}
+	if q.All {
+		return s.queryAll(ctx, p, q)
+	}
+	if err := p.reachesTenant(q.Tenant); err != nil {
+		return nil, err
+	}
+	blueprint, err := s.blueprint(p.ProjectID, q.Blueprint)
+	if err != nil {
+		return nil, err
+	}
+	h, err := s.databaseOf(p, blueprint, q.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	if _, t := s.directory.tenancyNow(h); t.State != TenantReady {
+		return nil, mayGetDatabases(t)
+	}
+	r := s.queryTenant(ctx, h, q.Text)
+	return []TenantResult{r}, r.Err
+}
+
+func (s *Service) queryAll(ctx context.Context, p Principal, q TenantQuery) ([]TenantResult, error) {
+	if err := p.reaches(q.Blueprint); err != nil {
+		return nil, err
+	}
+	blueprint, err := s.blueprint(p.ProjectID, q.Blueprint)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.DeleteFunc(s.deployable(blueprint), func(h *held) bool { return h.live.Suspended() })
+	results := make([]TenantResult, len(all))
+	slots := make(chan struct{}, parallelQueries)
+	var wg sync.WaitGroup
+	for i, h := range all {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			results[i] = s.queryTenant(ctx, h, q.Text)
+		})
+	}
+	wg.Wait()
+	return results, nil
+}
+
+func (s *Service) queryTenant(ctx context.Context, h *held, text string) TenantResult {
+	_, t := s.directory.tenancyNow(h)
+	if h.server == nil {
+		return TenantResult{Tenant: t.Name, Err: serverMissing(s.directory.current(h))}
+	}
+	result, err := s.query(ctx, h, text, limitsOf(h.live))
+	if err != nil {
+		err = fmt.Errorf("query: %w", err)
+	}
+	return TenantResult{Tenant: t.Name, Result: result, Err: err}
+}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
@@ -256,40 +255,6 @@ func (f *faults) died() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.alive == 0
-}
-
-// faultyCatalog is a real catalog whose writes can fail.
-type faultyCatalog struct {
-	workspace.Catalog
-	faults *faults
-}
-
-func (c faultyCatalog) AddWorkspace(ctx context.Context, w workspace.Workspace) (id int64, err error) {
-	err = c.faults.around("add workspace", func() error {
-		id, err = c.Catalog.AddWorkspace(ctx, w)
-		return err
-	})
-	return id, err
-}
-
-func (c faultyCatalog) SetState(ctx context.Context, id int64, s workspace.State) error {
-	return c.faults.around("set state", func() error { return c.Catalog.SetState(ctx, id, s) })
-}
-
-func (c faultyCatalog) RemoveWorkspace(ctx context.Context, id int64) error {
-	return c.faults.around("remove workspace", func() error { return c.Catalog.RemoveWorkspace(ctx, id) })
-}
-
-func (c faultyCatalog) SetSettings(ctx context.Context, id int64, s workspace.Settings) error {
-	return c.faults.around("set settings", func() error { return c.Catalog.SetSettings(ctx, id, s) })
-}
-
-func (c faultyCatalog) Append(ctx context.Context, id int64, changes []workspace.Change, at time.Time) (version int64, err error) {
-	err = c.faults.around("append", func() error {
-		version, err = c.Catalog.Append(ctx, id, changes, at)
-		return err
-	})
-	return version, err
 }
 
 // fakeSessions remembers which workspaces were closed.

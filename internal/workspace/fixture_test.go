@@ -1,7 +1,6 @@
 package workspace_test
 
 import (
-	"database/sql"
 	"errors"
 	"path/filepath"
 	"reflect"
@@ -138,15 +137,4 @@ func refused(t *testing.T, err error, code workspace.Code, parts ...string) *wor
 		}
 	}
 	return e
-}
-
-// deploy marks the workspace's queue as a deployment would; nothing in the
-// Service does it yet.
-func (i *installation) deploy(id int64) {
-	i.t.Helper()
-	db, err := sql.Open("sqlite", i.path)
-	must(i.t, err)
-	_, err = db.ExecContext(i.t.Context(), `UPDATE entries SET status = 'deployed' WHERE workspace_id = ?`, id)
-	must(i.t, err)
-	must(i.t, db.Close())
 }

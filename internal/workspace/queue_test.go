@@ -85,11 +85,12 @@ func TestRevertThatTheServerRefusesKeepsTheEntry(t *testing.T) {
 }
 
 func TestDeployedEntryIsNotReverted(t *testing.T) {
-	i, s, p, id := newWorkspace(t)
+	i, s, p, _ := newWorkspace(t)
 	i.server.commit("shop_workspace", change("CREATE TABLE users"))
 	q, err := s.Pending(t.Context(), p, "shop")
 	must(t, err)
-	i.deploy(id)
+	_, err = s.CreateTenant(t.Context(), p, tenant("acme", "shop"))
+	must(t, err)
 	_, err = s.Revert(t.Context(), p, "shop", q.Pending[0].ID)
 	e := refused(t, err, workspace.NotFound)
 	equal(t, "message", e.Message, "Cannot revert DDLs already deployed to tenants. Create a new migration instead.")

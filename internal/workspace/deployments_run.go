@@ -168,6 +168,8 @@ func (s *Service) bringOne(ctx context.Context, h *held, n int64) error {
 		return storeFailed(err)
 	}
 	s.directory.setVersion(h, n)
+	_, t := s.directory.tenancyNow(h)
+	s.audit.Info("version deployed", "tenant", t.Name, "blueprint", h.of.blueprint.live.Name, "version", n, "statements", len(v.Entries))
 	return nil
 }
 

@@ -193,7 +193,8 @@ func (s *Service) placeDatabase(ctx context.Context, v *server, d *TenantDatabas
 
 // holdDatabase makes the in-memory side of d.
 func (s *Service) holdDatabase(d TenantDatabase, t *heldTenant, blueprint *held, secrets tenantSecrets) *held {
-	record, b := t.record, blueprint.w
+	record, _ := s.directory.tenantNow(t)
+	b := s.directory.current(blueprint)
 	u := &heldUser{d.Login.ProjectID, secrets.login, d.Login.SCRAM}
 	h := s.hold(Workspace{
 		ID: d.ID, ProjectID: record.ProjectID, Name: tenantDatabaseName(b.Name, record.Name), Type: b.Type, Mode: Deployed, State: d.State,

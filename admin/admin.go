@@ -33,6 +33,13 @@ type Service interface {
 	Settings(ctx context.Context, p workspace.Principal, id string) (workspace.Workspace, error)
 	UpdateSettings(ctx context.Context, p workspace.Principal, id string, fields map[string]any) (workspace.Workspace, error)
 
+	Blueprints(ctx context.Context, p workspace.Principal) ([]workspace.Blueprint, error)
+	Blueprint(ctx context.Context, p workspace.Principal, name string) (workspace.Blueprint, error)
+	BlueprintVersions(ctx context.Context, p workspace.Principal, name string) ([]workspace.Version, error)
+
+	TenantService
+	DeploymentService
+
 	ListProjects(ctx context.Context, p workspace.Principal) ([]workspace.ProjectSummary, error)
 	CreateProject(ctx context.Context, p workspace.Principal, name string) (workspace.CreatedProject, error)
 	DeleteProject(ctx context.Context, p workspace.Principal, id string) error
@@ -40,6 +47,26 @@ type Service interface {
 	ListKeys(ctx context.Context, p workspace.Principal) ([]workspace.APIKey, error)
 	CreateKey(ctx context.Context, p workspace.Principal, r workspace.KeyRequest) (workspace.CreatedKey, error)
 	RevokeKey(ctx context.Context, p workspace.Principal, id string) error
+}
+
+// TenantService is the part of a Service that is about tenants.
+type TenantService interface {
+	ListTenants(ctx context.Context, p workspace.Principal) ([]workspace.TenantDetails, error)
+	GetTenant(ctx context.Context, p workspace.Principal, name string) (workspace.TenantDetails, error)
+	CreateTenant(ctx context.Context, p workspace.Principal, r workspace.TenantRequest) (workspace.TenantDetails, error)
+	SuspendTenant(ctx context.Context, p workspace.Principal, name string) (workspace.TenantDetails, error)
+	ResumeTenant(ctx context.Context, p workspace.Principal, name string) (workspace.TenantDetails, error)
+	RestoreTenant(ctx context.Context, p workspace.Principal, name string) (workspace.TenantDetails, error)
+	DeleteTenant(ctx context.Context, p workspace.Principal, name string, hard bool) error
+	QueryTenants(ctx context.Context, p workspace.Principal, q workspace.TenantQuery) ([]workspace.TenantResult, error)
+}
+
+// DeploymentService is the part of a Service that is about deployments.
+type DeploymentService interface {
+	Deploy(ctx context.Context, p workspace.Principal, r workspace.DeploymentRequest) (workspace.Deployment, error)
+	PlanDeployment(ctx context.Context, p workspace.Principal, r workspace.DeploymentRequest) (workspace.DeploymentPlan, error)
+	ListDeployments(ctx context.Context, p workspace.Principal) ([]workspace.Deployment, error)
+	GetDeployment(ctx context.Context, p workspace.Principal, id string) (workspace.Deployment, error)
 }
 
 // Config is what the API needs. Service is required.

@@ -24,10 +24,13 @@ const (
 // field binds one key of a request's object to where its value goes.
 type field struct {
 	name     string
-	into     any // *string or *[]string
+	into     any // *string, *bool, *int64 (of at least 1), *[]string or objects
 	optional bool
 	choices  string // told where the field is missing; may be empty
 }
+
+// objects gives, for each object of an array, where its fields go.
+type objects func() []field
 
 // decode reads the request's JSON object strictly into the given fields.
 func (x *exchange) decode(most int64, fields ...field) error {
@@ -120,15 +123,21 @@ func decodeFields(body []byte, fields []field) error {
 	if err != nil {
 		return err
 	}
+	return p.fields("", fields)
+}
+
+// fields reads the object just opened, which is at that place of the request:
+// "databases[0].".
+func (p *parser) fields(place string, fields []field) error {
 	given := make(map[string]bool, len(fields))
-	err = p.members(func(name string) error {
+	err := p.members(place, func(name string) error {
 		for _, f := range fields {
 			if f.name == name {
 				given[name] = true
-				return p.read(f)
+				return p.read(place+name, f.into)
 			}
 		}
-		return badRequest("unknown field %q; the fields are %s", clip(name), names(fields))
+		return badRequest("unknown field %q; the fields are %s", place+clip(name), names(fields))
 	})
 	if err != nil {
 		return err
@@ -138,9 +147,9 @@ func decodeFields(body []byte, fields []field) error {
 			continue
 		}
 		if f.choices != "" {
-			return badRequest("missing field %q: choose %s", f.name, f.choices)
+			return badRequest("missing field %q: choose %s", place+f.name, f.choices)
 		}
-		return badRequest("missing field %q", f.name)
+		return badRequest("missing field %q", place+f.name)
 	}
 	return nil
 }
@@ -194,9 +203,10 @@ func (p *parser) next() (json.Token, error) {
 	return token, nil
 }
 
-// members calls each with the name of every member of the object just opened;
-// it must read the value. A name that comes twice is an error.
-func (p *parser) members(each func(name string) error) error {
+// members calls each with the name of every member of the object just opened,
+// which is at that place of the request; it must read the value. A name that
+// comes twice is an error.
+func (p *parser) members(place string, each func(name string) error) error {
 	p.depth++
 	defer func() { p.depth-- }()
 	if p.depth > mostDepth {
@@ -210,7 +220,7 @@ func (p *parser) members(each func(name string) error) error {
 		}
 		name, _ := token.(string)
 		if seen[name] {
-			return badRequest("duplicate field %q", clip(name))
+			return badRequest("duplicate field %q", place+clip(name))
 		}
 		seen[name] = true
 		if err := each(name); err != nil {
@@ -224,7 +234,7 @@ func (p *parser) members(each func(name string) error) error {
 // object is the object just opened.
 func (p *parser) object() (map[string]any, error) {
 	object := make(map[string]any)
-	err := p.members(func(name string) error {
+	err := p.members("", func(name string) error {
 		value, err := p.value()
 		object[name] = value
 		return err
@@ -264,47 +274,6 @@ func (p *parser) array() ([]any, error) {
 	}
 	_, err := p.next() // the closing bracket
 	return array, err
-}
-
-// read puts the next value into f.
-func (p *parser) read(f field) error {
-	token, err := p.next()
-	if err != nil {
-		return err
-	}
-	switch into := f.into.(type) {
-	case *string:
-		text, ok := token.(string)
-		if !ok {
-			return badRequest("field %q must be a string, got %s", f.name, kindOf(token))
-		}
-		*into = text
-		return nil
-	case *[]string:
-		if token != json.Delim('[') {
-			return badRequest("field %q must be an array of strings, got %s", f.name, kindOf(token))
-		}
-		return p.readStrings(f.name, into)
-	}
-	return fmt.Errorf("decode field %s: no rule for type %T", f.name, f.into)
-}
-
-// readStrings reads the array just opened.
-func (p *parser) readStrings(name string, into *[]string) error {
-	*into = []string{}
-	for p.tokens.More() {
-		token, err := p.next()
-		if err != nil {
-			return err
-		}
-		text, ok := token.(string)
-		if !ok {
-			return badRequest("field %q must be an array of strings, got %s in it", name, kindOf(token))
-		}
-		*into = append(*into, text)
-	}
-	_, err := p.next() // the closing bracket
-	return err
 }
 
 // kindOf names the type of the JSON value that token starts.

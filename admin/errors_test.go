@@ -27,12 +27,28 @@ func failing(f *fixture, err error) {
 	f.service.revert = func(context.Context, string, int64) (string, error) { return "", err }
 	f.service.settings = func(string) (workspace.Workspace, error) { return workspace.Workspace{}, err }
 	f.service.updateSettings = func(string, map[string]any) (workspace.Workspace, error) { return workspace.Workspace{}, err }
+	failingTenants(f, err)
 	f.service.listProjects = func() ([]workspace.ProjectSummary, error) { return nil, err }
 	f.service.createProject = func(string) (workspace.CreatedProject, error) { return workspace.CreatedProject{}, err }
 	f.service.deleteProject = func(string) error { return err }
 	f.service.listKeys = func() ([]workspace.APIKey, error) { return nil, err }
 	f.service.createKey = func(workspace.KeyRequest) (workspace.CreatedKey, error) { return workspace.CreatedKey{}, err }
 	f.service.revokeKey = func(string) error { return err }
+}
+
+func failingTenants(f *fixture, err error) {
+	f.service.blueprints = func() ([]workspace.Blueprint, error) { return nil, err }
+	f.service.blueprint = func(string) (workspace.Blueprint, error) { return workspace.Blueprint{}, err }
+	f.service.versions = func(string) ([]workspace.Version, error) { return nil, err }
+	f.service.listTenants = func() ([]workspace.TenantDetails, error) { return nil, err }
+	f.service.getTenant = func(string) (workspace.TenantDetails, error) { return workspace.TenantDetails{}, err }
+	f.service.createTenant = func(workspace.TenantRequest) (workspace.TenantDetails, error) { return workspace.TenantDetails{}, err }
+	f.service.changeTenant = func(string, string) (workspace.TenantDetails, error) { return workspace.TenantDetails{}, err }
+	f.service.deleteTenant = func(string, bool) error { return err }
+	f.service.queryTenants = func(workspace.TenantQuery) ([]workspace.TenantResult, error) { return nil, err }
+	f.service.deploy = func(workspace.DeploymentRequest) (workspace.Deployment, error) { return workspace.Deployment{}, err }
+	f.service.listDeployments = func() ([]workspace.Deployment, error) { return nil, err }
+	f.service.getDeployment = func(string) (workspace.Deployment, error) { return workspace.Deployment{}, err }
 }
 
 // bodyFor is a good body for a route; empty where it takes none.
@@ -42,6 +58,12 @@ func bodyFor(rt route) string {
 		return ""
 	case strings.HasSuffix(rt.path, "/settings"):
 		return `{"max_connections": 1}`
+	case rt.path == "/admin/query":
+		return `{"blueprint": "main", "query": "SELECT 1", "all_tenants": true}`
+	case rt.path == "/tenants":
+		return `{"tenant_id": "acme", "databases": [{"blueprint": "main"}]}`
+	case rt.path == "/deployments":
+		return `{"blueprint_name": "main", "deploy_all": true}`
 	case strings.Contains(rt.path, "/quer"):
 		return `{"query": "SELECT 1"}`
 	case rt.path == "/projects", rt.path == "/apikeys":
@@ -53,7 +75,8 @@ func bodyFor(rt route) string {
 }
 
 func pathFor(rt route) string {
-	return strings.NewReplacer("{id}", "main", "{ddl_id}", "42", "{project_id}", "tdb_1", "{key_id}", "key_2").Replace(rt.path)
+	return strings.NewReplacer("{id}", "main", "{ddl_id}", "42", "{project_id}", "tdb_1", "{key_id}", "key_2",
+		"{blueprint}", "main", "{tenant}", "acme", "{deployment}", "dep_1").Replace(rt.path)
 }
 
 // keyed are the routes that need a key.

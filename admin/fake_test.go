@@ -37,16 +37,28 @@ type fakeService struct {
 	revert         func(ctx context.Context, id string, ddlID int64) (string, error)
 	settings       func(id string) (workspace.Workspace, error)
 	updateSettings func(id string, fields map[string]any) (workspace.Workspace, error)
-	listProjects   func() ([]workspace.ProjectSummary, error)
-	createProject  func(name string) (workspace.CreatedProject, error)
-	deleteProject  func(id string) error
-	listKeys       func() ([]workspace.APIKey, error)
-	createKey      func(r workspace.KeyRequest) (workspace.CreatedKey, error)
-	revokeKey      func(id string) error
-}
 
-// The real service is one, too.
-var _ Service = (*workspace.Service)(nil)
+	blueprints      func() ([]workspace.Blueprint, error)
+	blueprint       func(name string) (workspace.Blueprint, error)
+	versions        func(name string) ([]workspace.Version, error)
+	listTenants     func() ([]workspace.TenantDetails, error)
+	getTenant       func(name string) (workspace.TenantDetails, error)
+	createTenant    func(r workspace.TenantRequest) (workspace.TenantDetails, error)
+	changeTenant    func(change, name string) (workspace.TenantDetails, error) // suspend, resume or restore
+	deleteTenant    func(name string, hard bool) error
+	queryTenants    func(q workspace.TenantQuery) ([]workspace.TenantResult, error)
+	deploy          func(r workspace.DeploymentRequest) (workspace.Deployment, error)
+	planDeployment  func(r workspace.DeploymentRequest) (workspace.DeploymentPlan, error)
+	listDeployments func() ([]workspace.Deployment, error)
+	getDeployment   func(id string) (workspace.Deployment, error)
+
+	listProjects  func() ([]workspace.ProjectSummary, error)
+	createProject func(name string) (workspace.CreatedProject, error)
+	deleteProject func(id string) error
+	listKeys      func() ([]workspace.APIKey, error)
+	createKey     func(r workspace.KeyRequest) (workspace.CreatedKey, error)
+	revokeKey     func(id string) error
+}
 
 func (f *fakeService) Authenticate(_ context.Context, key string) (workspace.Principal, error) {
 	if f.authenticate != nil {

@@ -57,3 +57,18 @@ func shorten(s string) string {
 	}
 	return s[:most] + "…"
 }
+
+// mostNoted is how many names of a list an audit record has.
+const mostNoted = 100
+
+// shortenAll bounds a client's list of names for the log.
+func shortenAll(names []string) []string {
+	noted := make([]string, 0, min(len(names), mostNoted+1))
+	for _, name := range names[:min(len(names), mostNoted)] {
+		noted = append(noted, shorten(name))
+	}
+	if len(names) > mostNoted {
+		noted = append(noted, "…")
+	}
+	return noted
+}

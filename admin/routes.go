@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,6 +36,10 @@ func (a *api) register() {
 		a.schemaRoutes(),
 		a.diffRoutes(),
 		a.settingsRoutes(),
+		a.blueprintRoutes(),
+		a.tenantRoutes(),
+		a.deploymentRoutes(),
+		a.tenantQueryRoutes(),
 		a.projectRoutes(),
 		a.keyRoutes(),
 	} {
@@ -60,6 +65,11 @@ func (a *api) match(x *exchange) (matched bool, missing error) {
 			x.vars[name], _ = url.PathUnescape(escaped)
 		}
 		x.workspace = x.vars["id"]
+		for _, named := range []string{"tenant", "blueprint", "deployment"} {
+			if name, ok := x.vars[named]; ok {
+				x.note(slog.String(named, shorten(name)))
+			}
+		}
 		return true, nil
 	}
 	if errors.Is(m.MatchErr, mux.ErrMethodMismatch) {

@@ -43,21 +43,37 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) failure {
 	case protocols.Draining, protocols.Cut:
 		return "-ERR the proxy is shutting down"
 	case protocols.Deleted:
-		return failure(fmt.Sprintf("-ERR workspace '%s' was deleted", live.Name))
+		return failure(fmt.Sprintf("-ERR %s was deleted", named(live)))
 	case protocols.Suspended:
-		return failure(fmt.Sprintf("-ERR tenant database '%s' is suspended; resume or restore the tenant through the admin API", live.Name))
+		return failure(fmt.Sprintf("-ERR %s is suspended; resume or restore the tenant through the admin API", named(live)))
 	}
 	return "-ERR the connection ends"
 }
 
+// named is what a client knows its database as.
+func named(live *workspace.Live) string {
+	if live.Mode == workspace.Deployed {
+		return fmt.Sprintf("tenant database '%s'", live.Name)
+	}
+	return fmt.Sprintf("workspace '%s'", live.Name)
+}
+
 func unreachable(live *workspace.Live) failure {
-	return failure(fmt.Sprintf("-ERR the database of workspace '%s' can't be reached, try again; the proxy's log has the cause", live.Name))
+	which := named(live)
+	if live.Mode != workspace.Deployed {
+		which = "the database of " + which
+	}
+	return failure(fmt.Sprintf("-ERR %s can't be reached, try again; the proxy's log has the cause", which))
 }
 
 // keysFailure is max_keys in the client's words, without the leading "-".
 func keysFailure(err error, live *workspace.Live, limit int64) string {
-	if errors.Is(err, errFull) {
-		return fmt.Sprintf("ERR max_keys limit reached (workspace '%s' may have %d keys; delete some or raise max_keys in its settings)", live.Name, limit)
+	if !errors.Is(err, errFull) {
+		return fmt.Sprintf("ERR the keys of %s can't be counted now, which max_keys needs; try again", named(live))
 	}
-	return fmt.Sprintf("ERR the keys of workspace '%s' can't be counted now, which max_keys needs; try again", live.Name)
+	raise := "raise max_keys in its settings"
+	if live.Mode == workspace.Deployed {
+		raise = "raise max_keys in its blueprint's settings and deploy them"
+	}
+	return fmt.Sprintf("ERR max_keys limit reached (%s may have %d keys; delete some or %s)", named(live), limit, raise)
 }

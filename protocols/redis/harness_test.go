@@ -83,9 +83,19 @@ func (w *world) workspace(t testing.TB, s workspace.Settings) *testSpace {
 func (w *world) workspaceAt(t testing.TB, s workspace.Settings, socket string) *testSpace {
 	t.Helper()
 	id := databases.Add(1)
-	name := fmt.Sprintf("shop%d", id)
-	record := workspace.Workspace{ID: id, Name: name, Type: workspace.Redis, Mode: workspace.Control, Settings: s}
-	database := strconv.FormatInt(id, 10)
+	return w.spaceOf(t, workspace.Workspace{ID: id, Name: fmt.Sprintf("shop%d", id), Type: workspace.Redis, Mode: workspace.Control, Settings: s}, socket)
+}
+
+// tenant makes a tenant's database with its role.
+func (w *world) tenant(t testing.TB, s workspace.Settings) *testSpace {
+	t.Helper()
+	id := databases.Add(1)
+	return w.spaceOf(t, workspace.Workspace{ID: id, Name: fmt.Sprintf("shop__acme%d", id), Type: workspace.Redis, Mode: workspace.Deployed, Settings: s}, theServer.socket(t))
+}
+
+func (w *world) spaceOf(t testing.TB, record workspace.Workspace, socket string) *testSpace {
+	t.Helper()
+	name, database := record.Name, strconv.FormatInt(record.ID, 10)
 	sp := &testSpace{world: w, live: workspace.NewLive(record)}
 	sp.route = workspace.Route{Live: sp.live, Database: database, Role: name + "_owner", Password: rolePassword,
 		Address: workspace.Address{Network: "unix", Addr: socket}}

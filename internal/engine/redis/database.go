@@ -9,7 +9,8 @@ import (
 )
 
 // Create makes the workspace's user; its database is there already. tracked
-// changes nothing: a Redis database has no schema to follow.
+// changes nothing: a Redis database has no schema to follow. For the same reason
+// a tenant's has no owner, and its user may what a workspace's may.
 func (e *Engine) Create(ctx context.Context, t workspace.Target, _ bool) error {
 	n, err := number(t.Database)
 	if err != nil {

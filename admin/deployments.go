@@ -140,14 +140,6 @@ func (x *exchange) deploymentRequest() (asked workspace.DeploymentRequest, err e
 		return asked, err
 	}
 	x.note(slog.String("blueprint", shorten(asked.Blueprint)))
-	switch {
-	case asked.All && asked.Tenants != nil:
-		return asked, badRequest("fields \"deploy_all\" and \"tenants\" exclude each other")
-	case !asked.All && asked.Tenants == nil:
-		return asked, badRequest("missing field \"tenants\": choose some, or \"deploy_all\": true")
-	case !asked.All && len(asked.Tenants) == 0:
-		return asked, badRequest("field \"tenants\" is empty: name at least one, or choose \"deploy_all\": true")
-	}
 	if asked.All {
 		x.note(slog.Bool("deploy_all", true))
 	} else {

@@ -101,12 +101,7 @@ func TestDryRunAnswersThePlanAndDeploysNothing(t *testing.T) {
 func TestDeploymentRequestIsRefusedByItsField(t *testing.T) {
 	f := newFixture(t)
 	for body, want := range map[string]string{
-		`{}`:                            `missing field "blueprint_name"`,
-		`{"blueprint_name": "fintech"}`: `missing field "tenants": choose some, or "deploy_all": true`,
-		`{"blueprint_name": "fintech", "deploy_all": false}`:                  `missing field "tenants": choose some, or "deploy_all": true`,
-		`{"blueprint_name": "fintech", "tenants": []}`:                        `field "tenants" is empty: name at least one, or choose "deploy_all": true`,
-		`{"blueprint_name": "fintech", "deploy_all": true, "tenants": ["a"]}`: `fields "deploy_all" and "tenants" exclude each other`,
-		`{"blueprint_name": "fintech", "deploy_all": true, "tenants": []}`:    `fields "deploy_all" and "tenants" exclude each other`,
+		`{}`: `missing field "blueprint_name"`,
 		`{"blueprint_name": "fintech", "deploy_all": "true"}`:                 `field "deploy_all" must be true or false, got a string`,
 		`{"blueprint_name": "fintech", "tenants": "acme"}`:                    `field "tenants" must be an array of strings, got a string`,
 		`{"blueprint_name": "fintech", "deploy_all": true, "version": 0}`:     `field "version" must be a whole number of at least 1, got 0`,

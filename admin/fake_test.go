@@ -60,6 +60,9 @@ type fakeService struct {
 	revokeKey     func(id string) error
 }
 
+// The real service is one, too.
+var _ Service = (*workspace.Service)(nil)
+
 func (f *fakeService) Authenticate(_ context.Context, key string) (workspace.Principal, error) {
 	if f.authenticate != nil {
 		return f.authenticate(key)

@@ -52,15 +52,10 @@ func (x *exchange) tenantQuery() (asked workspace.TenantQuery, err error) {
 		return asked, err
 	}
 	x.note(slog.String("blueprint", shorten(asked.Blueprint)))
-	switch {
-	case asked.All && asked.Tenant != "":
-		return asked, badRequest("fields \"tenant_id\" and \"all_tenants\" exclude each other")
-	case asked.All:
+	if asked.All {
 		x.note(slog.Bool("all_tenants", true))
-	case asked.Tenant != "":
+	} else {
 		x.note(slog.String("tenant", shorten(asked.Tenant)))
-	default:
-		return asked, badRequest("missing field \"tenant_id\": choose one, or \"all_tenants\": true")
 	}
 	return asked, runnable(asked.Text)
 }

@@ -115,10 +115,6 @@ func TestTenantQueryIsRefusedByItsField(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"query": "SELECT 1", "tenant_id": "acme"}`:                                              `missing field "blueprint"`,
 		`{"blueprint": "fintech", "tenant_id": "acme"}`:                                           `missing field "query"`,
-		`{"blueprint": "fintech", "query": "SELECT 1"}`:                                           `missing field "tenant_id": choose one, or "all_tenants": true`,
-		`{"blueprint": "fintech", "query": "SELECT 1", "all_tenants": false}`:                     `missing field "tenant_id"`,
-		`{"blueprint": "fintech", "query": "SELECT 1", "tenant_id": ""}`:                          `missing field "tenant_id"`,
-		`{"blueprint": "fintech", "query": "SELECT 1", "tenant_id": "acme", "all_tenants": true}`: `fields "tenant_id" and "all_tenants" exclude each other`,
 		`{"blueprint": "fintech", "query": "SELECT 1", "tenant_id": ["acme"]}`:                    `field "tenant_id" must be a string, got an array`,
 		`{"blueprint": "fintech", "query": "SELECT 1", "all_tenants": 1}`:                         `field "all_tenants" must be true or false, got a number`,
 		`{"blueprint": "fintech", "query": " ", "tenant_id": "acme"}`:                             `field "query" is empty`,

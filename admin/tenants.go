@@ -121,9 +121,6 @@ func (x *exchange) tenantRequest() (workspace.TenantRequest, error) {
 	}
 	x.note(slog.String("tenant", shorten(name)))
 	x.note(slog.Any("blueprints", shortenAll(blueprints)))
-	if len(databases) == 0 {
-		return asked, badRequest("field \"databases\" is empty: name at least one blueprint")
-	}
 	return asked, nil
 }
 

@@ -149,7 +149,7 @@ func TestRedisTenantIsSuspendedResumedTrashedAndRestored(t *testing.T) {
 	other := addressOf(t, in.tenant(t, "rt_life_globex", "rt-life"), "rt-life")
 	const suspended = "ERR tenant database 'rt-life__rt_life_acme' is suspended"
 	in.mustRedisCLI(t, "OK", acme, "SET", "kept", "1")
-	closed := func(change, method, path, state string) {
+	closed := func(change, method, path, state, refusal string) {
 		t.Helper()
 		options := in.redisOptions(t, acme)
 		options.MaxRetries = -1
@@ -166,16 +166,16 @@ func TestRedisTenantIsSuspendedResumedTrashedAndRestored(t *testing.T) {
 		if err := <-ended; err == nil || !strings.HasPrefix(err.Error(), suspended) {
 			t.Errorf("%s: an open session hears %v", change, err)
 		}
-		if out, _ := in.redisCLI(acme, "GET", "kept"); !strings.Contains(out, suspended) {
+		if out, _ := in.redisCLI(acme, "GET", "kept"); !strings.Contains(out, refusal) {
 			t.Errorf("%s: a login hears %q", change, out)
 		}
 		in.mustRedisCLI(t, "PONG", other, "PING")
 		holds(t, in.must(t, http.StatusOK, "GET", "/tenants/rt_life_acme", nil), `{"status": "`+state+`"}`)
 	}
-	closed("suspend", "POST", "/tenants/rt_life_acme/suspend", "suspended")
+	closed("suspend", "POST", "/tenants/rt_life_acme/suspend", "suspended", suspended)
 	in.must(t, http.StatusOK, "POST", "/tenants/rt_life_acme/resume", nil)
 	in.mustRedisCLI(t, "1", acme, "GET", "kept")
-	closed("delete", "DELETE", "/tenants/rt_life_acme", "trash")
+	closed("delete", "DELETE", "/tenants/rt_life_acme", "trash", "WRONGPASS")
 	in.must(t, http.StatusOK, "POST", "/tenants/rt_life_acme/restore", nil)
 	in.mustRedisCLI(t, "1", acme, "GET", "kept")
 
@@ -206,7 +206,7 @@ func TestRedisTenantOutlivesItsServer(t *testing.T) {
 	})
 	in.restart(t)
 	in.mustRedisCLI(t, "1", acme, "GET", "a")
-	if out, _ := in.redisCLI(closed, "GET", "a"); !strings.Contains(out, "is suspended") {
+	if out, _ := in.redisCLI(closed, "GET", "a"); !strings.Contains(out, "WRONGPASS") {
 		t.Errorf("a tenant in the trash: a login hears %q", out)
 	}
 	in.must(t, http.StatusOK, "POST", "/tenants/globex/restore", nil)

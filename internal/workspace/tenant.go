@@ -96,11 +96,14 @@ type DeploymentResult struct {
 // the schema.
 const NoDDL = "DDL not allowed on tenant databases - use workspace mode"
 
+// ddlOnTenant is the reason of NoDDLQuery for programs.
+const ddlOnTenant = "ddl_on_tenant"
+
 // NoDDLQuery is NoDDL for a query sent through the API.
 func NoDDLQuery() *Error {
 	e := Errorf(BadRequest, "DDL not allowed on tenant databases. Deploy schema through blueprints.")
 	e.Details = map[string]any{
-		"reason":          "ddl_on_tenant",
+		"reason":          ddlOnTenant,
 		"action_required": "Change the schema in the blueprint's workspace and deploy it",
 	}
 	return e

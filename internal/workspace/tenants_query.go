@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,7 +13,7 @@ const parallelQueries = 4 // tenants asked at once
 // QueryTenants runs a query in one tenant's database, whose failure is the
 // error, or in those of all tenants of the blueprint that are not suspended or in
 // the trash, each with its own result, by name. It is run as the clients' role;
-// DDL is refused.
+// DDL is refused, for all at once.
 func (s *Service) QueryTenants(ctx context.Context, p Principal, q TenantQuery) ([]TenantResult, error) {
 	if err := p.mayWrite(); err != nil {
 		return nil, err
@@ -61,6 +62,12 @@ func (s *Service) queryAll(ctx context.Context, p Principal, q TenantQuery) ([]T
 		})
 	}
 	wg.Wait()
+	for _, r := range results {
+		// The text decides it, so that it was run nowhere.
+		if e, ok := errors.AsType[*Error](r.Err); ok && e.Details["reason"] == ddlOnTenant {
+			return nil, e
+		}
+	}
 	return results, nil
 }
 

@@ -406,6 +406,9 @@ func TestQueriesOfTenants(t *testing.T) {
 			t.Errorf("tenant %s: got error %v", r.Tenant, r.Err)
 		}
 	}
+	i.faults.set("query", workspace.NoDDLQuery())
+	_, err = s.QueryTenants(t.Context(), p, all)
+	refused(t, err, workspace.BadRequest, "DDL not allowed on tenant databases. Deploy schema through blueprints.")
 	_, err = s.QueryTenants(t.Context(), p, workspace.TenantQuery{Blueprint: "shop", Text: "select"})
 	refused(t, err, workspace.BadRequest, "all_tenants")
 }

@@ -54,17 +54,20 @@ func TestForwardingDoesNotAllocate(t *testing.T) {
 	db := bson.E{Key: "$db", Value: "shop"}
 	batch := bson.D{{Key: "cursor", Value: bson.D{{Key: "firstBatch", Value: bson.A{bson.D{{Key: "_id", Value: 7}, {Key: "name", Value: "seven"}}}}, {Key: "id", Value: int64(0)}, {Key: "ns", Value: "shop.users"}}}, {Key: "ok", Value: 1.0}}
 	for name, e := range map[string]struct {
+		mode         workspace.Mode
 		settings     workspace.Settings
 		cmd, replies bson.D
 	}{
-		"a find":             {workspace.DefaultSettings(), bson.D{{Key: "find", Value: "users"}, {Key: "filter", Value: bson.D{{Key: "_id", Value: 7}}}, lsid, db}, batch},
-		"without limits":     {workspace.Settings{}, bson.D{{Key: "find", Value: "users"}, {Key: "filter", Value: bson.D{{Key: "_id", Value: 7}}}, lsid, db}, batch},
-		"an insert":          {workspace.DefaultSettings(), append(insert("users", bson.D{{Key: "_id", Value: 7}, {Key: "text", Value: string(make([]byte, 20_000))}}), lsid, db), bson.D{{Key: "n", Value: 1}, {Key: "ok", Value: 1.0}}},
-		"its own time limit": {workspace.DefaultSettings(), bson.D{{Key: "count", Value: "users"}, {Key: "maxTimeMS", Value: 90_000}, db}, bson.D{{Key: "n", Value: 1}, {Key: "ok", Value: 1.0}}},
+		"a find":             {workspace.Tenant, workspace.DefaultSettings(), bson.D{{Key: "find", Value: "users"}, {Key: "filter", Value: bson.D{{Key: "_id", Value: 7}}}, lsid, db}, batch},
+		"without limits":     {workspace.Tenant, workspace.Settings{}, bson.D{{Key: "find", Value: "users"}, {Key: "filter", Value: bson.D{{Key: "_id", Value: 7}}}, lsid, db}, batch},
+		"an insert":          {workspace.Tenant, workspace.DefaultSettings(), append(insert("users", bson.D{{Key: "_id", Value: 7}, {Key: "text", Value: string(make([]byte, 20_000))}}), lsid, db), bson.D{{Key: "n", Value: 1}, {Key: "ok", Value: 1.0}}},
+		"a tenant's insert":  {workspace.Deployed, workspace.DefaultSettings(), append(insert("users", bson.D{{Key: "_id", Value: 7}}), lsid, db), bson.D{{Key: "n", Value: 1}, {Key: "ok", Value: 1.0}}},
+		"its own time limit": {workspace.Tenant, workspace.DefaultSettings(), bson.D{{Key: "count", Value: "users"}, {Key: "maxTimeMS", Value: 90_000}, db}, bson.D{{Key: "n", Value: 1}, {Key: "ok", Value: 1.0}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, server := relayInMemory(t, e.settings)
 			r.tracked = true // into a collection that is known
+			r.live.Mode = e.mode
 			r.space.learn("users")
 			ask := appendMessage(nil, 1, 0, 0, encode(t, e.cmd))
 			server.reply = appendMessage(nil, 9, 1, 0, encode(t, e.replies))

@@ -262,7 +262,9 @@ func lookBulkWrite(database string, q *request) *failure {
 		if !within(database, ns) {
 			return unauthorized("bulkWrite may not leave the workspace's database")
 		}
-		return nil
+		full, _ := ns.text()
+		_, collection, _ := splitNamespace(full)
+		return errOrNil(notWritable(collection))
 	}))
 }
 
@@ -280,8 +282,9 @@ func writtenIn(q *request) (database string, ok bool) {
 
 // lookWrite keeps writes from what the server itself keeps in the database:
 // views, profiles and the like have their own commands.
-func lookWrite(_ string, q *request) *failure {
-	name := q.collection()
+func lookWrite(_ string, q *request) *failure { return notWritable(q.collection()) }
+
+func notWritable(name []byte) *failure {
 	if strings.HasPrefix(string(name), "system.") && string(name) != "system.js" {
 		return unauthorized("collection %s belongs to the server", printable(name))
 	}

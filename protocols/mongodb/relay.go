@@ -192,6 +192,11 @@ func (r *relay) judge(q *request) (*command, *failure) {
 			return c, f
 		}
 	}
+	if r.live.Mode == workspace.Deployed {
+		if f := fixed(q, c); f != nil {
+			return c, f
+		}
+	}
 	if r.route.Role == "" {
 		return c, quoted(q)
 	}

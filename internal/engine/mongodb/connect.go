@@ -10,10 +10,19 @@ import (
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
-// asRole is a client that is the workspace's user, where the server has users;
-// else it is the administrator's, and what runs on it has to be fenced in. The
-// caller releases it.
+// asRole is a client that is the target's user, where the server has users; else
+// it is the administrator's, and what runs on it has to be fenced in. The caller
+// releases it.
 func (e *Engine) asRole(ctx context.Context, t workspace.Target) (client *mongo.Client, release func(), err error) {
+	return e.as(ctx, t, t.Role, t.Password)
+}
+
+// asOwner is asRole for the owner of a tenant's database.
+func (e *Engine) asOwner(ctx context.Context, t workspace.Target) (client *mongo.Client, release func(), err error) {
+	return e.as(ctx, t, t.Owner, t.OwnerPassword)
+}
+
+func (e *Engine) as(ctx context.Context, t workspace.Target, user, password string) (client *mongo.Client, release func(), err error) {
 	n, err := e.kind(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -21,32 +30,32 @@ func (e *Engine) asRole(ctx context.Context, t workspace.Target) (client *mongo.
 	if !n.users {
 		return e.client, func() {}, nil
 	}
-	client, release, err = e.connectRole(ctx, t)
+	client, release, err = e.connectAs(ctx, t.Database, user, password)
 	if code(err) != codeAuthFailed {
 		return client, release, err
 	}
-	e.config.Log.WarnContext(ctx, "user's password was changed on the server; putting it back", "server", e.config.Name, "user", t.Role)
-	if err := e.setRole(ctx, t); err != nil {
+	e.config.Log.WarnContext(ctx, "user's password was changed on the server; putting it back", "server", e.config.Name, "user", user)
+	if err := e.setUsers(ctx, t); err != nil {
 		return nil, nil, err
 	}
-	return e.connectRole(ctx, t)
+	return e.connectAs(ctx, t.Database, user, password)
 }
 
-func (e *Engine) connectRole(ctx context.Context, t workspace.Target) (*mongo.Client, func(), error) {
+func (e *Engine) connectAs(ctx context.Context, database, user, password string) (*mongo.Client, func(), error) {
 	login := options.Client().ApplyURI(e.config.URI).SetAppName("tenantsdb").
 		SetServerSelectionTimeout(connectTimeout).SetConnectTimeout(connectTimeout).SetMaxPoolSize(2).
-		SetAuth(options.Credential{AuthSource: t.Database, Username: t.Role, Password: t.Password})
+		SetAuth(options.Credential{AuthSource: database, Username: user, Password: password})
 	client, err := mongo.Connect(login)
 	if err != nil {
-		return nil, nil, e.failed("connect as user "+t.Role, err)
+		return nil, nil, e.failed("connect as user "+user, err)
 	}
 	release := func() { disconnect(ctx, client) }
-	if err := client.Database(t.Database).RunCommand(ctx, bson.D{{Key: "ping", Value: 1}}).Err(); err != nil {
+	if err := client.Database(database).RunCommand(ctx, bson.D{{Key: "ping", Value: 1}}).Err(); err != nil {
 		release()
 		if code(err) == codeAuthFailed {
 			return nil, nil, err
 		}
-		return nil, nil, e.failed("connect as user "+t.Role, err)
+		return nil, nil, e.failed("connect as user "+user, err)
 	}
 	return client, release, nil
 }

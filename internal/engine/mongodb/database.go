@@ -11,13 +11,13 @@ import (
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
-// Create makes the user, where the server has users, and notes the database,
+// Create makes the users, where the server has users, and notes the database,
 // which the server makes with its first collection.
 func (e *Engine) Create(ctx context.Context, t workspace.Target, tracked bool) error {
 	if err := ownable(t.Database); err != nil {
 		return fmt.Errorf("create: %w", err)
 	}
-	if err := e.setRole(ctx, t); err != nil {
+	if err := e.setUsers(ctx, t); err != nil {
 		return err
 	}
 	if err := e.begin(ctx, t.Database, tracked); err != nil {
@@ -26,13 +26,13 @@ func (e *Engine) Create(ctx context.Context, t workspace.Target, tracked bool) e
 	return nil
 }
 
-// Drop removes the user, the database and what was noted of it; what is already
+// Drop removes the users, the database and what was noted of it; what is already
 // gone is no error.
 func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
 	if err := ownable(t.Database); err != nil {
 		return fmt.Errorf("drop: %w", err)
 	}
-	if err := e.dropRole(ctx, t); err != nil {
+	if err := e.dropUsers(ctx, t.Database); err != nil {
 		return err
 	}
 	if err := e.client.Database(t.Database).Drop(ctx); err != nil {
@@ -77,56 +77,5 @@ func (e *Engine) Exists(ctx context.Context, name string) (bool, error) {
 	if slices.ContainsFunc(all, func(other string) bool { return strings.EqualFold(other, name) }) {
 		return true, nil
 	}
-	return e.roleExists(ctx, name)
-}
-
-// setRole makes the workspace's user, who owns its database, or sets the
-// password of the one that is there.
-func (e *Engine) setRole(ctx context.Context, t workspace.Target) error {
-	n, err := e.kind(ctx)
-	if err != nil || !n.users {
-		return err
-	}
-	role := bson.A{bson.D{{Key: "role", Value: "dbOwner"}, {Key: "db", Value: t.Database}}}
-	database := e.client.Database(t.Database)
-	err = database.RunCommand(ctx, bson.D{{Key: "createUser", Value: t.Role}, {Key: "pwd", Value: t.Password}, {Key: "roles", Value: role}}).Err()
-	if code(err) == codeUserExists {
-		err = database.RunCommand(ctx, bson.D{{Key: "updateUser", Value: t.Role}, {Key: "pwd", Value: t.Password}, {Key: "roles", Value: role}}).Err()
-	}
-	if err != nil {
-		return e.failed("make user "+t.Role, err)
-	}
-	return nil
-}
-
-func (e *Engine) dropRole(ctx context.Context, t workspace.Target) error {
-	n, err := e.kind(ctx)
-	if err != nil || !n.users {
-		return err
-	}
-	// Its owner may have made others.
-	err = e.client.Database(t.Database).RunCommand(ctx, bson.D{{Key: "dropAllUsersFromDatabase", Value: 1}}).Err()
-	if err != nil && code(err) != codeUserNotFound {
-		return e.failed("drop user "+t.Role, err)
-	}
-	err = e.client.Database(t.Database).RunCommand(ctx, bson.D{{Key: "dropAllRolesFromDatabase", Value: 1}}).Err()
-	if err != nil {
-		return e.failed("drop roles of "+t.Database, err)
-	}
-	return nil
-}
-
-// roleExists says whether a user of that name is in the database of that name.
-func (e *Engine) roleExists(ctx context.Context, name string) (bool, error) {
-	n, err := e.kind(ctx)
-	if err != nil || !n.users {
-		return false, err
-	}
-	var found struct {
-		Users []bson.Raw `bson:"users"`
-	}
-	if err := e.client.Database(name).RunCommand(ctx, bson.D{{Key: "usersInfo", Value: 1}}).Decode(&found); err != nil {
-		return false, e.failed("look for user "+name, err)
-	}
-	return len(found.Users) > 0, nil
+	return e.hasUsers(ctx, name)
 }

@@ -24,7 +24,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/tenantsdb/tenantsdb/internal/engine/mongodb/shell"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
@@ -150,9 +149,6 @@ func (e *Engine) Type() workspace.DatabaseType { return workspace.MongoDB }
 // Address is where sessions of the proxy connect: the primary of a replica set,
 // as it was last seen.
 func (e *Engine) Address() workspace.Address { return *e.server.Load() }
-
-// shell starts the processes of scripts.
-func (e *Engine) shell() shell.Process { return shell.Process{Command: e.config.Shell} }
 
 // database is what is kept in memory of one workspace's database.
 func (e *Engine) database(name string) *database {

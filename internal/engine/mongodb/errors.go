@@ -21,6 +21,7 @@ const (
 	codeMaxTimeMSExpired   = 50
 	codeCommandNotFound    = 59
 	codeMemoryLimit        = 292
+	codeRoleExists         = 51002
 	codeUserExists         = 51003
 	nameUnauthorized       = "Unauthorized"
 	nameMaxTimeMSExpired   = "MaxTimeMSExpired"

@@ -3,7 +3,6 @@ package mongodb
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -17,18 +16,23 @@ import (
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
-// modelEngine is an Engine for a server that has what FerretDB lacks, and a
-// client past it.
-func modelEngine(t *testing.T) (*Engine, *mongo.Client) {
+// modelServer is a server that has what FerretDB lacks, and an Engine for it.
+func modelServer(t *testing.T) (*userServer, *Engine) {
 	t.Helper()
 	s := newUserServer(t)
-	uri := "mongodb://root:" + rootSecret + "@" + url.PathEscape(s.socket) + "/?directConnection=true"
-	c, err := mongo.Connect(options.Client().ApplyURI(uri))
+	return s, engineAt(t, s.uri())
+}
+
+// modelEngine is modelServer's Engine, and a client past it.
+func modelEngine(t *testing.T) (*Engine, *mongo.Client) {
+	t.Helper()
+	s, e := modelServer(t)
+	c, err := mongo.Connect(options.Client().ApplyURI(s.uri()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { disconnect(t.Context(), c) })
-	return engineAt(t, uri), c
+	return e, c
 }
 
 // TestWhatFerretDBLacksIsNotedInTheClientsWords is

@@ -53,6 +53,7 @@ type state struct {
 	Reverting []revert `bson:"reverting"`
 	Reverted  []int64  `bson:"reverted"` // entries whose revert was noted, the last few
 	Writes    []string `bson:"writes"`   // that led here, the last few
+	Deployed  deployed `bson:"deployed"` // of a tenant's database
 }
 
 // snapshot is a schema in its bytes.
@@ -95,6 +96,9 @@ func (n note) change() workspace.Change {
 
 // errNotTracked is a database whose schema changes nobody asked us to follow.
 var errNotTracked = errors.New("schema changes are not tracked")
+
+// errNoJournal is a database that was not made here, or is being dropped.
+var errNoJournal = fmt.Errorf("no journal: %w", errNotTracked)
 
 // journal is the database's; what it says was written is on disk, on the
 // majority of a replica set.
@@ -155,17 +159,27 @@ func (e *Engine) store(ctx context.Context, database string, s state) (bool, err
 	return true, nil
 }
 
-// advance leads the journal to its next state and gives the one that is true
-// then. next changes a copy of the present state and says whether it did; it is
-// called again when another node was first.
+// advance is lead for a database whose schema changes are followed.
 func (e *Engine) advance(ctx context.Context, database string, next func(*state) (bool, error)) (state, error) {
+	return e.lead(ctx, database, func(s *state) (bool, error) {
+		if !s.Tracked {
+			return false, errNotTracked
+		}
+		return next(s)
+	})
+}
+
+// lead leads the journal to its next state and gives the one that is true then.
+// next changes a copy of the present state and says whether it did; it is called
+// again when another node was first.
+func (e *Engine) lead(ctx context.Context, database string, next func(*state) (bool, error)) (state, error) {
 	for range maxRivals {
 		s, found, err := e.load(ctx, database)
 		if err != nil {
 			return state{}, err
 		}
-		if !found || !s.Tracked {
-			return state{}, errNotTracked
+		if !found {
+			return state{}, errNoJournal
 		}
 		changed, err := next(&s)
 		if err != nil || !changed {

@@ -23,18 +23,19 @@ import (
 // number of requests, with the last one delivered or not, and its answer lost.
 type cutter struct {
 	listener net.Listener
+	socket   string       // of the server
 	left     atomic.Int64 // requests until the next cut; negative: never
 	late     atomic.Bool  // the request before the cut reaches the server
 	wg       sync.WaitGroup
 }
 
-func newCutter(t *testing.T) *cutter {
+func newCutter(t *testing.T, socket string) *cutter {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cutter{listener: l}
+	c := &cutter{listener: l, socket: socket}
 	c.left.Store(-1)
 	c.wg.Go(c.accept)
 	t.Cleanup(func() {
@@ -56,7 +57,7 @@ func (c *cutter) accept() {
 		if err != nil {
 			return
 		}
-		backend, err := net.Dial("unix", server.Socket())
+		backend, err := net.Dial("unix", c.socket)
 		if err != nil {
 			client.Close()
 			continue
@@ -128,7 +129,7 @@ func (q *queue) append(list []workspace.Change) []int64 {
 func TestEachChangeIsNotedOnceWhereverARecordIsCut(t *testing.T) {
 	e := newEngine(t)
 	target := newWorkspace(t, e, true)
-	c := newCutter(t)
+	c := newCutter(t, server.Socket())
 	q := &queue{seen: map[int64]bool{}}
 	names := []string{}
 	for cut := int64(1); cut <= 10; cut++ {

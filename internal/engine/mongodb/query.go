@@ -23,9 +23,9 @@ const maxResultBytes = 64 << 20
 var errTimeout = errors.New("query time limit reached")
 
 // Query runs text, which is what mongosh takes or one command document, as the
-// workspace's user. The last statement's value is the result. Only commands
-// that stay inside of the database are run; what they change in the schema is
-// noted command by command.
+// target's user. The last statement's value is the result. Only commands that
+// stay inside of the database are run; what they change in a workspace's schema
+// is noted command by command, and a tenant's they may not change.
 func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, limits workspace.Limits) (workspace.Result, error) {
 	if strings.ContainsRune(text, 0) {
 		return workspace.Result{}, workspace.Errorf(workspace.BadRequest, "query holds a zero byte, which MongoDB does not take")
@@ -49,7 +49,7 @@ func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, lim
 	defer stop()
 	start := time.Now()
 	r := &runner{
-		engine: e, client: client, session: session, database: t.Database, limits: limits, ferret: n.ferret,
+		engine: e, client: client, session: session, database: t.Database, deployed: t.Owner != "", limits: limits, ferret: n.ferret,
 		ends: start.Add(time.Duration(limits.TimeoutMS) * time.Millisecond), cursors: map[int64]*counted{}, known: map[string]bool{},
 	}
 	defer r.killCursors(ctx)
@@ -83,6 +83,7 @@ type runner struct {
 	client   *mongo.Client
 	session  *mongo.Session
 	database string
+	deployed bool // it is a tenant's, whose schema is fixed
 	limits   workspace.Limits
 	ferret   bool
 	ends     time.Time
@@ -110,7 +111,8 @@ func (r *runner) evaluate(ctx context.Context, text string) (workspace.Result, e
 	case <-ctx.Done():
 		return workspace.Result{}, ctx.Err()
 	}
-	outcome, err := r.engine.shell().Run(ctx, text, r.database, func(command bson.D) (shell.Answer, error) {
+	process := shell.Process{Command: r.engine.config.Shell, SchemaFixed: r.deployed}
+	outcome, err := process.Run(ctx, text, r.database, func(command bson.D) (shell.Answer, error) {
 		return r.run(ctx, command)
 	})
 	if err != nil {
@@ -177,6 +179,9 @@ func (r *runner) runDocument(ctx context.Context, command bson.D) (workspace.Res
 // run runs one command of the query. An error ends the query; what a script may
 // catch is in the answer.
 func (r *runner) run(ctx context.Context, command bson.D) (shell.Answer, error) {
+	if r.deployed && ddltrack.ChangesMongoSchema(command) {
+		return shell.Answer{}, workspace.NoDDLQuery()
+	}
 	if why := outOfBounds(command, r.database); why != "" {
 		return shell.Answer{Error: why, Code: codeUnauthorized, CodeName: nameUnauthorized}, nil
 	}
@@ -335,6 +340,8 @@ func (r *runner) verdict(ctx context.Context, err error) error {
 	switch {
 	case isRefused:
 		return refused
+	case errors.Is(err, shell.ErrSchemaFixed):
+		return workspace.NoDDLQuery()
 	case errors.Is(err, errTimeout) || errors.Is(context.Cause(ctx), errTimeout):
 		return timeoutError(r.limits).Because(err)
 	case ctx.Err() != nil:

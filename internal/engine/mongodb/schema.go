@@ -28,9 +28,13 @@ type listed struct {
 }
 
 // schema is the database's collections and views, by name, as the server lists
-// them now.
-func (e *Engine) schema(ctx context.Context, database string) ([]ddltrack.MongoCollection, error) {
-	cursor, err := e.client.Database(database).ListCollections(ctx, bson.D{})
+// them now: those of the names, or all.
+func (e *Engine) schema(ctx context.Context, database string, names ...string) ([]ddltrack.MongoCollection, error) {
+	filter := bson.D{}
+	if len(names) > 0 {
+		filter = bson.D{{Key: "name", Value: bson.D{{Key: "$in", Value: names}}}}
+	}
+	cursor, err := e.client.Database(database).ListCollections(ctx, filter)
 	if err != nil {
 		return nil, e.failed("list collections", err)
 	}

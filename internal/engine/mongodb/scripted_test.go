@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -24,6 +26,8 @@ type userServer struct {
 
 	mu        sync.Mutex
 	users     map[string]string       // passwords by "database.user"
+	roles     map[string]string       // of users, by "database.user"; all are of that database
+	granted   map[string]bson.D       // roles that were made, by "database.role"
 	documents map[string][]bson.D     // by collection, of the journals
 	seen      []userCommand           // in their order
 	answers   map[string]bson.D       // to commands, instead of the usual
@@ -54,6 +58,7 @@ const (
 func newUserServer(t *testing.T) *userServer {
 	t.Helper()
 	s := &userServer{t: t, socket: filepath.Join(t.TempDir(), "server.sock"), users: map[string]string{rootUser: rootSecret},
+		roles: map[string]string{}, granted: map[string]bson.D{},
 		documents: map[string][]bson.D{}, answers: map[string]bson.D{}, conns: map[net.Conn]*userLogin{}}
 	l, err := net.Listen("unix", s.socket)
 	if err != nil {
@@ -82,6 +87,11 @@ func newUserServer(t *testing.T) *userServer {
 		serving.Wait()
 	})
 	return s
+}
+
+// uri is how the administrator reaches it.
+func (s *userServer) uri() string {
+	return "mongodb://root:" + rootSecret + "@" + url.PathEscape(s.socket) + "/?directConnection=true"
 }
 
 func (s *userServer) serve(conn net.Conn) {
@@ -207,6 +217,9 @@ func (s *userServer) reply(login *userLogin, command bson.D) bson.D {
 	if login.user == "" {
 		return refuses(13, "Unauthorized")
 	}
+	if !s.permits(login.user, database, name) {
+		return refuses(codeUnauthorized, nameUnauthorized)
+	}
 	if answer, given := s.answers[name]; given {
 		return answer
 	}
@@ -227,6 +240,21 @@ func (s *userServer) reply(login *userLogin, command bson.D) bson.D {
 			return refuses(codeUserExists, "UserAlreadyExists")
 		}
 		s.users[database+"."+target], _ = valueOf(command, "pwd").(string)
+		s.roles[database+"."+target] = roleIn(command)
+		return ok
+	case "createRole", "updateRole":
+		_, exists := s.granted[database+"."+target]
+		if exists && name == "createRole" {
+			return refuses(codeRoleExists, "Location51002")
+		}
+		s.granted[database+"."+target] = command
+		return ok
+	case "dropAllRolesFromDatabase":
+		for full := range s.granted {
+			if len(full) > len(database) && full[:len(database)+1] == database+"." {
+				delete(s.granted, full)
+			}
+		}
 		return ok
 	case "dropAllUsersFromDatabase":
 		for full := range s.users {
@@ -243,6 +271,45 @@ func (s *userServer) reply(login *userLogin, command bson.D) bson.D {
 		return reply
 	}
 	return ok
+}
+
+// roleIn is the first of the roles that a command names.
+func roleIn(command bson.D) string {
+	list, _ := valueOf(command, "roles").(bson.A)
+	if len(list) == 0 {
+		return ""
+	}
+	first, _ := list[0].(bson.D)
+	role, _ := valueOf(first, "role").(string)
+	return role
+}
+
+// permits says whether a user may run a command, by the rights that
+// https://www.mongodb.com/docs/manual/reference/privilege-actions/ has it need.
+// The caller holds mu.
+func (s *userServer) permits(user, database, command string) bool {
+	action := map[string]string{
+		"insert": "insert", "update": "update", "delete": "remove", "findAndModify": "update", "createIndexes": "createIndex",
+		"create": "insert", // or createCollection
+		"drop":   "dropCollection", "dropIndexes": "dropIndex", "collMod": "collMod", "renameCollection": "renameCollectionSameDB",
+		"convertToCapped": "convertToCapped", "dropDatabase": "dropDatabase",
+	}[command]
+	if user == rootUser || action == "" {
+		return true
+	}
+	of, _, _ := strings.Cut(user, ".")
+	if of != database && command != "renameCollection" {
+		return false
+	}
+	if s.roles[user] == "dbOwner" {
+		return true
+	}
+	privileges, _ := valueOf(s.granted[of+"."+s.roles[user]], "privileges").(bson.A)
+	return slices.ContainsFunc(privileges, func(item any) bool {
+		d, _ := item.(bson.D)
+		actions, _ := valueOf(d, "actions").(bson.A)
+		return slices.Contains(actions, any(action))
+	})
 }
 
 // keep is what the server does with a journal: its states are documents, of

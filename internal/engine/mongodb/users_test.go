@@ -3,7 +3,6 @@ package mongodb
 import (
 	"errors"
 	"log/slog"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -35,7 +34,7 @@ func (l *logged) String() string {
 // TestAWorkspacesUserOwnsItsDatabaseAlone is about a server that has users.
 func TestAWorkspacesUserOwnsItsDatabaseAlone(t *testing.T) {
 	s, log := newUserServer(t), &logged{}
-	e, err := New(Config{Name: "main", URI: "mongodb://root:" + rootSecret + "@" + url.PathEscape(s.socket) + "/?directConnection=true", Log: slog.New(slog.NewTextHandler(log, nil))})
+	e, err := New(Config{Name: "main", URI: s.uri(), Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,8 +127,7 @@ func TestAWorkspacesUserOwnsItsDatabaseAlone(t *testing.T) {
 // TestAServerThatRefusesUsersIsAnError keeps a workspace from being made without
 // its user, where the server has users.
 func TestAServerThatRefusesUsersIsAnError(t *testing.T) {
-	s := newUserServer(t)
-	e := engineAt(t, "mongodb://root:"+rootSecret+"@"+url.PathEscape(s.socket)+"/?directConnection=true")
+	s, e := modelServer(t)
 	s.mu.Lock()
 	s.answers["createUser"] = refuses(13, "Unauthorized")
 	s.mu.Unlock()
@@ -148,8 +146,7 @@ func TestAServerThatRefusesUsersIsAnError(t *testing.T) {
 // TestABatchLargerThanAMessageIsTold has a server that answers as FerretDB does,
 // whatever the size of the documents.
 func TestABatchLargerThanAMessageIsTold(t *testing.T) {
-	s := newUserServer(t)
-	e := engineAt(t, "mongodb://root:"+rootSecret+"@"+url.PathEscape(s.socket)+"/?directConnection=true")
+	s, e := modelServer(t)
 	target := workspace.Target{Database: "shop_workspace", Role: "shop_workspace", Password: "planted-secret"}
 	if err := e.Create(t.Context(), target, false); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dop251/goja"
+	"github.com/dop251/goja/ast"
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
@@ -73,17 +74,21 @@ type script struct {
 	getTime, parseJSON goja.Callable
 }
 
-// evaluate runs text. An error is a *Failure, or what run gave.
-func evaluate(text, database string, run func(bson.D) (Answer, error)) (Outcome, error) {
-	s := &script{vm: goja.New(), database: database, run: run}
+// evaluate runs what o brings. An error is a *Failure, ErrSchemaFixed, or what
+// run gave.
+func evaluate(o order, run func(bson.D) (Answer, error)) (Outcome, error) {
+	s := &script{vm: goja.New(), database: o.Database, run: run}
 	s.vm.SetMaxCallStackSize(maxCallDepth)
 	finish, err := s.prepare()
 	if err != nil {
 		return Outcome{}, fmt.Errorf("prepare shell: %w", err)
 	}
-	program, err := compile(text)
+	program, tree, err := compile(o.Text)
 	if err != nil {
 		return Outcome{}, err
+	}
+	if o.SchemaFixed && changesSchema(tree) {
+		return Outcome{}, ErrSchemaFixed
 	}
 	outcome, err := s.finished(finish, program)
 	switch {
@@ -99,20 +104,29 @@ func evaluate(text, database string, run func(bson.D) (Answer, error)) (Outcome,
 // shellWord is a line that mongosh takes though it is no JavaScript.
 var shellWord = regexp.MustCompile(`(?m)^[ \t]*(show|use)[ \t]+([\w.$-]+)[ \t]*;?[ \t]*$`)
 
-func compile(text string) (*goja.Program, error) {
+func compile(text string) (*goja.Program, *ast.Program, error) {
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {
 		text = "(" + text + "\n)"
 	}
-	program, err := goja.Compile(scriptName, text, false)
+	program, tree, err := compileScript(text)
 	if err == nil {
-		return program, nil
+		return program, tree, nil
 	}
 	if words := shellWord.ReplaceAllString(text, `$1("$2");`); words != text {
-		if program, again := goja.Compile(scriptName, words, false); again == nil {
-			return program, nil
+		if program, tree, again := compileScript(words); again == nil {
+			return program, tree, nil
 		}
 	}
-	return nil, &Failure{Message: err.Error()}
+	return nil, nil, &Failure{Message: err.Error()}
+}
+
+func compileScript(text string) (*goja.Program, *ast.Program, error) {
+	tree, err := goja.Parse(scriptName, text)
+	if err != nil {
+		return nil, nil, err
+	}
+	program, err := goja.CompileAST(tree, false)
+	return program, tree, err
 }
 
 // prepare makes the globals and gives the function that ends a script.

@@ -28,6 +28,8 @@ type order struct {
 	Text     string `bson:"text"`
 	Database string `bson:"database"`
 	Parent   int    `bson:"parent"` // process id of who waits for the answer
+	// SchemaFixed: a script that changes the schema is not run.
+	SchemaFixed bool `bson:"schema_fixed"`
 }
 
 // report is what the child sends: a command to be run, or its end.
@@ -35,6 +37,8 @@ type report struct {
 	Run     bson.Raw `bson:"run,omitempty"`
 	Outcome *ending  `bson:"outcome,omitempty"`
 	Failure *Failure `bson:"failure,omitempty"`
+	// SchemaFixed: it was not run, since it would change the schema.
+	SchemaFixed bool `bson:"schema_fixed,omitempty"`
 }
 
 // ending is an Outcome as it is sent.

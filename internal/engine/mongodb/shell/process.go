@@ -28,11 +28,14 @@ type Process struct {
 	// Command is the program and arguments of a process that calls Serve with
 	// its standard input and output.
 	Command []string
+	// SchemaFixed keeps scripts from being run at all that would change the
+	// schema, as far as their text shows it.
+	SchemaFixed bool
 }
 
 // Run evaluates text in a child of its own, which ends with ctx; run is called
 // for each of its commands, one at a time. An error is a *Failure, one that run
-// gave, ctx's, or ErrBroken.
+// gave, ctx's, ErrBroken or ErrSchemaFixed.
 func (p Process) Run(ctx context.Context, text, database string, run func(bson.D) (Answer, error)) (Outcome, error) {
 	if len(p.Command) == 0 {
 		return Outcome{}, errors.New("start shell: no program is named")
@@ -54,7 +57,7 @@ func (p Process) Run(ctx context.Context, text, database string, run func(bson.D
 	if err := c.Start(); err != nil {
 		return Outcome{}, fmt.Errorf("start shell: %w", err)
 	}
-	outcome, err := converse(in, out, order{Text: text, Database: database, Parent: os.Getpid()}, run)
+	outcome, err := converse(in, out, order{Text: text, Database: database, Parent: os.Getpid(), SchemaFixed: p.SchemaFixed}, run)
 	stop()
 	// How it ended says nothing that its last frame does not.
 	_ = c.Wait()
@@ -85,6 +88,8 @@ func converse(in io.Writer, out io.Reader, o order, run func(bson.D) (Answer, er
 		switch {
 		case r.Failure != nil:
 			return Outcome{}, r.Failure
+		case r.SchemaFixed:
+			return Outcome{}, ErrSchemaFixed
 		case r.Outcome != nil:
 			return Outcome(*r.Outcome), nil
 		}

@@ -31,11 +31,14 @@ func Serve(in io.Reader, out io.Writer) error {
 		return err
 	}
 	go endWithParent(o.Parent)
-	outcome, err := evaluate(o.Text, o.Database, func(command bson.D) (Answer, error) {
+	outcome, err := evaluate(o, func(command bson.D) (Answer, error) {
 		return ask(in, out, command)
 	})
 	if failure, ok := errors.AsType[*Failure](err); ok {
 		return writeFrame(out, report{Failure: failure})
+	}
+	if errors.Is(err, ErrSchemaFixed) {
+		return writeFrame(out, report{SchemaFixed: true})
 	}
 	if err != nil {
 		return err

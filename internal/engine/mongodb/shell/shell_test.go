@@ -115,7 +115,7 @@ func TestAScriptsCommandsAreThoseOfADriver(t *testing.T) {
 			`{"insert":"c","documents":[{"_id":1,"f":{"$code":"function (a) { return a }"},"x":{"$regularExpression":{"pattern":"y","options":"i"}},"d":{"$date":"1970-01-01T00:00:00.005Z"},"n":null,"u":null,"big":5E+10,"bi":7}]}`},
 	} {
 		var got []string
-		_, err := evaluate(test.text, "the_db", func(command bson.D) (Answer, error) {
+		_, err := evaluate(order{Text: test.text, Database: "the_db"}, func(command bson.D) (Answer, error) {
 			text, err := bson.MarshalExtJSON(command, false, false)
 			got = append(got, string(text))
 			cursor := bson.D{{Key: "id", Value: int64(0)}, {Key: "ns", Value: "the_db.c"}, {Key: "firstBatch", Value: bson.A{}}}
@@ -134,7 +134,7 @@ func TestNumbersKeepTheirTypes(t *testing.T) {
 		`NumberLong(1)`: `{"$numberLong":"1"}`, `NumberInt("1")`: `{"$numberInt":"1"}`, `Double(1)`: `{"$numberDouble":"1.0"}`, `7n`: `{"$numberLong":"7"}`,
 		`NumberDecimal("1.10")`: `{"$numberDecimal":"1.10"}`, `NaN`: `{"$numberDouble":"NaN"}`, `new Number(3)`: `{"$numberInt":"3"}`,
 	} {
-		outcome, err := evaluate("["+text+"]", "d", nothing)
+		outcome, err := evaluate(order{Text: "[" + text + "]", Database: "d"}, nothing)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue

@@ -27,7 +27,7 @@ func sent(t *testing.T, line string) bson.D {
 		return command
 	}
 	var got []bson.D
-	_, err := evaluate(line, shownDatabase, func(command bson.D) (Answer, error) {
+	_, err := evaluate(order{Text: line, Database: shownDatabase}, func(command bson.D) (Answer, error) {
 		got = append(got, command)
 		return nothing(nil)
 	})

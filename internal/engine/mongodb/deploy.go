@@ -147,6 +147,9 @@ func (d *deployment) note(ctx context.Context, about []ddltrack.MongoCollection,
 	if err == nil && noted.Number != d.state.Number+1 {
 		err = errRival
 	}
+	if errors.Is(err, errRival) {
+		return workspace.Errorf(workspace.Conflict, "database %s is being deployed to by another node; try again when it is done", d.database).Because(err)
+	}
 	if err != nil {
 		return fmt.Errorf("note version %d in the journal of %s: %w", d.version, d.database, err)
 	}

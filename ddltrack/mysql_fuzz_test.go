@@ -62,6 +62,30 @@ func FuzzDescribeMySQL(f *testing.F) {
 				}
 			}
 			WithoutDefinerMySQL(s, "a")
+			if moved := MovedMySQL(s, "s", "s", false); DescribeMySQL(moved, MySQLCommand{Database: "shop"}).Identity != d.Identity {
+				t.Fatalf("%q moved to where it is becomes %q", s.Text, moved.Text)
+			}
+		}
+	})
+}
+
+// Whatever is refused to tenants is a change of the schema to who records them.
+func FuzzDefinesMySQL(f *testing.F) {
+	seedsMySQL(f)
+	for _, sql := range []string{"PREPARE s FROM 'PREPARE s FROM ''DROP TABLE t'''", `EXECUTE IMMEDIATE 'CREATE\nTABLE "'`, "CREATE TEMPORARY TABLE t (a INT)"} {
+		f.Add(sql, uint8(0))
+	}
+	f.Fuzz(func(t *testing.T, sql string, _ uint8) {
+		defines := DefinesMySQL([]byte(sql))
+		if defines && !MayChangeSchemaMySQL([]byte(sql)) {
+			t.Fatalf("%q passed as harmless", sql)
+		}
+		for _, mode := range []MySQLMode{{}, {MariaDB: true}} {
+			for _, s := range SplitMySQL(sql, mode) {
+				if d := DescribeMySQL(s, MySQLCommand{Database: "shop"}); d.Schema && !d.Temporary && !defines {
+					t.Fatalf("%q is let pass", s.Text)
+				}
+			}
 		}
 	})
 }

@@ -15,7 +15,7 @@ import (
 
 // relayInMemory has a backend that takes everything and a frontend in TLS
 // whose other end reads everything.
-func relayInMemory(t *testing.T) *relay {
+func relayInMemory(t *testing.T, mode workspace.Mode) *relay {
 	t.Helper()
 	live := workspace.NewLive(workspace.Workspace{Name: "shop", Settings: workspace.DefaultSettings()})
 	r := &relay{
@@ -25,7 +25,7 @@ func relayInMemory(t *testing.T) *relay {
 		back:     &backend{conn: wiretest.NewSink()},
 	}
 	r.life.Begin(&r.mu, r.front, r.back.conn)
-	r.track.tracked = true
+	r.track.tracked, r.track.deployed = mode == workspace.Tenant, mode == workspace.Deployed
 	return r
 }
 
@@ -44,9 +44,20 @@ func TestForwardingDoesNotAllocate(t *testing.T) {
 		"prepared": {encode(0, append([]byte{mysql.COM_STMT_EXECUTE, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 8, 0}, make([]byte, 8)...)), result("\x00\x00\x11\x00\x00\x00")},
 		"update":   {encode(0, []byte("\x03UPDATE sbtest1 SET k = k + 1 WHERE id = 17")), appendPacket(nil, 1, okPayload)},
 	}
+	deployed := map[string]string{
+		"call":     "\x03CALL restock(17)",
+		"executed": "\x03EXECUTE dropped",
+	}
+	for name, ask := range deployed {
+		exchanges[name] = [2][]byte{encode(0, []byte(ask)), appendPacket(nil, 1, okPayload)}
+	}
 	for name, e := range exchanges {
+		mode := workspace.Tenant
+		if _, is := deployed[name]; is {
+			mode = workspace.Deployed
+		}
 		t.Run(name, func(t *testing.T) {
-			r := relayInMemory(t)
+			r := relayInMemory(t, mode)
 			ctx := context.Background()
 			asks, answers := bytes.NewReader(nil), bytes.NewReader(nil)
 			exchange := func() {

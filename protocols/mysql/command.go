@@ -187,11 +187,8 @@ func commandName(command byte) string {
 // beginQuery looks at the text of a COM_QUERY, where a rule must see it.
 func (t *track) beginQuery(b []byte, size int) (step, error) {
 	if !t.judged {
-		if need := min(size, headerLen+1+queryPeek); len(b) < need {
+		if need := t.needs(size); len(b) < need {
 			return step{need: need}, nil
-		}
-		if t.looksAt(size) && len(b) < size {
-			return step{need: size}, nil
 		}
 		text := t.capabilities.queryText(b[headerLen+1 : min(size, len(b))])
 		if size <= headerLen+1+maxShort && mayBeKill(text) {
@@ -200,6 +197,9 @@ func (t *track) beginQuery(b []byte, size int) (step, error) {
 			}
 		}
 		may := size > maxStatement || ddltrack.MayChangeSchemaMySQL(text)
+		if t.deployed && may && ddltrack.DefinesMySQL(t.capabilities.queryText(b[headerLen+1:t.needs(size)])) {
+			return t.deny(noDDL())
+		}
 		if may && t.looksAt(size) && ddltrack.DropsDatabaseMySQL(text) {
 			return t.deny(commandDenied(dropDatabase))
 		}
@@ -213,18 +213,35 @@ func (t *track) beginQuery(b []byte, size int) (step, error) {
 	return step{}, nil
 }
 
-// looksAt says whether a text is held and looked at, in a packet of size bytes.
+// needs is how much of a text's packet of size bytes must be there before it may
+// go. Of one that is too long to be held, the front tells whether it begins with
+// a definition; what comes behind is the server's to refuse.
+func (t *track) needs(size int) int {
+	switch {
+	case t.looksAt(size):
+		return size
+	case t.deployed:
+		return headerLen + 1 + maxShort
+	}
+	return headerLen + 1 + queryPeek
+}
+
+// looksAt says whether all of a text is held and looked at, in a packet of size
+// bytes.
 func (t *track) looksAt(size int) bool {
-	return size <= headerLen+1+maxShort || t.tracked && size <= maxStatement
+	return size <= headerLen+1+maxShort || (t.tracked || t.deployed) && size <= maxStatement
 }
 
 // beginPrepare remembers a text that may change the schema when it runs.
 func (t *track) beginPrepare(b []byte, size int) (step, error) {
-	if t.looksAt(size) && len(b) < size {
-		return step{need: size}, nil
+	if need := t.needs(size); len(b) < need {
+		return step{need: need}, nil
 	}
 	text := b[headerLen+1 : min(size, len(b))]
 	may := ddltrack.MayChangeSchemaMySQL(text)
+	if t.deployed && (may || size > maxStatement) && ddltrack.DefinesMySQL(b[headerLen+1:t.needs(size)]) {
+		return t.deny(noDDL())
+	}
 	if t.looksAt(size) && may && ddltrack.DropsDatabaseMySQL(text) {
 		return t.deny(commandDenied(dropDatabase))
 	}

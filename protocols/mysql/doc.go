@@ -27,9 +27,9 @@
 // command before it, and a KILL QUERY of ours never hits another statement.
 //
 // Inspected on the way to the backend: the first byte of each command, the
-// texts of COM_QUERY and COM_STMT_PREPARE in tracked workspaces, KILL. On the
-// way back: the header and the first bytes of each packet, which tell where
-// rows, results and replies end.
+// texts of COM_QUERY and COM_STMT_PREPARE in tracked workspaces and in tenants'
+// databases, KILL. On the way back: the header and the first bytes of each
+// packet, which tell where rows, results and replies end.
 //
 // Refused: plaintext, compression, replication, server administration, other
 // databases by COM_INIT_DB, packets over 10,000 bytes before the login.

@@ -108,6 +108,11 @@ func commandDenied(what string) *failure {
 	return failf(mysql.ER_SPECIFIC_ACCESS_DENIED_ERROR, stateSyntaxOrRight, "Access denied: %s is not available in a workspace", what)
 }
 
+// noDDL is for what would change the schema of a tenant's database.
+func noDDL() *failure {
+	return failf(mysql.ER_TABLEACCESS_DENIED_ERROR, stateSyntaxOrRight, "%s", workspace.NoDDL)
+}
+
 func malformed() *failure {
 	return failf(mysql.ER_MALFORMED_PACKET, stateGeneral, "Malformed communication packet")
 }

@@ -85,18 +85,20 @@ func FuzzFrontend(f *testing.F) {
 	f.Add(encode(0, []byte("\x03\x01\x01\x00\x01\xfe\x00\x01a\x01bkill query 5")), uint32(mysql.CLIENT_QUERY_ATTRIBUTES))
 	f.Add(append(encode(0, []byte("\x0c\x01\x00\x00\x00")), encode(0, []byte("\x02shop"))...), uint32(0))
 	f.Fuzz(func(t *testing.T, sent []byte, flags uint32) {
-		whole, wholeErr := scanAll(bytes.NewReader(sent), flags)
-		pieces, piecesErr := scanAll(iotest.OneByteReader(bytes.NewReader(sent)), flags)
-		if !bytes.Equal(whole, pieces) || (wholeErr == nil) != (piecesErr == nil) {
-			t.Errorf("whole %q %v, in pieces %q %v", whole, wholeErr, pieces, piecesErr)
+		for _, start := range []track{{tracked: true}, {deployed: true}} {
+			start.capabilities, start.database = capabilities{base: flags}, "shop"
+			whole, wholeErr := scanAll(bytes.NewReader(sent), start)
+			pieces, piecesErr := scanAll(iotest.OneByteReader(bytes.NewReader(sent)), start)
+			if !bytes.Equal(whole, pieces) || (wholeErr == nil) != (piecesErr == nil) {
+				t.Errorf("whole %q %v, in pieces %q %v", whole, wholeErr, pieces, piecesErr)
+			}
 		}
 	})
 }
 
 // scanAll relays what a client sends as the relay does, with a server that
 // answers each command at once.
-func scanAll(from io.Reader, flags uint32) (passed []byte, err error) {
-	track := track{capabilities: capabilities{base: flags}, database: "shop", tracked: true}
+func scanAll(from io.Reader, track track) (passed []byte, err error) {
 	var b []byte
 	piece := make([]byte, 4096)
 	for {

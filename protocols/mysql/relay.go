@@ -62,6 +62,7 @@ func newRelay(p *Protocol, route workspace.Route, st *startup, b *backend, key p
 	r.track.capabilities = b.capabilities
 	r.track.database = route.Database
 	r.track.tracked = route.Live.Mode == workspace.Tenant
+	r.track.deployed = route.Live.Mode == workspace.Deployed
 	p.sessions.add(r)
 	return r
 }

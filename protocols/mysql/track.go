@@ -23,6 +23,7 @@ type track struct {
 	capabilities capabilities
 	database     string
 	tracked      bool // schema changes are recorded
+	deployed     bool // schema changes are refused
 	statements   statements
 
 	// The command at hand.

@@ -17,6 +17,7 @@ type loggedQuery struct {
 	database string // of the session
 	text     string
 	at       time.Time
+	failed   uint16 // number of the error that a statement ended with half-way
 	vars     statusVars
 }
 
@@ -50,7 +51,7 @@ func decodeQuery(ev event) (loggedQuery, error) {
 	if len(b) < 13+length+name+1 {
 		return loggedQuery{}, errors.New("read binary log: statement is cut short")
 	}
-	q := loggedQuery{thread: binary.LittleEndian.Uint32(b), vars: decodeVars(b[13 : 13+length])}
+	q := loggedQuery{thread: binary.LittleEndian.Uint32(b), failed: binary.LittleEndian.Uint16(b[9:]), vars: decodeVars(b[13 : 13+length])}
 	b = b[13+length:]
 	q.database, b = string(b[:name]), b[name+1:]
 	if ev.kind == replication.MARIADB_QUERY_COMPRESSED_EVENT {

@@ -87,19 +87,24 @@ func (e *Engine) connectAdmin(ctx context.Context) (*conn, error) {
 	return c, nil
 }
 
-// connectAs is a connection as the workspace's role in its database, with the
+// connectAs is a connection as the target's role in its database, with the
 // settings that a client of the proxy would have, but that every statement counts
-// where the server's default is otherwise. The caller closes it. A role
-// may change its own password; then the one that the catalog knows is put back,
-// since otherwise the workspace would have locked out its owner for good.
+// where the server's default is otherwise. The caller closes it.
 func (e *Engine) connectAs(ctx context.Context, t workspace.Target) (*conn, error) {
-	c, err := e.connect(ctx, t.Role, t.Password, t.Database)
+	return e.connectRole(ctx, t, t.Role, t.Password)
+}
+
+// connectRole is connectAs for either role. A role may change its own password;
+// then the one that the catalog knows is put back, since otherwise the workspace
+// would have locked out its owner for good.
+func (e *Engine) connectRole(ctx context.Context, t workspace.Target, name, password string) (*conn, error) {
+	c, err := e.connect(ctx, name, password, t.Database)
 	if number := errno(err); number == accessDenied || number == accessDeniedNoSecret {
-		e.config.Log.WarnContext(ctx, "role's password was changed on the server; putting it back", "server", e.config.Name, "role", t.Role)
-		if err := e.setRole(ctx, t); err != nil {
+		e.config.Log.WarnContext(ctx, "role's password was changed on the server; putting it back", "server", e.config.Name, "role", name)
+		if err := e.setRoles(ctx, t); err != nil {
 			return nil, err
 		}
-		c, err = e.connect(ctx, t.Role, t.Password, t.Database)
+		c, err = e.connect(ctx, name, password, t.Database)
 	}
 	if err != nil {
 		return nil, e.unreachable(err)

@@ -13,8 +13,8 @@ const noSuchThread = 1094
 // systemDatabases are the server's and ours; no workspace may have their names.
 var systemDatabases = []string{"mysql", "information_schema", "performance_schema", "sys", journalDatabase}
 
-// Create makes the database and its role, or finishes what an earlier call
-// began. Nobody but the role and administrators may use the database.
+// Create makes the database and its roles, or finishes what an earlier call
+// began. Nobody but they and administrators may use the database.
 func (e *Engine) Create(ctx context.Context, t workspace.Target, tracked bool) error {
 	if slices.Contains(systemDatabases, t.Database) || t.Database == "" {
 		return fmt.Errorf("create database %q: it is the server's", t.Database)
@@ -32,13 +32,14 @@ func (e *Engine) Create(ctx context.Context, t workspace.Target, tracked bool) e
 	if err := c.exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quote(t.Database)+" CHARACTER SET utf8mb4"); err != nil {
 		return fmt.Errorf("create database %s: %w", t.Database, err)
 	}
-	return e.setRole(ctx, t)
+	return e.setRoles(ctx, t)
 }
 
-// Drop removes the role, ends the database's sessions and removes the database
-// and its journal; what is already gone is no error.
+// Drop removes the roles, ends the database's sessions and removes the database,
+// its journal and what is noted of its deployments; what is already gone is no
+// error.
 func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
-	if t.Role == e.config.User || slices.Contains(systemDatabases, t.Database) {
+	if t.Role == e.config.User || t.Owner == e.config.User || slices.Contains(systemDatabases, t.Database) {
 		return fmt.Errorf("drop database %s: it is the administrator's", t.Database)
 	}
 	c, release, err := e.admin(ctx)
@@ -46,8 +47,10 @@ func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
 		return err
 	}
 	defer release()
-	if err := dropRole(ctx, c, t.Role); err != nil {
-		return err
+	for _, r := range rolesOf(t) {
+		if err := dropRole(ctx, c, r.name); err != nil {
+			return err
+		}
 	}
 	if err := endSessions(ctx, c, t); err != nil {
 		return err
@@ -63,10 +66,13 @@ func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
 	return nil
 }
 
-// endSessions ends those of the role and those that are in its database.
+// endSessions ends those of the roles and those that are in their database.
 func endSessions(ctx context.Context, c *conn, t workspace.Target) error {
-	rows, err := c.rows(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND (USER = "+
-		literal(t.Role)+" OR DB = "+literal(t.Database)+")")
+	theirs := "DB = " + literal(t.Database)
+	for _, r := range rolesOf(t) {
+		theirs += " OR USER = " + literal(r.name)
+	}
+	rows, err := c.rows(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND ("+theirs+")")
 	if err != nil {
 		return fmt.Errorf("find sessions of %s: %w", t.Database, err)
 	}

@@ -21,6 +21,9 @@ const journalDatabase = "tenantsdb"
 //   - object: what is in the tracked databases at the position of progress, to
 //     tell whether IF EXISTS found something
 //   - revert: statements that undo an entry of the queue, written before they run
+//   - deployed: the versions that tenants' databases have whole
+//   - deploying: the entries of a version that a database is getting, each written
+//     with the log's end before it runs, and again when it is done
 func journalTables() []string {
 	// Ids never come again, also where the schema is made anew.
 	firstID := strconv.FormatInt(time.Now().UnixMicro(), 10)
@@ -41,7 +44,12 @@ func journalTables() []string {
 			PRIMARY KEY (name, kind, object))` + options,
 		`CREATE TABLE IF NOT EXISTS tenantsdb.revert (
 			entry bigint NOT NULL PRIMARY KEY, name varchar(64) NOT NULL, thread int unsigned NOT NULL, statement longblob NOT NULL)` + options,
-		// The last: where it is there, all is.
+		`CREATE TABLE IF NOT EXISTS tenantsdb.deployed (
+			name varchar(64) NOT NULL, version bigint NOT NULL, PRIMARY KEY (name, version))` + options,
+		`CREATE TABLE IF NOT EXISTS tenantsdb.deploying (
+			name varchar(64) NOT NULL, entry bigint NOT NULL, version bigint NOT NULL, done tinyint NOT NULL,
+			file varchar(255) NOT NULL, at bigint unsigned NOT NULL, PRIMARY KEY (name, entry))` + options,
+		// The last two: where they are there, all is.
 		"INSERT IGNORE INTO tenantsdb.progress VALUES (1, '', 0)",
 	}
 }
@@ -61,7 +69,7 @@ func (r *reader) install(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rows, err := c.rows(ctx, "SELECT 1 FROM tenantsdb.progress")
+	rows, err := c.rows(ctx, "SELECT 1 FROM tenantsdb.deploying LIMIT 0; SELECT 1 FROM tenantsdb.progress")
 	if number := errno(err); err != nil && number != badDatabase && number != noSuchTable {
 		return fmt.Errorf("find journal: %w", err)
 	}
@@ -128,7 +136,7 @@ func (e *Engine) untrack(ctx context.Context, database string) error {
 		if _, _, err := r.progress(ctx, c); err != nil {
 			return err
 		}
-		for _, table := range []string{"tracked", "journal", "object", "revert"} {
+		for _, table := range []string{"tracked", "journal", "object", "revert", "deployed", "deploying"} {
 			if err := c.exec(ctx, "DELETE FROM tenantsdb."+table+" WHERE name = "+literal(database)); err != nil {
 				return fmt.Errorf("forget journal: %w", err)
 			}

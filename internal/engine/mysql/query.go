@@ -31,11 +31,15 @@ const (
 // errTimeout is why a query that ran into its time limit was stopped.
 var errTimeout = errors.New("query time limit reached")
 
-// Query runs text as the workspace's role in a session of its own, as a client
+// Query runs text as the target's role in a session of its own, as a client
 // that sends several statements at once would; the last result is the answer. A
 // limit that is reached cancels the query on the server and is an
-// *workspace.Error that names the setting.
+// *workspace.Error that names the setting. Of a text that would change the schema
+// of a tenant's database nothing is run.
 func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, limits workspace.Limits) (workspace.Result, error) {
+	if t.Owner != "" && ddltrack.DefinesMySQL([]byte(text)) {
+		return workspace.Result{}, workspace.NoDDLQuery()
+	}
 	if ddltrack.DropsDatabaseMySQL([]byte(text)) {
 		return workspace.Result{}, refusal(rightMissing, "42000", "Access denied: dropping the database is not available in a workspace; delete the workspace")
 	}
@@ -50,7 +54,9 @@ func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, lim
 		last := statements[len(statements)-1]
 		text = text[:last.Offset+len(last.Text)]
 	}
-	e.announced.add(t.Database, c.id, text, sourceAPI)
+	if t.Owner == "" {
+		e.announced.add(t.Database, c.id, text, sourceAPI)
+	}
 
 	start := time.Now()
 	r := &runner{engine: e, conn: c, limits: limits, last: rawResult{limits: limits}}
@@ -164,7 +170,7 @@ func (r *runner) overtime(cause error) error {
 
 // statementError is a failure as a client may see it: the server's own words
 // for its statement, or that there is no server.
-func statementError(err error) error {
+func statementError(err error) *workspace.Error {
 	e, ok := errors.AsType[*gomysql.MyError](err)
 	if !ok || e.Code == serverShutdown || e.Code == connectionKilled {
 		return workspace.Errorf(workspace.Unavailable, "connection to the database was lost").Because(err)

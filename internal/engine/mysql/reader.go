@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -220,25 +221,30 @@ func (b *batch) about(d ddltrack.MySQLDescription, at position) []string {
 		return nil
 	}
 	var list []string
-	seen := map[string]bool{}
-	add := func(o ddltrack.MySQLObject) {
+	for _, database := range databasesOf(d) {
+		if since, is := b.tracked[database]; is && since.before(at) {
+			list = append(list, database)
+		}
+	}
+	return list
+}
+
+// databasesOf are those whose objects a statement makes, changes or drops, each
+// once.
+func databasesOf(d ddltrack.MySQLDescription) []string {
+	objects := slices.Concat(d.Creates, d.Alters, d.Drops)
+	for _, pair := range d.Renames {
+		objects = append(objects, pair.From, pair.To)
+	}
+	var list []string
+	for _, o := range objects {
 		database := o.Database
 		if o.Kind == "database" {
 			database = o.Name
 		}
-		since, is := b.tracked[database]
-		if is && !seen[database] && since.before(at) {
-			list, seen[database] = append(list, database), true
+		if !slices.Contains(list, database) {
+			list = append(list, database)
 		}
-	}
-	for _, objects := range [][]ddltrack.MySQLObject{d.Creates, d.Alters, d.Drops} {
-		for _, o := range objects {
-			add(o)
-		}
-	}
-	for _, pair := range d.Renames {
-		add(pair.From)
-		add(pair.To)
 	}
 	return list
 }

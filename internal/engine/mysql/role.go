@@ -11,11 +11,27 @@ import (
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
-// setRole makes the role's accounts, or puts back their passwords and grants.
-func (e *Engine) setRole(ctx context.Context, t workspace.Target) error {
-	if t.Role == e.config.User || t.Role == "" {
-		return fmt.Errorf("make role %q: it is the administrator's", t.Role)
+// What roles may do in their database. A tenant's clients use what is there: its
+// rows, sequences and programs, and temporary tables.
+const (
+	ownerRights = "ALL PRIVILEGES"
+	usersRights = "SELECT, INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, SHOW VIEW"
+)
+
+// role is one user of a database, which has an account at each host.
+type role struct{ name, password, rights string }
+
+// rolesOf are those of a workspace's or a tenant's database.
+func rolesOf(t workspace.Target) []role {
+	if t.Owner == "" {
+		return []role{{t.Role, t.Password, ownerRights}}
 	}
+	return []role{{t.Owner, t.OwnerPassword, ownerRights}, {t.Role, t.Password, usersRights}}
+}
+
+// setRoles makes the accounts of the database's roles, or puts back their
+// passwords and grants.
+func (e *Engine) setRoles(ctx context.Context, t workspace.Target) error {
 	c, release, err := e.admin(ctx)
 	if err != nil {
 		return err
@@ -23,27 +39,39 @@ func (e *Engine) setRole(ctx context.Context, t workspace.Target) error {
 	defer release()
 	hosts, err := e.hosts(ctx, c)
 	if err != nil {
-		return fmt.Errorf("make role %s: %w", t.Role, err)
+		return fmt.Errorf("make roles of %s: %w", t.Database, err)
 	}
-	f := e.known()
-	for _, host := range hosts {
-		account := literal(t.Role) + "@" + literal(host)
-		for _, sql := range []string{
-			"CREATE USER IF NOT EXISTS " + account + " " + f.identified(t.Password),
-			"ALTER USER " + account + " " + f.identified(t.Password) + " ACCOUNT UNLOCK",
-			"REVOKE ALL PRIVILEGES, GRANT OPTION FROM " + account,
-			"GRANT ALL PRIVILEGES ON " + pattern(t.Database, f.literally) + ".* TO " + account,
-		} {
-			if err := c.exec(ctx, sql); err != nil {
-				// The statement holds the password.
-				return fmt.Errorf("make role %s: %w", t.Role, err)
+	for _, r := range rolesOf(t) {
+		if r.name == e.config.User || r.name == "" {
+			return fmt.Errorf("make role %q: it is the administrator's", r.name)
+		}
+		for _, host := range hosts {
+			if err := e.setAccount(ctx, c, t.Database, r, host); err != nil {
+				return fmt.Errorf("make role %s: %w", r.name, err)
 			}
 		}
 	}
 	return nil
 }
 
-// hosts are those that the role has accounts at. The server takes the account
+// setAccount is setRoles for one role at one host.
+func (e *Engine) setAccount(ctx context.Context, c *conn, database string, r role, host string) error {
+	f := e.known()
+	account := literal(r.name) + "@" + literal(host)
+	for _, sql := range []string{
+		"CREATE USER IF NOT EXISTS " + account + " " + f.identified(r.password),
+		"ALTER USER " + account + " " + f.identified(r.password) + " ACCOUNT UNLOCK",
+		"REVOKE ALL PRIVILEGES, GRANT OPTION FROM " + account,
+		"GRANT " + r.rights + " ON " + pattern(database, f.literally) + ".* TO " + account,
+	} {
+		if err := c.exec(ctx, sql); err != nil {
+			return err // without the statement, which holds the password
+		}
+	}
+	return nil
+}
+
+// hosts are those that each role has accounts at. The server takes the account
 // with the most exact host, whatever its name, and an address is more exact to
 // MySQL than the name that it stands for: so the role is at every host that an
 // account without a name is at, and at the one that we appear as.

@@ -40,3 +40,17 @@ func TestMovedMySQL(t *testing.T) {
 		}
 	}
 }
+
+func TestDropLeftMySQL(t *testing.T) {
+	for sql, want := range map[string]string{
+		"DROP TABLE a, `b`":           "DROP TABLE IF EXISTS a, `b`",
+		"DROP /*!50000 VIEW */ a,b":   "DROP /*!50000 VIEW */ IF EXISTS a,b",
+		"DROP TABLE IF EXISTS a, b":   "DROP TABLE IF EXISTS a, b",
+		"DROP TABLE a":                "DROP TABLE a",
+		"ALTER TABLE a DROP b,DROP c": "ALTER TABLE a DROP b,DROP c",
+	} {
+		if got := DropLeftMySQL(SplitMySQL(sql, MySQLMode{})[0]).Text; got != want {
+			t.Errorf("%s\n got %s\nwant %s", sql, got, want)
+		}
+	}
+}

@@ -17,3 +17,17 @@ func DropMySQL(s MySQLStatement, c MySQLCommand, only []MySQLObject) MySQLStatem
 	s.Text = s.Text[:from] + strings.Join(kept, ", ") + s.Text[to:]
 	return s
 }
+
+// DropLeftMySQL is the statement s, where it is a DROP of several objects, as one
+// that succeeds too if some of them have been dropped: MariaDB may come to its end
+// between two of them.
+func DropLeftMySQL(s MySQLStatement) MySQLStatement {
+	h := readMySQL(s, MySQLCommand{})
+	if h.verb != "DROP" || len(h.objects) < 2 || h.condition {
+		return s
+	}
+	from := h.tokens[h.named[0]].start
+	s.Text = s.Text[:from] + "IF EXISTS " + s.Text[from:]
+	s.bare = 0
+	return s
+}

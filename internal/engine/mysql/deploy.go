@@ -162,8 +162,8 @@ func (d *deployment) entry(ctx context.Context, version int64, entry workspace.E
 }
 
 // try runs the statement once. What the server refuses had no effect, unless the
-// log shows one: MariaDB drops of several tables those that are there, and then
-// fails for the others; and a statement may be killed when it is done.
+// log shows one: MariaDB has dropped the table that CREATE OR REPLACE fails to
+// make; and a statement may be killed when it is done.
 func (d *deployment) try(ctx context.Context, version int64, entry workspace.Entry, wait time.Duration) error {
 	if err := d.owner.exec(ctx, d.settings(entry, wait)); err != nil {
 		return d.failed(ctx, entry, err)
@@ -181,7 +181,7 @@ func (d *deployment) try(ctx context.Context, version int64, entry workspace.Ent
 	}
 	found, err := d.found(ctx, from, entry)
 	if err != nil {
-		return d.failed(ctx, entry, errors.Join(failure, err))
+		return partly(d.failed(ctx, entry, errors.Join(failure, err)))
 	}
 	if found == tookEffect && ended(failure) {
 		return d.confirm(ctx, entry.ID)
@@ -209,11 +209,16 @@ func (d *deployment) settings(entry workspace.Entry, wait time.Duration) string 
 	return sql
 }
 
-// statement is the entry's, as one of the tenant's database.
+// statement is the entry's, as one of the tenant's database, and one that may be
+// run again where a crash of the server has left a part of it.
 func (d *deployment) statement(entry workspace.Entry) string {
 	f := d.engine.known()
 	s := oneStatement(entry.Statement, f.modeOfEntry(entry))
-	return ddltrack.MovedMySQL(s, ddltrack.DatabaseOfMySQL(entry.Identity), d.target.Database, f.foldNames).Text
+	s = ddltrack.MovedMySQL(s, ddltrack.DatabaseOfMySQL(entry.Identity), d.target.Database, f.foldNames)
+	if f.mariaDB {
+		s = ddltrack.DropLeftMySQL(s)
+	}
+	return s.Text
 }
 
 // modeOfEntry is how the server reads the entry.

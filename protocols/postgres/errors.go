@@ -18,6 +18,7 @@ const (
 	codeFeatureNotSupported  = "0A000"
 	codeInvalidAuthorization = "28000"
 	codeInvalidPassword      = "28P01"
+	codeInsufficientRight    = "42501"
 	codeTooManyConnections   = "53300"
 	codeProgramLimit         = "54000"
 	codeQueryCanceled        = "57014"
@@ -98,9 +99,9 @@ func rowsFailure(live *workspace.Live, limit int64) *failure {
 }
 
 // refusalStatement is SQL that makes the server raise a refusal of ours.
-// why is one of ddltrack's constant texts.
-func refusalStatement(why string) string {
-	return "DO $refused$BEGIN RAISE EXCEPTION USING ERRCODE = '" + codeFeatureNotSupported +
+// why is a constant text.
+func refusalStatement(code, why string) string {
+	return "DO $refused$BEGIN RAISE EXCEPTION USING ERRCODE = '" + code +
 		"', MESSAGE = " + quoteLiteral(why) + "; END$refused$"
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
@@ -12,7 +13,7 @@ import (
 // scan leaves is kept for the next, verdicts are carried out and noted.
 type feed struct {
 	track
-	tracked bool
+	guard   guard
 	maxRows int64
 	timeout time.Duration
 	now     int64
@@ -26,6 +27,15 @@ type feed struct {
 
 func newFeed() *feed { return &feed{track: track{status: 'I'}} }
 
+// trackedFeed is newFeed in a workspace that is tracked, or not.
+func trackedFeed(tracked bool) *feed {
+	f := newFeed()
+	if tracked {
+		f.guard = guardOf(workspace.Tenant)
+	}
+	return f
+}
+
 // frontend receives b from the client.
 func (f *feed) frontend(b []byte) {
 	f.front = append(f.front, b...)
@@ -34,7 +44,7 @@ func (f *feed) frontend(b []byte) {
 	}
 	f.settling = false
 	for f.ended == nil {
-		s, err := f.scanFrontend(f.front, f.tracked, f.now, f.timeout)
+		s, err := f.scanFrontend(f.front, &f.guard, f.now, f.timeout)
 		f.toBackend = append(f.toBackend, f.front[:s.pass]...)
 		f.front = f.front[s.pass:]
 		f.ended = err

@@ -39,13 +39,19 @@ func cstring(b []byte) (s []byte, ok bool) {
 // errorCode finds the SQLSTATE field of an ErrorResponse or NoticeResponse
 // body; nil where there is none, as a backend may leave it out
 // (CVE-2026-6666).
-func errorCode(body []byte) []byte {
+func errorCode(body []byte) []byte { return field(body, 'C') }
+
+// noticeText is the message of a NoticeResponse body.
+func noticeText(body []byte) string { return string(field(body, 'M')) }
+
+// field finds a field of an ErrorResponse or NoticeResponse body.
+func field(body []byte, typ byte) []byte {
 	for len(body) > 1 && body[0] != 0 {
 		value, ok := cstring(body[1:])
 		if !ok {
 			return nil
 		}
-		if body[0] == 'C' {
+		if body[0] == typ {
 			return value
 		}
 		body = body[2+len(value):]

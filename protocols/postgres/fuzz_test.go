@@ -45,8 +45,7 @@ func FuzzScanFrontend(f *testing.F) {
 // that there is a row limit.
 func scanInParts(t *testing.T, said []byte, cut int, tracked, limited bool) {
 	t.Helper()
-	whole, parts := newFeed(), newFeed()
-	whole.tracked, parts.tracked = tracked, tracked
+	whole, parts := trackedFeed(tracked), trackedFeed(tracked)
 	whole.batch.limited, parts.batch.limited = limited, limited
 	whole.frontend(said)
 	for part := range slices.Chunk(said, max(cut, 1)) {

@@ -188,7 +188,7 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 		protocol: p,
 		route:    s.route,
 		live:     s.route.Live,
-		tracked:  s.route.Live.Mode == workspace.Tenant,
+		guard:    guardOf(s.route.Live.Mode),
 		front:    s.startup.conn,
 		back:     b,
 		poolKey:  key,

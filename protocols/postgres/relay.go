@@ -19,7 +19,7 @@ type relay struct {
 	protocol *Protocol
 	route    workspace.Route
 	live     *workspace.Live
-	tracked  bool // the workspace has a journal
+	guard    guard
 	front    *tls.Conn
 	back     *backend
 	poolKey  poolKey

@@ -45,7 +45,7 @@ func (r *relay) forwardFrontend() error {
 		}
 		switch s.act {
 		case refuse:
-			if err := r.substitute(b[s.pass:s.pass+s.size], refusalStatement(s.why), now, timeout); err != nil {
+			if err := r.substitute(b[s.pass:s.pass+s.size], refusalStatement(r.guard.code(), s.why), now, timeout); err != nil {
 				return err
 			}
 			r.fromFrontend.Discard(s.size)
@@ -98,7 +98,7 @@ func (r *relay) scanFrontend(b []byte, now int64, timeout time.Duration) (step, 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.track.batch.limited = r.live.MaxRows() > 0
-	s, err := r.track.scanFrontend(b, r.tracked, now, timeout)
+	s, err := r.track.scanFrontend(b, &r.guard, now, timeout)
 	r.deadline.Store(r.track.deadline)
 	return s, err
 }

@@ -130,6 +130,15 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 			case bytes.Contains(head, clusteredNotice):
 				t.tag = "CLUSTER"
 				act = swallowed
+			case bytes.Contains(head, droppedNotice):
+				if size > maxInspected {
+					break
+				}
+				if len(rest) < size {
+					return step{pass: pos, need: size}, nil
+				}
+				t.tag = noticeText(rest[headerLen:size])
+				act = swallowed
 			}
 		case 'G', 'W':
 			t.copying = true
@@ -183,10 +192,12 @@ var (
 	tagAlterRole      = []byte("ALTER ROLE")
 	tagAlterDatabase  = []byte("ALTER DATABASE")
 	// What the journal tells the proxy: of a change, and that what ran in the
-	// place of an EXPLAIN or a CLUSTER has ended.
+	// place of an EXPLAIN or a CLUSTER has ended; and what a statement that
+	// SchemaGuard put in the place of a DROP does, with the tag as its text.
 	journalNotice   = []byte("\x00CTDB01\x00")
 	explainedNotice = []byte("\x00CTDB02\x00")
 	clusteredNotice = []byte("\x00CTDB03\x00")
+	droppedNotice   = []byte("\x00CTDB04\x00")
 )
 
 // changesDefaults says whether a command tag is of a statement after which new

@@ -3,8 +3,6 @@ package postgres
 import (
 	"time"
 	"unsafe"
-
-	"github.com/tenantsdb/tenantsdb/ddltrack"
 )
 
 // maxName is how much of the name of a portal or a statement tells it from others.
@@ -13,10 +11,9 @@ const maxName = 64
 // maxStatement is the longest statement text that is held for inspection.
 const maxStatement = 1 << 20
 
-// scanFrontend goes over what the client sent. tracked says that statements
-// which change the schema unjournaled are to be refused; now is the wheel's
-// clock and timeout the workspace's limit.
-func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Duration) (step, error) {
+// scanFrontend goes over what the client sent. g is what its statements are held
+// to; now is the wheel's clock and timeout the workspace's limit.
+func (t *track) scanFrontend(b []byte, g *guard, now int64, timeout time.Duration) (step, error) {
 	pos := 0
 	for pos < len(b) {
 		if t.frontPass > 0 {
@@ -47,15 +44,15 @@ func (t *track) scanFrontend(b []byte, tracked bool, now int64, timeout time.Dur
 		}
 		switch rest[0] {
 		case 'Q', 'P':
-			if tracked && size <= maxStatement {
+			if g.looks() && size <= maxStatement {
 				if len(rest) < size {
 					return step{pass: pos, need: size}, nil
 				}
-				switch unseen, found := ddltrack.Unjournaled(statementText(rest[:size])); {
-				case found && unseen.Instead != "":
-					return step{pass: pos, act: replace, size: size, text: unseen.Instead}, nil
-				case found:
-					return step{pass: pos, act: refuse, size: size, why: unseen.Refusal}, nil
+				switch instead, why := g.judge(statementText(rest[:size])); {
+				case why != "":
+					return step{pass: pos, act: refuse, size: size, why: why}, nil
+				case instead != "":
+					return step{pass: pos, act: replace, size: size, text: instead}, nil
 				}
 			}
 			if rest[0] == 'Q' {

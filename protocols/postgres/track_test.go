@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
@@ -165,8 +166,8 @@ func TestConversationsAreFollowedHoweverTheyArrive(t *testing.T) {
 // did.
 func (c conversation) check(t *testing.T, how string, part func(f *feed, u turn, begin int) bool) {
 	t.Helper()
-	f := newFeed()
-	f.tracked, f.maxRows = c.tracked, c.maxRows
+	f := trackedFeed(c.tracked)
+	f.maxRows = c.maxRows
 	begin := 0
 	var sent, answered []byte
 	for _, u := range c.turns {
@@ -216,8 +217,7 @@ func TestUnjournaledStatementsAreRefusedInTrackedWorkspaces(t *testing.T) {
 	for _, text := range [][]byte{query(sql), parse("s", sql)} {
 		for _, tracked := range []bool{false, true} {
 			for cut := range text {
-				f := newFeed()
-				f.tracked = tracked
+				f := trackedFeed(tracked)
 				f.frontend(text[:cut])
 				f.frontend(text[cut:])
 				if refused := slices.Equal(f.verdicts, []string{fmt.Sprintf("refuse %c", text[0])}); refused != tracked {
@@ -235,8 +235,7 @@ func TestUnjournaledStatementsAreReplacedInTrackedWorkspaces(t *testing.T) {
 	const sql = "CLUSTER a USING i"
 	for _, text := range [][]byte{query(sql), parse("s", sql)} {
 		for _, tracked := range []bool{false, true} {
-			f := newFeed()
-			f.tracked = tracked
+			f := trackedFeed(tracked)
 			f.frontend(text)
 			if replaced := slices.Equal(f.verdicts, []string{fmt.Sprintf("replace %c", text[0])}); replaced != tracked {
 				t.Fatalf("tracked %v, %c: got %q", tracked, text[0], f.verdicts)
@@ -395,10 +394,11 @@ func TestScansDoNotAllocate(t *testing.T) {
 		"simple":   {query("SELECT abalance FROM pgbench_accounts WHERE aid = 17"), join(frame('T', half(0)), dataRow("0"), complete("SELECT 1"), ready('I'))},
 	}
 	for name, e := range exchanges {
-		for _, tracked := range []bool{false, true} {
+		for _, mode := range []workspace.Mode{workspace.Control, workspace.Tenant, workspace.Deployed} {
 			f := newFeed()
+			f.guard = guardOf(mode)
 			run := func() {
-				if s, err := f.scanFrontend(e[0], tracked, 1, time.Second); err != nil || s.pass != len(e[0]) {
+				if s, err := f.scanFrontend(e[0], &f.guard, 1, time.Second); err != nil || s.pass != len(e[0]) {
 					t.Fatalf("%s: passed %d, %v", name, s.pass, err)
 				}
 				if s, err := f.scanBackend(e[1], 100, 1, time.Second); err != nil || s.pass != len(e[1]) {
@@ -406,7 +406,7 @@ func TestScansDoNotAllocate(t *testing.T) {
 				}
 			}
 			if n := testing.AllocsPerRun(100, run); n != 0 {
-				t.Errorf("%s, tracked %v: %v allocations", name, tracked, n)
+				t.Errorf("%s, %s: %v allocations", name, mode, n)
 			}
 		}
 	}

@@ -79,6 +79,23 @@ func (e *Engine) connectAs(ctx context.Context, t workspace.Target, source strin
 	})
 }
 
+// connectOwner is a connection as the owner of a tenant's database, for its
+// schema changes, with the server's own settings but for those that bound how
+// long it waits. The caller closes it.
+func (e *Engine) connectOwner(ctx context.Context, t workspace.Target) (*pgx.Conn, error) {
+	return e.connectRole(ctx, owner(t), map[string]string{
+		"application_name":  "tenantsdb deployment",
+		"client_encoding":   "UTF8",
+		"statement_timeout": "0",
+		"lock_timeout":      lockWait,
+		// A session whose client is gone must not keep its locks for long.
+		"idle_in_transaction_session_timeout": "60s",
+		"tcp_keepalives_idle":                 "30",
+		"tcp_keepalives_interval":             "10",
+		"tcp_keepalives_count":                "3",
+	})
+}
+
 // connectReader is a connection as the workspace's role that reads the catalogs
 // and is not misled by the role's own settings. The caller closes it.
 func (e *Engine) connectReader(ctx context.Context, t workspace.Target) (*pgx.Conn, error) {

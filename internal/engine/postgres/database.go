@@ -15,12 +15,19 @@ const (
 )
 
 // Create makes the role and its database, or finishes what an earlier call
-// began. The role owns the database, and nobody else may connect to it.
+// began. The role owns the database, and nobody else may connect to it. Of a
+// tenant there are two roles: the owner, and the one that may connect beside it.
 func (e *Engine) Create(ctx context.Context, t workspace.Target, tracked bool) error {
-	if err := e.setRole(ctx, t); err != nil {
+	own := owner(t)
+	if err := e.setRole(ctx, own); err != nil {
 		return err
 	}
-	if err := e.createDatabase(ctx, t); err != nil {
+	if t.Owner != "" {
+		if err := e.setRole(ctx, t); err != nil {
+			return err
+		}
+	}
+	if err := e.createDatabase(ctx, own); err != nil {
 		return err
 	}
 	conn, release, err := e.admin(ctx, t.Database)
@@ -28,8 +35,11 @@ func (e *Engine) Create(ctx context.Context, t workspace.Target, tracked bool) e
 		return err
 	}
 	defer release()
-	if err := ownPublicSchema(ctx, conn, t.Role); err != nil {
+	if err := ownPublicSchema(ctx, conn, own.Role); err != nil {
 		return fmt.Errorf("create database %s: %w", t.Database, err)
+	}
+	if t.Owner != "" {
+		return letIn(ctx, conn, t)
 	}
 	if !tracked {
 		return nil
@@ -85,10 +95,10 @@ func ownPublicSchema(ctx context.Context, conn *pgx.Conn, role string) error {
 	return nil
 }
 
-// Drop ends the database's sessions and removes database and role; what is
-// already gone is no error.
+// Drop ends the database's sessions and removes database, role and owner; what
+// is already gone is no error.
 func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
-	if t.Role == e.config.User || t.Database == e.config.Database {
+	if t.Role == e.config.User || t.Owner == e.config.User || t.Database == e.config.Database {
 		return fmt.Errorf("drop database %s: it is the admin's", t.Database)
 	}
 	conn, release, err := e.admin(ctx, e.config.Database)
@@ -109,8 +119,10 @@ func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
 	if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
 		return fmt.Errorf("drop database %s: %w", t.Database, err)
 	}
-	if _, err := conn.Exec(ctx, "DROP ROLE IF EXISTS "+quote(t.Role)); err != nil {
-		return fmt.Errorf("drop role %s: %w", t.Role, err)
+	for _, role := range []string{t.Role, owner(t).Role} {
+		if _, err := conn.Exec(ctx, "DROP ROLE IF EXISTS "+quote(role)); err != nil {
+			return fmt.Errorf("drop role %s: %w", role, err)
+		}
 	}
 	return nil
 }

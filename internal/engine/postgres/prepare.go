@@ -93,8 +93,10 @@ func serverVersion(ctx context.Context, conn *pgx.Conn) (int, error) {
 	return version, nil
 }
 
-// names runs a query of one text column.
-func names(ctx context.Context, conn *pgx.Conn, sql string, args ...any) ([]string, error) {
+// names runs a query of one text column, on a connection or in a transaction.
+func names(ctx context.Context, conn interface {
+	Query(context.Context, string, ...any) (pgx.Rows, error)
+}, sql string, args ...any) ([]string, error) {
 	rows, err := conn.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, err

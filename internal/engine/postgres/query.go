@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/tenantsdb/tenantsdb/ddltrack"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
@@ -35,18 +37,28 @@ var errTimeout = errors.New("query time limit reached")
 // would: several statements share one implicit transaction, and the last result
 // is the answer. A limit that is reached cancels the query on the server and is
 // an *workspace.Error that names the setting. COPY from or to the client is
-// refused, since there is no client on the wire.
+// refused, since there is no client on the wire. On a tenant's database what
+// would change the schema is, before anything of text is run.
 func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, limits workspace.Limits) (workspace.Result, error) {
 	if strings.ContainsRune(text, 0) {
 		return workspace.Result{}, workspace.Errorf(workspace.BadRequest, "query holds a zero byte, which PostgreSQL does not take")
+	}
+	if t.Owner != "" {
+		instead, refused := (&ddltrack.SchemaGuard{Refusal: workspace.NoDDL}).Judge(text)
+		if refused {
+			return workspace.Result{}, workspace.NoDDLQuery()
+		}
+		text = cmp.Or(instead, text)
 	}
 	conn, err := e.connectAs(ctx, t, "api")
 	if err != nil {
 		return workspace.Result{}, err
 	}
 	defer disconnect(ctx, conn)
-	if text, err = journaledText(ctx, conn, text); err != nil {
-		return workspace.Result{}, err
+	if t.Owner == "" {
+		if text, err = journaledText(ctx, conn, text); err != nil {
+			return workspace.Result{}, err
+		}
 	}
 
 	start := time.Now()
@@ -219,6 +231,9 @@ func statementError(err error) error {
 	}
 	if !ok || len(pgErr.Code) >= 3 && pgErr.Code[:3] == classOperatorShutdown {
 		return workspace.Errorf(workspace.Unavailable, "connection to the database was lost").Because(err)
+	}
+	if pgErr.Message == workspace.NoDDL {
+		return workspace.NoDDLQuery().Because(pgErr)
 	}
 	failure := refusal(pgErr.Code, "%s", pgErr.Message).Because(pgErr)
 	if pgErr.Position > 0 {

@@ -1,0 +1,178 @@
+package ddltrack
+
+import (
+	"slices"
+	"strings"
+
+	pg_query "github.com/pganalyze/pg_query_go/v5"
+)
+
+// SchemaGuard decides what a session of a database may send whose persistent
+// schema it must not change: everything that the journal would record is
+// refused, as is what is about the role and the database themselves. Temporary
+// objects pass. So does what only the server knows: dynamic SQL in routines, a
+// statement that the grammar does not know; the privileges of the session's role
+// are the other half of the guard.
+//
+// The zero value with a Refusal is ready. It is for one session, since it keeps
+// in mind, bounded, which names may be those of temporary relations.
+type SchemaGuard struct {
+	Refusal string // what the server is to say where only it can decide
+
+	temporary map[string]struct{}
+	many      bool // there were more: any name may be a temporary relation's
+}
+
+// maxTemporary bounds the names that a session's guard keeps.
+const maxTemporary = 1 << 10
+
+// Judge says whether a statement of sql is refused, so that nothing of sql may
+// run. instead is a text that does the same and fails by the guard's Refusal
+// (SQLSTATE 42501) where it would change the persistent schema; empty where sql
+// may run as it is. Text without the first words of such a statement costs no
+// parsing and no allocation.
+func (g *SchemaGuard) Judge(sql string) (instead string, refused bool) {
+	if !mayChangeSchema(sql) {
+		return "", false
+	}
+	var b strings.Builder
+	done := 0 // of sql is in b
+	for _, s := range Split(sql, true) {
+		switch replacement, refused := g.statement(s); {
+		case refused:
+			return "", true
+		case replacement != "":
+			b.WriteString(sql[done:s.at])
+			b.WriteString(replacement)
+			done = s.at + len(s.Text)
+		}
+	}
+	if done == 0 {
+		return "", false
+	}
+	b.WriteString(sql[done:])
+	return b.String(), false
+}
+
+// mayChangeSchema says whether a statement of sql may be one that is looked for.
+// A semicolon inside of a string only makes it look closer.
+func mayChangeSchema(sql string) bool {
+	looked := false // for INTO, from there on
+	for {
+		switch first := opening(sql); {
+		case beginsSchemaChange(first):
+			return true
+		case !looked && selects(first):
+			if containsFold(sql, "into") {
+				return true
+			}
+			looked = true
+		}
+		i := strings.IndexByte(sql, ';')
+		if i < 0 {
+			return false
+		}
+		sql = sql[i+1:]
+	}
+}
+
+// opening is the first word of sql after white space and comments, or its first
+// character.
+func opening(sql string) string {
+	for l := (lexer{sql: sql}); ; {
+		if k, start := l.next(); k != blank {
+			return sql[start:l.pos]
+		}
+	}
+}
+
+// selects says whether a statement that begins with w may be a SELECT … INTO.
+func selects(w string) bool {
+	return w == "(" || strings.EqualFold(w, "SELECT") || strings.EqualFold(w, "WITH")
+}
+
+// beginsSchemaChange says whether a statement that begins with w may be a change of
+// the schema.
+func beginsSchemaChange(w string) bool {
+	for _, first := range [...]string{"CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "SECURITY", "IMPORT", "REASSIGN", "EXPLAIN", "CLUSTER"} {
+		if len(w) == len(first) && strings.EqualFold(w, first) {
+			return true
+		}
+	}
+	return false
+}
+
+// containsFold says whether s has the word, of lower-case letters, in any case.
+func containsFold(s, word string) bool {
+	for {
+		i := strings.IndexAny(s, "iI")
+		if i < 0 || len(s)-i < len(word) {
+			return false
+		}
+		if strings.EqualFold(s[i:i+len(word)], word) {
+			return true
+		}
+		s = s[i+1:]
+	}
+}
+
+// statement is Judge for one statement.
+func (g *SchemaGuard) statement(s Statement) (instead string, refused bool) {
+	if s.node == nil {
+		return "", s.wordsChangeSchema()
+	}
+	switch n := s.node.Node.(type) {
+	case *pg_query.Node_ExplainStmt:
+		return "", explainCreates(n.ExplainStmt) != nil
+	case *pg_query.Node_ClusterStmt:
+		return "", n.ClusterStmt.Indexname != "" && !g.isTemporary(rangeNames(n.ClusterStmt.Relation))
+	case *pg_query.Node_SelectStmt:
+		if selectInto(n.SelectStmt) == nil {
+			return "", false
+		}
+	case *pg_query.Node_AlterSystemStmt:
+		return "", false
+	default:
+		if !beginsSchemaChange(opening(s.Text)) || aboutLargeObject(s.node) {
+			return "", false
+		}
+	}
+	if g.aboutTemporary(s.node) {
+		return "", false
+	}
+	if d := s.node.GetDropStmt(); d != nil {
+		if instead := g.dropInstead(s.Text, d); instead != "" {
+			return instead, false
+		}
+	}
+	return "", true
+}
+
+// wordsChangeSchema judges a statement that the grammar does not know.
+func (s Statement) wordsChangeSchema() bool {
+	words := strings.Fields(normalWords(s.Text, 1<<10))
+	if len(words) == 0 || !beginsSchemaChange(words[0]) {
+		return false
+	}
+	has := func(w string) bool { return slices.Contains(words, w) }
+	switch words[0] {
+	case "EXPLAIN":
+		return has("ANALYZE") && (has("CREATE") || has("INTO"))
+	case "CLUSTER":
+		return has("USING") || has("ON")
+	case "CREATE":
+		head := words[:min(len(words), 5)]
+		return !slices.Contains(head, "TEMP") && !slices.Contains(head, "TEMPORARY")
+	case "ALTER":
+		return len(words) < 2 || words[1] != "SYSTEM"
+	}
+	return true
+}
+
+// aboutLargeObject says whether a statement is about large objects, which are
+// data.
+func aboutLargeObject(n *pg_query.Node) bool {
+	const large = pg_query.ObjectType_OBJECT_LARGEOBJECT
+	return n.GetAlterOwnerStmt().GetObjectType() == large || n.GetCommentStmt().GetObjtype() == large ||
+		n.GetGrantStmt().GetObjtype() == large || n.GetSecLabelStmt().GetObjtype() == large
+}

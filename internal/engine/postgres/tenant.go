@@ -1,0 +1,96 @@
+package postgres
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+)
+
+//go:embed tenant.sql
+var tenantSQL string
+
+// owner is t with the role that owns its database as its Role.
+func owner(t workspace.Target) workspace.Target {
+	if t.Owner != "" {
+		t.Role, t.Password = t.Owner, t.OwnerPassword
+		t.Owner, t.OwnerPassword = "", ""
+	}
+	return t
+}
+
+// letIn lets the clients' role of a tenant into its database, which has a mark of
+// the versions that it has from then on. conn is the admin's, inside of it.
+func letIn(ctx context.Context, conn *pgx.Conn, t workspace.Target) error {
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		// A schema with the reserved prefix needs the first.
+		script := strings.Join([]string{
+			"SET LOCAL allow_system_table_mods = on",
+			tenantSQL + "GRANT USAGE ON SCHEMA pg_tenantsdb TO " + quote(t.Owner),
+			"GRANT SELECT, UPDATE ON pg_tenantsdb.deployed TO " + quote(t.Owner),
+			"GRANT CONNECT, TEMPORARY ON DATABASE " + quote(t.Database) + " TO " + quote(t.Role),
+		}, ";\n")
+		if _, err := tx.Conn().PgConn().Exec(ctx, script).ReadAll(); err != nil {
+			return err
+		}
+		return grantRows(ctx, tx, t)
+	})
+	if err != nil {
+		return fmt.Errorf("let %s into database %s: %w", t.Role, t.Database, err)
+	}
+	return nil
+}
+
+// grantRows gives the clients' role what it lacks of its rights on all that the
+// owner has in the database now, and takes from everyone what would let a client
+// change the schema. What an extension's script made as the superuser keeps the
+// rights that the script gave.
+func grantRows(ctx context.Context, tx pgx.Tx, t workspace.Target) error {
+	statements, err := names(ctx, tx, lackingSQL, t.Owner, t.Role)
+	if err != nil {
+		return fmt.Errorf("find what %s lacks: %w", t.Role, err)
+	}
+	if len(statements) == 0 {
+		return nil
+	}
+	if _, err := tx.Conn().PgConn().Exec(ctx, strings.Join(statements, ";\n")).ReadAll(); err != nil {
+		return fmt.Errorf("grant %s its rights: %w", t.Role, err)
+	}
+	return nil
+}
+
+// lackingSQL gives the statements of grantRows, for the owner $1 and the role $2.
+const lackingSQL = `
+	WITH space AS (
+		SELECT n.oid, n.nspname, n.nspacl, n.nspowner FROM pg_catalog.pg_namespace n
+		WHERE ` + userSchema + `
+	), relation AS (
+		SELECT c.oid, c.relkind, c.relacl, pg_catalog.format('%I.%I', s.nspname, c.relname) AS name
+		FROM pg_catalog.pg_class c JOIN space s ON s.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_catalog.pg_has_role($1, c.relowner, 'USAGE')
+	)
+	SELECT 'REVOKE CREATE ON SCHEMA ' || quote_ident(s.nspname) || ' FROM PUBLIC'
+	FROM space s, pg_catalog.aclexplode(s.nspacl) a
+	WHERE a.grantee = 0 AND a.privilege_type = 'CREATE' AND pg_catalog.pg_has_role($1, s.nspowner, 'USAGE')
+	UNION ALL
+	SELECT DISTINCT 'REVOKE TRIGGER, REFERENCES ON TABLE ' || r.name || ' FROM PUBLIC'
+	FROM relation r, pg_catalog.aclexplode(r.relacl) a
+	WHERE r.relkind <> 'S' AND a.grantee = 0 AND a.privilege_type IN ('TRIGGER', 'REFERENCES')
+	UNION ALL
+	SELECT 'GRANT USAGE ON SCHEMA ' || quote_ident(s.nspname) || ' TO ' || quote_ident($2)
+	FROM space s
+	WHERE pg_catalog.pg_has_role($1, s.nspowner, 'USAGE') AND NOT pg_catalog.has_schema_privilege($2, s.oid, 'USAGE')
+	UNION ALL
+	SELECT 'GRANT USAGE, SELECT, UPDATE ON SEQUENCE ' || r.name || ' TO ' || quote_ident($2)
+	FROM relation r
+	WHERE r.relkind = 'S' AND EXISTS (
+		SELECT FROM unnest('{USAGE,SELECT,UPDATE}'::text[]) p WHERE NOT pg_catalog.has_sequence_privilege($2, r.oid, p))
+	UNION ALL
+	SELECT 'GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLE ' || r.name || ' TO ' || quote_ident($2)
+	FROM relation r
+	WHERE r.relkind <> 'S' AND EXISTS (
+		SELECT FROM unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) p WHERE NOT pg_catalog.has_table_privilege($2, r.oid, p))`

@@ -100,8 +100,9 @@ func TestDeployIsExactlyOnceWhereverItIsCut(t *testing.T) {
 	want := shapeOf(t, whole, reference)
 	for _, behind := range []bool{false, true} {
 		t.Run(fmt.Sprintf("behind %v", behind), func(t *testing.T) {
+			target := newTenant(t, whole)
 			for at := int64(1); ; at++ {
-				target := newTenant(t, whole)
+				emptied(t, whole, target)
 				if err := whole.Deploy(t.Context(), target, mixed()[0]); err != nil {
 					t.Fatal(err)
 				}
@@ -135,6 +136,19 @@ func TestDeployIsExactlyOnceWhereverItIsCut(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// emptied makes a tenant's database of mixed as it was when it was made.
+func emptied(t *testing.T, e *Engine, target workspace.Target) {
+	t.Helper()
+	conn, release, err := e.admin(t.Context(), target.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	if _, err := conn.Exec(t.Context(), "DROP TABLE IF EXISTS public.users, public.logs, public.logs_1, public.last; UPDATE pg_tenantsdb.deployed SET version = 0"); err != nil {
+		t.Fatal(err)
 	}
 }
 

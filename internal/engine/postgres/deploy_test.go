@@ -119,7 +119,9 @@ func TestDeployGivesWayToClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	deployed := make(chan error, 1)
-	go func() { deployed <- e.Deploy(t.Context(), target, versionOf(2, "ALTER TABLE users ADD COLUMN email text")) }()
+	go func() {
+		deployed <- e.Deploy(t.Context(), target, versionOf(2, "ALTER TABLE users ADD COLUMN email text"))
+	}()
 	waitFor(t, e, "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = '"+target.Database+"' AND wait_event_type = 'Lock')")
 	if _, err := other.Exec(t.Context(), "SET lock_timeout = '30s'"); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,8 @@ import (
 )
 
 func TestEveryEndIsAnnouncedInTLS(t *testing.T) {
-	w := newWorld(t, func(s *setup) { s.handshakeTimeout = 2 * time.Second })
+	w := newWorld(t)
+	hasty := newWorld(t, func(s *setup) { s.handshakeTimeout = 2 * time.Second })
 	s := w.workspace(t, workspace.Control, workspace.Settings{MaxConnections: 1})
 	nowhere := w.workspaceAt(t, workspace.Address{Network: "unix", Addr: "/nowhere/at/all"}, workspace.Control, workspace.Settings{})
 	ping := bson.D{{Key: "ping", Value: 1}}
@@ -30,7 +31,7 @@ func TestEveryEndIsAnnouncedInTLS(t *testing.T) {
 			c.send(make([]byte, headerSize))
 			return c.conn
 		},
-		"the proxy's patience is over": func(t *testing.T) net.Conn { return w.stranger(t).conn },
+		"the proxy's patience is over": func(t *testing.T) net.Conn { return hasty.stranger(t).conn },
 		"the workspace is deleted": func(t *testing.T) net.Conn {
 			c := s.connect(t)
 			w.server.CloseWorkspace(t.Context(), s.live.ID)

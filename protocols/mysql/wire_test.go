@@ -140,7 +140,7 @@ func login(t testing.TB, raw net.Conn, who identity, config *tls.Config) (*wire,
 	if config != nil {
 		w.write(sequence, head)
 		sequence++
-		secured := tls.Client(raw, config)
+		secured := tls.Client(wiretest.NoteEnd(raw), config)
 		if err := secured.Handshake(); err != nil {
 			return nil, err
 		}

@@ -12,10 +12,10 @@ import (
 	"github.com/tenantsdb/tenantsdb/protocols/internal/wiretest"
 )
 
-// dialled has c's connections be wiretest's.
-func dialled(t *testing.T, c *pgconn.Config) *pgconn.Config {
+// noted has the ends of c's connections noted.
+func noted(t *testing.T, c *pgconn.Config) *pgconn.Config {
 	c.DialFunc = func(_ context.Context, network, addr string) (net.Conn, error) {
-		return wiretest.Dial(t, network, addr), nil
+		return wiretest.NoteEnd(wiretest.Dial(t, network, addr)), nil
 	}
 	return c
 }
@@ -30,7 +30,7 @@ func (kept) Close() error { return nil }
 func refused(t *testing.T, c *pgconn.Config, code string, before func()) net.Conn {
 	t.Helper()
 	var secured net.Conn
-	dialled(t, c).AfterNetConnect = func(_ context.Context, _ *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	noted(t, c).AfterNetConnect = func(_ context.Context, _ *pgconn.Config, conn net.Conn) (net.Conn, error) {
 		t.Cleanup(func() { conn.Close() })
 		secured = conn
 		before()
@@ -44,7 +44,7 @@ func refused(t *testing.T, c *pgconn.Config, code string, before func()) net.Con
 
 func TestEveryEndIsAnnouncedInTLS(t *testing.T) {
 	w := newWorld(t, withSettings(workspace.Settings{MaxConnections: 1}))
-	session := func(t *testing.T) *wire { return rawWire(t, dialConfig(t, dialled(t, w.config(t)))) }
+	session := func(t *testing.T) *wire { return rawWire(t, dialConfig(t, noted(t, w.config(t)))) }
 	for name, end := range map[string]func(*testing.T) net.Conn{
 		"the client quits": func(t *testing.T) net.Conn {
 			c := session(t)
@@ -89,7 +89,7 @@ func TestEveryEndIsAnnouncedInTLS(t *testing.T) {
 
 func TestTheEndsOfADrainAreAnnouncedInTLS(t *testing.T) {
 	w := newWorld(t)
-	idle := rawWire(t, dialConfig(t, dialled(t, w.config(t))))
+	idle := rawWire(t, dialConfig(t, noted(t, w.config(t))))
 	drained := make(chan error, 1)
 	late := refused(t, w.config(t), codeAdminShutdown, func() {
 		go func() { drained <- w.server.Shutdown(t.Context()) }()

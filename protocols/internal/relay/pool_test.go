@@ -171,10 +171,8 @@ func TestAResetHasItsTimeAndLeavesNoDeadline(t *testing.T) {
 		if err := Reset(near, asItIs); err != nil {
 			t.Fatal(err)
 		}
-		go func() {
-			time.Sleep(2 * resetTimeout)
-			_, _ = far.Write([]byte("x"))
-		}()
+		speaks := time.AfterFunc(2*resetTimeout, func() { _, _ = far.Write([]byte("x")) })
+		defer speaks.Stop()
 		if err := read(near); err != nil {
 			t.Errorf("the session after it: %v", err)
 		}

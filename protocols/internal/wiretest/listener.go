@@ -59,5 +59,5 @@ func Dial(t testing.TB, network, addr string) net.Conn {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	return &dialled{Conn: conn}
+	return conn
 }

@@ -73,7 +73,7 @@ func (c *Certificate) Client(alpn ...string) *tls.Config {
 // Over is a connection after a client's TLS handshake on raw.
 func (c *Certificate) Over(t testing.TB, raw net.Conn) *tls.Conn {
 	t.Helper()
-	conn := tls.Client(raw, c.Client())
+	conn := tls.Client(NoteEnd(raw), c.Client())
 	if err := conn.Handshake(); err != nil {
 		t.Fatal(err)
 	}

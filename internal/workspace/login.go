@@ -101,6 +101,9 @@ func (l *Live) MaxRows() int64 { return l.maxRowsPerQuery.Load() }
 // limit.
 func (l *Live) MaxConnections() int64 { return l.maxConnections.Load() }
 
+// Connections is how many are in use now, of those that MaxConnections limits.
+func (l *Live) Connections() int64 { return l.connections.Load() }
+
 // Enter takes one of the workspace's connections, which Leave gives back; false
 // where max_connections are in use.
 func (l *Live) Enter() bool {

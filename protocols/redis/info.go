@@ -6,11 +6,14 @@ import (
 )
 
 // infoLines are the lines of INFO that tell nothing of other workspaces, by
-// their sections.
+// their sections. Those of clients are the workspace's. There is none of how much
+// memory is in use, or how much was done: the server counts that for all
+// databases together.
 const infoLines = `# Server redis_version redis_mode os arch_bits multiplexing_api uptime_in_seconds uptime_in_days hz
 	server_name valkey_version server_mode
+	# Clients connected_clients maxclients
 	# Memory maxmemory_policy mem_allocator
-	# Persistence loading async_loading
+	# Persistence loading async_loading rdb_bgsave_in_progress aof_rewrite_in_progress
 	# Replication role
 	# Cluster cluster_enabled`
 
@@ -32,7 +35,7 @@ func (r *relay) decideInfo(b []byte, q *request) error {
 	for _, arg := range q.args[1:] {
 		wanted[strings.ToLower(string(arg))] = true
 	}
-	info := filterInfo(text, r.route.Database, wanted)
+	info := filterInfo(text, r.route.Database, r.ownClients(), wanted)
 	if r.track.resp3 {
 		r.track.tell(b, q, "="+strconv.Itoa(4+len(info))+"\r\ntxt:"+info)
 	} else {
@@ -41,15 +44,28 @@ func (r *relay) decideInfo(b []byte, q *request) error {
 	return nil
 }
 
-// filterInfo keeps of INFO what concerns the workspace in database, in the
-// sections wanted; none named means all.
-func filterInfo(text, database string, wanted map[string]bool) string {
+// ownClients are the figures of the section Clients that are the workspace's own;
+// where it has no limit the server's is that.
+func (r *relay) ownClients() map[string]int64 {
+	own := map[string]int64{"connected_clients": r.live.Connections()}
+	if limit := r.live.MaxConnections(); limit > 0 {
+		own["maxclients"] = limit
+	}
+	return own
+}
+
+// filterInfo keeps of INFO what concerns the workspace in database, with its own
+// figures, in the sections wanted; none named means all.
+func filterInfo(text, database string, own map[string]int64, wanted map[string]bool) string {
 	every := len(wanted) == 0 || wanted["all"] || wanted["default"] || wanted["everything"]
 	lines := make(map[string]string)
 	for line := range strings.SplitSeq(text, "\r\n") {
 		if name, _, ok := strings.Cut(line, ":"); ok {
 			lines[name] = line
 		}
+	}
+	for name, figure := range own {
+		lines[name] = name + ":" + strconv.FormatInt(figure, 10)
 	}
 	var out strings.Builder
 	keep, first := false, true

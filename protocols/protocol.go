@@ -62,11 +62,11 @@ type Reason int
 
 // The reasons. Each protocol has one table from these to its own errors.
 const (
-	Full     Reason = iota + 1 // max_connections of the workspace is reached
-	Draining                   // the proxy is shutting down
-	Deleted                    // the workspace was deleted; statements are not waited for
-	Cut                        // the proxy is shutting down and its patience is over
-	Suspended                  // the tenant is suspended; statements are not waited for
+	Full      Reason = iota + 1 // max_connections of the workspace is reached
+	Draining                    // the proxy is shutting down
+	Deleted                     // the workspace was deleted; statements are not waited for
+	Cut                         // the proxy is shutting down and its patience is over
+	Suspended                   // the tenant is suspended; statements are not waited for
 )
 
 func (r Reason) String() string {

@@ -1,6 +1,7 @@
 package workspace
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,7 @@ type ClientLogin struct {
 
 // Limits bound one query sent through the API. 0 means no limit.
 type Limits struct {
+	Kind      string // what Workspace is, as Live.Kind says; empty: a workspace
 	Workspace string // whose limits they are, for the error that names them
 	TimeoutMS int64
 	MaxRows   int64
@@ -46,12 +48,12 @@ type Limits struct {
 
 // TimedOut tells a client that its query ran longer than TimeoutMS.
 func (l Limits) TimedOut() string {
-	return fmt.Sprintf("query was cancelled: workspace %q allows a query to run for %d ms (query_timeout_ms)", l.Workspace, l.TimeoutMS)
+	return fmt.Sprintf("query was cancelled: %s %q allows a query to run for %d ms (query_timeout_ms)", cmp.Or(l.Kind, "workspace"), l.Workspace, l.TimeoutMS)
 }
 
 // TooManyRows tells a client that its query gives more than MaxRows.
 func (l Limits) TooManyRows() string {
-	return fmt.Sprintf("workspace %q allows a query to give %d rows (max_rows_per_query)", l.Workspace, l.MaxRows)
+	return fmt.Sprintf("%s %q allows a query to give %d rows (max_rows_per_query)", cmp.Or(l.Kind, "workspace"), l.Workspace, l.MaxRows)
 }
 
 // Engine is one physical server. Each method may be called again after a crash

@@ -110,7 +110,7 @@ func (s *Service) Query(ctx context.Context, p Principal, id, text string) (Resu
 }
 
 func limitsOf(l *Live) Limits {
-	return Limits{Workspace: l.Name, TimeoutMS: l.QueryTimeout().Milliseconds(), MaxRows: l.MaxRows()}
+	return Limits{Kind: l.Kind(), Workspace: l.Name, TimeoutMS: l.QueryTimeout().Milliseconds(), MaxRows: l.MaxRows()}
 }
 
 // query takes one of the workspace's connections for as long as it runs. One of
@@ -136,10 +136,10 @@ func (s *Service) query(ctx context.Context, h *held, text string, limits Limits
 }
 
 func full(l *Live) *Error {
-	e := Errorf(RateLimited, "workspace %q has reached its max_connections limit of %d", l.Name, l.MaxConnections())
+	e := Errorf(RateLimited, "%s %q has reached its max_connections limit of %d", l.Kind(), l.Name, l.MaxConnections())
 	e.Details = map[string]any{
 		"reason":          "max_connections",
-		"action_required": "Try again later, or raise max_connections in the workspace's settings",
+		"action_required": "Try again later, or " + l.Raise("max_connections"),
 	}
 	return e
 }

@@ -128,6 +128,22 @@ func (l *Live) Deleted() bool { return l.deleted.Load() }
 // SetDeleted makes l's workspace one that is being removed.
 func (l *Live) SetDeleted() { l.deleted.Store(true) }
 
+// Kind is what a client knows l as: a workspace, or a tenant database.
+func (l *Live) Kind() string {
+	if l.Mode == Deployed {
+		return "tenant database"
+	}
+	return "workspace"
+}
+
+// Raise tells a client where the setting of that name is to be raised.
+func (l *Live) Raise(setting string) string {
+	if l.Mode == Deployed {
+		return "raise " + setting + " in its blueprint's settings and deploy them"
+	}
+	return "raise " + setting + " in the workspace's settings"
+}
+
 // Suspended says that the tenant whose database it is lets nobody in for now. A
 // session that was let in just before must look once more, as for Deleted.
 func (l *Live) Suspended() bool { return l.suspended.Load() }

@@ -98,9 +98,9 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
 	switch r {
 	case protocols.Full:
 		return &failure{202, "NetworkInterfaceExceededTimeLimit",
-			fmt.Sprintf("workspace '%s' has all of its %d connections (max_connections in its settings)", live.Name, live.MaxConnections())}
+			fmt.Sprintf("%s '%s' has all of its %d connections (max_connections in its settings)", live.Kind(), live.Name, live.MaxConnections())}
 	case protocols.Deleted:
-		return &failure{215, "DatabaseDropPending", fmt.Sprintf("workspace '%s' was deleted", live.Name)}
+		return &failure{215, "DatabaseDropPending", fmt.Sprintf("%s '%s' was deleted", live.Kind(), live.Name)}
 	case protocols.Suspended:
 		return unauthorized("tenant database '%s' is suspended; resume or restore the tenant through the admin API", live.Name)
 	}
@@ -116,32 +116,32 @@ func unreachable(what string) *failure {
 }
 
 func workspaceUnreachable(live *workspace.Live) *failure {
-	return unreachable(fmt.Sprintf("the database of workspace '%s'", live.Name))
+	return unreachable(fmt.Sprintf("the database of %s '%s'", live.Kind(), live.Name))
 }
 
 // lost is a server that went before it answered.
 func lost(live *workspace.Live) *failure {
 	return &failure{codeHostUnreachable, "HostUnreachable",
-		fmt.Sprintf("the database of workspace '%s' closed the connection before it answered; what became of the command is not known", live.Name)}
+		fmt.Sprintf("the database of %s '%s' closed the connection before it answered; what became of the command is not known", live.Kind(), live.Name)}
 }
 
 // replyTooLarge is a reply that no client could take.
 func replyTooLarge(live *workspace.Live, length int32) *failure {
 	return &failure{10334, "BSONObjectTooLarge",
-		fmt.Sprintf("the database of workspace '%s' answered with %d bytes, and a message has at most %d: ask for smaller batches (batchSize)", live.Name, length, maxReply)}
+		fmt.Sprintf("the database of %s '%s' answered with %d bytes, and a message has at most %d: ask for smaller batches (batchSize)", live.Kind(), live.Name, length, maxReply)}
 }
 
 func timedOut(live *workspace.Live, limit time.Duration) *failure {
 	return &failure{50, "MaxTimeMSExpired",
-		fmt.Sprintf("operation exceeded the time limit of workspace '%s': %d ms (query_timeout_ms in its settings)", live.Name, limit.Milliseconds())}
+		fmt.Sprintf("operation exceeded the time limit of %s '%s': %d ms (query_timeout_ms in its settings)", live.Kind(), live.Name, limit.Milliseconds())}
 }
 
 func tooManyRows(live *workspace.Live, limit int64) *failure {
 	return &failure{292, "QueryExceededMemoryLimitNoDiskUseAllowed",
-		fmt.Sprintf("query exceeded the limit of workspace '%s': %d documents (max_rows_per_query in its settings)", live.Name, limit)}
+		fmt.Sprintf("query exceeded the limit of %s '%s': %d documents (max_rows_per_query in its settings)", live.Kind(), live.Name, limit)}
 }
 
 func notRecorded(live *workspace.Live) *failure {
 	return &failure{1, "InternalError",
-		fmt.Sprintf("earlier schema changes can't be recorded in the deploy queue of workspace '%s' now; this one was not made, try again", live.Name)}
+		fmt.Sprintf("earlier schema changes can't be recorded in the deploy queue of %s '%s' now; this one was not made, try again", live.Kind(), live.Name)}
 }

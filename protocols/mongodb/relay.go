@@ -205,8 +205,8 @@ func (r *relay) judge(q *request) (*command, *failure) {
 
 func (r *relay) whyRefused(q *request, c *command) *failure {
 	if d := string(q.database); d != "admin" && d != r.route.Database {
-		return unauthorized("not authorized on %s to execute command %s: this connection is bound to the database %s of workspace '%s'",
-			printable(q.database), printable(q.name), r.route.Database, r.live.Name)
+		return unauthorized("not authorized on %s to execute command %s: this connection is bound to the database %s of %s '%s'",
+			printable(q.database), printable(q.name), r.route.Database, r.live.Kind(), r.live.Name)
 	}
 	return refusedOn(q, c)
 }

@@ -61,7 +61,7 @@ func (r *relay) stopClock() {
 func (r *relay) LastWords(cause error) {
 	f, ok := errors.AsType[*failure](cause)
 	if errors.Is(cause, window.ErrBackendGone) && r.track.owed {
-		f, ok = failf(numberLost, stateConnection, "Lost connection to the database of workspace %q", r.live.Name), true
+		f, ok = failf(numberLost, stateConnection, "Lost connection to the database of %s %q", r.live.Kind(), r.live.Name), true
 	}
 	within := r.track.backPass > 0 && !r.track.swallow || r.track.backMore && !r.track.swallow
 	if !ok || within { // within a packet nothing can be said

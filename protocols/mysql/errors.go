@@ -76,11 +76,11 @@ func numberOf(err error) uint16 {
 func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
 	switch r {
 	case protocols.Full:
-		return failf(mysql.ER_CON_COUNT_ERROR, "08004", "Too many connections: workspace %q has reached its max_connections limit of %d", live.Name, live.MaxConnections())
+		return failf(mysql.ER_CON_COUNT_ERROR, "08004", "Too many connections: %s %q has reached its max_connections limit of %d", live.Kind(), live.Name, live.MaxConnections())
 	case protocols.Draining, protocols.Cut:
 		return failf(mysql.ER_SERVER_SHUTDOWN, stateConnection, "Server shutdown in progress: the proxy is shutting down")
 	case protocols.Deleted:
-		return failf(mysql.ER_BAD_DB_ERROR, stateSyntaxOrRight, "Unknown database: workspace %q was deleted", live.Name)
+		return failf(mysql.ER_BAD_DB_ERROR, stateSyntaxOrRight, "Unknown database: %s %q was deleted", live.Kind(), live.Name)
 	case protocols.Suspended:
 		return failf(numberAccountLocked, stateGeneral, "Access denied: tenant database %q is suspended; resume or restore the tenant through the admin API", live.Name)
 	}
@@ -88,16 +88,16 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
 }
 
 func timeoutFailure(live *workspace.Live, limit time.Duration) *failure {
-	return failf(numberTimeout, stateGeneral, "Query execution was interrupted: workspace %q allows a statement to run for %d ms (query_timeout_ms)", live.Name, limit.Milliseconds())
+	return failf(numberTimeout, stateGeneral, "Query execution was interrupted: %s %q allows a statement to run for %d ms (query_timeout_ms)", live.Kind(), live.Name, limit.Milliseconds())
 }
 
 func rowsFailure(live *workspace.Live, limit int64) *failure {
-	return failf(numberTooManyRows, stateSyntaxOrRight, "Workspace %q allows a statement to return %d rows (max_rows_per_query); add a LIMIT, or raise the setting", live.Name, limit)
+	return failf(numberTooManyRows, stateSyntaxOrRight, "%s %q allows a statement to return %d rows (max_rows_per_query); add a LIMIT, or %s", live.Kind(), live.Name, limit, live.Raise("the setting"))
 }
 
 // unreachable is all that a client may know of a backend that can't be used.
 func unreachable(live *workspace.Live) *failure {
-	return failf(numberUnreachable, stateConnection, "Can't connect to the database of workspace %q; try again", live.Name)
+	return failf(numberUnreachable, stateConnection, "Can't connect to the database of %s %q; try again", live.Kind(), live.Name)
 }
 
 func accessDenied(user string) *failure {

@@ -108,7 +108,7 @@ func dialFailure(err error, live *workspace.Live) *failure {
 	if ok && pgErr.Code != "" && !strings.HasPrefix(pgErr.Code, "28") {
 		return &failure{severity: "FATAL", code: pgErr.Code, message: pgErr.Message, hint: pgErr.Hint}
 	}
-	return fatal(codeConnectionFailure, "the database of workspace %q can't be reached", live.Name).
+	return fatal(codeConnectionFailure, "the database of %s %q can't be reached", live.Kind(), live.Name).
 		withHint("Try again; the proxy's log has the cause.")
 }
 

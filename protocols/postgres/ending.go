@@ -58,7 +58,7 @@ func (r *relay) stopClock() {
 func (r *relay) LastWords(cause error) {
 	var f *failure
 	if errors.Is(cause, window.ErrBackendGone) {
-		f = fatal(codeConnectionFailure, "the database of workspace %q closed the connection", r.live.Name)
+		f = fatal(codeConnectionFailure, "the database of %s %q closed the connection", r.live.Kind(), r.live.Name)
 	} else if !errors.As(cause, &f) {
 		return
 	}

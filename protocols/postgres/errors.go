@@ -67,12 +67,12 @@ func (f *failure) withHint(format string, args ...any) *failure {
 func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
 	switch r {
 	case protocols.Full:
-		return fatal(codeTooManyConnections, "workspace %q has reached its max_connections limit of %d", live.Name, live.MaxConnections()).
-			withHint("Close connections, use a connection pool, or raise max_connections in the workspace's settings.")
+		return fatal(codeTooManyConnections, "%s %q has reached its max_connections limit of %d", live.Kind(), live.Name, live.MaxConnections()).
+			withHint("Close connections, use a connection pool, or %s.", live.Raise("max_connections"))
 	case protocols.Draining, protocols.Cut:
 		return fatal(codeAdminShutdown, "terminating connection because the proxy is shutting down")
 	case protocols.Deleted:
-		return fatal(codeDatabaseDropped, "terminating connection because workspace %q was deleted", live.Name)
+		return fatal(codeDatabaseDropped, "terminating connection because %s %q was deleted", live.Kind(), live.Name)
 	case protocols.Suspended:
 		return fatal(codeCannotConnectNow, "tenant database %q is suspended", live.Name).
 			withHint("Resume or restore the tenant through the admin API.")
@@ -84,8 +84,8 @@ func timeoutFailure(severity string, live *workspace.Live, limit time.Duration) 
 	return &failure{
 		severity: severity,
 		code:     codeQueryCanceled,
-		message:  fmt.Sprintf("canceling statement: workspace %q allows a statement to run for %d ms (query_timeout_ms)", live.Name, limit.Milliseconds()),
-		hint:     "Make the statement quicker, or raise query_timeout_ms in the workspace's settings.",
+		message:  fmt.Sprintf("canceling statement: %s %q allows a statement to run for %d ms (query_timeout_ms)", live.Kind(), live.Name, limit.Milliseconds()),
+		hint:     "Make the statement quicker, or " + live.Raise("query_timeout_ms") + ".",
 	}
 }
 
@@ -93,8 +93,8 @@ func rowsFailure(live *workspace.Live, limit int64) *failure {
 	return &failure{
 		severity: "ERROR",
 		code:     codeProgramLimit,
-		message:  fmt.Sprintf("workspace %q allows a statement to return %d rows (max_rows_per_query)", live.Name, limit),
-		hint:     "Add a LIMIT, fetch in pieces with a cursor, or raise max_rows_per_query in the workspace's settings. A statement with RETURNING may have made its changes all the same.",
+		message:  fmt.Sprintf("%s %q allows a statement to return %d rows (max_rows_per_query)", live.Kind(), live.Name, limit),
+		hint:     "Add a LIMIT, fetch in pieces with a cursor, or " + live.Raise("max_rows_per_query") + ". A statement with RETURNING may have made its changes all the same.",
 	}
 }
 

@@ -52,18 +52,11 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) failure {
 
 // named is what a client knows its database as.
 func named(live *workspace.Live) string {
-	if live.Mode == workspace.Deployed {
-		return fmt.Sprintf("tenant database '%s'", live.Name)
-	}
-	return fmt.Sprintf("workspace '%s'", live.Name)
+	return fmt.Sprintf("%s '%s'", live.Kind(), live.Name)
 }
 
 func unreachable(live *workspace.Live) failure {
-	which := named(live)
-	if live.Mode != workspace.Deployed {
-		which = "the database of " + which
-	}
-	return failure(fmt.Sprintf("-ERR %s can't be reached, try again; the proxy's log has the cause", which))
+	return failure(fmt.Sprintf("-ERR the database of %s can't be reached, try again; the proxy's log has the cause", named(live)))
 }
 
 // keysFailure is max_keys in the client's words, without the leading "-".
@@ -71,9 +64,5 @@ func keysFailure(err error, live *workspace.Live, limit int64) string {
 	if !errors.Is(err, errFull) {
 		return fmt.Sprintf("ERR the keys of %s can't be counted now, which max_keys needs; try again", named(live))
 	}
-	raise := "raise max_keys in its settings"
-	if live.Mode == workspace.Deployed {
-		raise = "raise max_keys in its blueprint's settings and deploy them"
-	}
-	return fmt.Sprintf("ERR max_keys limit reached (%s may have %d keys; delete some or %s)", named(live), limit, raise)
+	return fmt.Sprintf("ERR max_keys limit reached (%s may have %d keys; delete some or %s)", named(live), limit, live.Raise("max_keys"))
 }

@@ -52,7 +52,12 @@ func TestEveryEndIsAnnouncedInTLS(t *testing.T) {
 		"its time for the login is over": {"", func(conversation) {}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, 1, func(w *world) { w.fake.tls, w.HandshakeTimeout = server, 2*time.Second })
+			w := newWorld(t, 1, func(w *world) {
+				w.fake.tls = server
+				if test.workspace == "" {
+					w.HandshakeTimeout = 2 * time.Second
+				}
+			})
 			w.fake.lives["full"] = w.fake.lives["blog"]
 			dial := func() conversation {
 				c := w.dial(t)

@@ -155,7 +155,7 @@ func (s *sink) SetReadDeadline(time.Time) error { return nil }
 func newBench(s workspace.Settings) (*relay, *sink) {
 	to := &sink{}
 	live := workspace.NewLive(workspace.Workspace{ID: 1, Name: "shop", Settings: s})
-	p := &Protocol{commands: newCommands(), prologue: "p;", spaces: make(map[int64]*space), unknown: map[judgedName]*command{}}
+	p := &Protocol{commands: newCommands(), prologue: "p;", spaces: make(map[int64]*space), unknown: map[judgedName]*command{}, administrators: &administrators{}}
 	front, _ := net.Pipe()
 	r := &relay{protocol: p, front: tls.Server(front, nil), live: live, route: workspace.Route{Live: live, Database: "7"}, space: &space{}, channels: newChannels("7"),
 		back: &backend{conn: to}, log: slog.New(slog.DiscardHandler)}

@@ -78,20 +78,41 @@ func TestDepthIsBounded(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `{"name":"a","mode":"tenant"}`, `{"a":{"b":[1,2.5e3,null,true,"x"]}}`, `{"a":1,"a":2}`,
+		`{"databases":[{"blueprint":"a","level":2},{"blueprint":"b"}],"all":true}`, `{"databases":[{"blueprint":"a","level":1e9}]}`,
 		`{"a":1}x`, `[`, `{"\ud800":1}`, "{\"a\":\"\xff\"}", strings.Repeat(`{"a":`, 40), `{"a":-0}`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var name string
-		var values []string
-		if decodeFields(body, []field{{name: "name", into: &name}, {name: "values", into: &values, optional: true}}) == nil {
-			var want struct {
-				Name   string   `json:"name"`
-				Values []string `json:"values"`
+		type database struct {
+			Blueprint string `json:"blueprint"`
+			Level     int64  `json:"level"`
+		}
+		type request struct {
+			Name      string      `json:"name"`
+			Values    []string    `json:"values"`
+			Databases []*database `json:"databases"`
+			All       bool        `json:"all"`
+		}
+		var read request
+		fields := []field{
+			{name: "name", into: &read.Name, optional: true},
+			{name: "values", into: &read.Values, optional: true},
+			{name: "all", into: &read.All, optional: true},
+			{name: "databases", optional: true, into: objects(func() []field {
+				d := &database{}
+				read.Databases = append(read.Databases, d)
+				return []field{{name: "blueprint", into: &d.Blueprint}, {name: "level", into: &d.Level, optional: true}}
+			})},
+		}
+		if decodeFields(body, fields) == nil {
+			var want request
+			err := json.Unmarshal(body, &want)
+			if len(want.Databases) == 0 {
+				want.Databases = nil // as ours is, without any
 			}
-			if err := json.Unmarshal(body, &want); err != nil || want.Name != name || !reflect.DeepEqual(want.Values, values) {
-				t.Errorf("got %q %q, encoding/json %+v %v", name, values, want, err)
+			if err != nil || !reflect.DeepEqual(read, want) {
+				t.Errorf("got %+v, encoding/json %+v %v", read, want, err)
 			}
 		}
 		got, err := decodeObject(body)

@@ -123,6 +123,15 @@ func TestNoLogHasASecret(t *testing.T) {
 		key := workspace.APIKey{ID: "key_2", Role: "write", Scope: workspace.Scope{Type: "project"}}
 		return workspace.CreatedKey{APIKey: key, Secret: "planted_key", ProxyPassword: "planted_password"}, nil
 	}
+	f.service.createTenant = func(workspace.TenantRequest) (workspace.TenantDetails, error) {
+		return acme(workspace.TenantReady, "planted_password"), nil
+	}
+	f.service.queryTenants = func(workspace.TenantQuery) ([]workspace.TenantResult, error) {
+		failed := workspace.Errorf(workspace.BadRequest, "syntax error at planted_literal")
+		return []workspace.TenantResult{{Tenant: "acme", Err: failed}}, nil
+	}
+	f.call(t, "POST", "/tenants", `{"tenant_id": "acme", "databases": [{"blueprint": "fintech"}]}`)
+	f.call(t, "POST", "/admin/query", `{"blueprint": "fintech", "query": "SELECT 'planted_literal'", "all_tenants": true}`)
 	f.call(t, "POST", "/projects", `{"name": "p"}`)
 	f.call(t, "POST", "/apikeys", `{"name": "k"}`)
 	f.call(t, "POST", "/workspaces/main/queries", `{"query": "CREATE USER x PASSWORD 'planted_literal'"}`)

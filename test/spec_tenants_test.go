@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -69,6 +71,13 @@ func TestSpecCreateTenant(t *testing.T) {
 	mustBeUTC(t, details["created_at"])
 	if text := fmt.Sprint(details); strings.Contains(text, password) || strings.Count(text, "••••••••@") != 4 {
 		t.Errorf("details do not mask the passwords: %s", text)
+	}
+	audit, err := os.ReadFile(filepath.Join(in.dir, "audit.log"))
+	if err != nil || !strings.Contains(string(audit), `"tenant":"spec_acme"`) {
+		t.Errorf("the audit log does not have it: %v", err)
+	}
+	if strings.Contains(string(audit), password) || strings.Contains(in.log.String(), password) {
+		t.Error("a log has the password")
 	}
 	list := in.must(t, http.StatusOK, "GET", "/tenants", nil)
 	if all := list["tenants"].([]any); list["count"] != float64(len(all)) || !strings.Contains(fmt.Sprint(all), fmt.Sprint(details["databases"])) {

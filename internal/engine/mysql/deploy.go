@@ -46,9 +46,10 @@ func (e *Engine) Deploy(ctx context.Context, t workspace.Target, v workspace.Ver
 type deployment struct {
 	engine  *Engine
 	target  workspace.Target
-	owner   *conn // runs the statements, and holds the lock
-	notes   *conn // writes what is remembered
-	changed []string
+	owner   *conn    // runs the statements, and holds the lock
+	notes   *conn    // the administrator's, writes what is remembered
+	release func()   // gives notes back
+	changed []string // settings that the last entry changed
 }
 
 func (e *Engine) beginDeployment(ctx context.Context, t workspace.Target) (*deployment, error) {
@@ -61,7 +62,7 @@ func (e *Engine) beginDeployment(ctx context.Context, t workspace.Target) (*depl
 		d.close()
 		return nil, err
 	}
-	if d.notes, err = e.connectAdmin(ctx); err != nil {
+	if d.notes, d.release, err = e.admin(ctx); err != nil {
 		d.close()
 		return nil, err
 	}
@@ -75,9 +76,15 @@ func (e *Engine) beginDeployment(ctx context.Context, t workspace.Target) (*depl
 
 func (d *deployment) close() {
 	d.owner.close()
-	if d.notes != nil {
+	if d.notes == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	if d.notes.exec(ctx, "SET SESSION sql_log_bin = 1") != nil {
 		d.notes.close()
 	}
+	d.release()
 }
 
 // version runs what the database lacks of v.
@@ -90,14 +97,18 @@ func (d *deployment) version(ctx context.Context, v workspace.Version) error {
 	if err != nil {
 		return err
 	}
-	for _, entry := range v.Entries {
+	for i, entry := range v.Entries {
 		if done[entry.ID] {
 			continue
 		}
-		if err := d.entry(ctx, v.Number, entry); err != nil {
-			if len(done) > 0 {
-				err = partly(err)
-			}
+		err := d.entry(ctx, v.Number, entry)
+		if err == nil && i < len(v.Entries)-1 {
+			err = d.confirm(ctx, entry.ID) // of the last one, finish does
+		}
+		if err != nil && len(done) > 0 {
+			err = partly(err)
+		}
+		if err != nil {
 			return err
 		}
 		done[entry.ID] = true
@@ -174,7 +185,7 @@ func (d *deployment) try(ctx context.Context, version int64, entry workspace.Ent
 	}
 	failure := d.owner.exec(ctx, d.statement(entry))
 	if failure == nil {
-		return d.confirm(ctx, entry.ID)
+		return nil
 	}
 	if errno(failure) == 0 {
 		return d.failed(ctx, entry, failure) // whether it took effect the next call finds out
@@ -184,7 +195,7 @@ func (d *deployment) try(ctx context.Context, version int64, entry workspace.Ent
 		return partly(d.failed(ctx, entry, errors.Join(failure, err)))
 	}
 	if found == tookEffect && ended(failure) {
-		return d.confirm(ctx, entry.ID)
+		return nil
 	}
 	if err := d.forget(ctx, entry.ID); err != nil {
 		return err

@@ -107,15 +107,11 @@ func (d *deployment) change(ctx context.Context, sql string, entry int64) error 
 // finish says that the database has the version whole.
 func (d *deployment) finish(ctx context.Context, version int64) error {
 	name, number := literal(d.target.Database), strconv.FormatInt(version, 10)
-	for _, sql := range []string{
-		"START TRANSACTION",
-		"INSERT INTO tenantsdb.deployed (name, version) VALUES (" + name + ", " + number + ")",
-		"DELETE FROM tenantsdb.deploying WHERE name = " + name + " AND version = " + number,
-		"COMMIT",
-	} {
-		if err := d.notes.exec(ctx, sql); err != nil {
-			return fmt.Errorf("note version %d of %s: %w", version, d.target.Database, err)
-		}
+	err := d.notes.exec(ctx, "START TRANSACTION; INSERT INTO tenantsdb.deployed (name, version) VALUES ("+name+", "+number+
+		"); DELETE FROM tenantsdb.deploying WHERE name = "+name+" AND version = "+number+"; COMMIT")
+	if err != nil {
+		d.notes.close() // with the transaction
+		return fmt.Errorf("note version %d of %s: %w", version, d.target.Database, err)
 	}
 	return nil
 }

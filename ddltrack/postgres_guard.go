@@ -150,10 +150,10 @@ func (g *SchemaGuard) statement(s Statement) (instead string, refused bool) {
 
 // wordsChangeSchema judges a statement that the grammar does not know.
 func (s Statement) wordsChangeSchema() bool {
-	words := strings.Fields(normalWords(s.Text, 1<<10))
-	if len(words) == 0 || !beginsSchemaChange(words[0]) {
+	if !beginsSchemaChange(opening(s.Text)) {
 		return false
 	}
+	words := strings.Fields(normalWords(s.Text, 1<<10))
 	has := func(w string) bool { return slices.Contains(words, w) }
 	switch words[0] {
 	case "EXPLAIN":

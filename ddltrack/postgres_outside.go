@@ -1,7 +1,6 @@
 package ddltrack
 
 import (
-
 	pg_query "github.com/pganalyze/pg_query_go/v5"
 )
 
@@ -62,4 +61,3 @@ func rangeNames(r *pg_query.RangeVar) []string {
 	}
 	return []string{r.GetSchemaname(), r.GetRelname()}
 }
-

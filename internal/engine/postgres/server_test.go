@@ -145,14 +145,14 @@ func asRole(t *testing.T, target workspace.Target, statements ...string) {
 
 // dump is pg_dump's view of the workspace's schema, without what names the
 // moment or the workspace.
-func dump(t *testing.T, target workspace.Target) string {
+func dump(t *testing.T, target workspace.Target, options ...string) string {
 	t.Helper()
 	// The folder may hold links to some programs of the server's real one.
 	initdb, err := filepath.EvalSymlinks(filepath.Join(server.Programs(), "initdb"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(filepath.Dir(initdb), "pg_dump"), "-s", "-h", server.SocketDir(), "-p", strconv.Itoa(server.Port()), "-U", server.User(), "-d", target.Database)
+	cmd := exec.Command(filepath.Join(filepath.Dir(initdb), "pg_dump"), append(options, "-s", "-h", server.SocketDir(), "-p", strconv.Itoa(server.Port()), "-U", server.User(), "-d", target.Database)...)
 	cmd.Env = append(os.Environ(), "PGPASSWORD="+server.Password())
 	out, err := cmd.Output()
 	if err != nil {

@@ -64,12 +64,16 @@ func grantRows(ctx context.Context, tx pgx.Tx, t workspace.Target) error {
 }
 
 // lackingSQL gives the statements of grantRows, for the owner $1 and the role $2.
+// It compares access lists, of which the catalog's rows are enough: to ask for
+// privileges would look up each object.
 const lackingSQL = `
-	WITH space AS (
+	WITH role (oid, name) AS (
+		SELECT oid, quote_ident(rolname) FROM pg_catalog.pg_roles WHERE rolname = $2
+	), space AS (
 		SELECT n.oid, n.nspname, n.nspacl, n.nspowner FROM pg_catalog.pg_namespace n
 		WHERE ` + userSchema + `
 	), relation AS (
-		SELECT c.oid, c.relkind, c.relacl, pg_catalog.format('%I.%I', s.nspname, c.relname) AS name
+		SELECT c.relkind, c.relacl, c.relowner, pg_catalog.format('%I.%I', s.nspname, c.relname) AS name
 		FROM pg_catalog.pg_class c JOIN space s ON s.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_catalog.pg_has_role($1, c.relowner, 'USAGE')
 	)
@@ -81,16 +85,25 @@ const lackingSQL = `
 	FROM relation r, pg_catalog.aclexplode(r.relacl) a
 	WHERE r.relkind <> 'S' AND a.grantee = 0 AND a.privilege_type IN ('TRIGGER', 'REFERENCES')
 	UNION ALL
-	SELECT 'GRANT USAGE ON SCHEMA ' || quote_ident(s.nspname) || ' TO ' || quote_ident($2)
-	FROM space s
-	WHERE pg_catalog.pg_has_role($1, s.nspowner, 'USAGE') AND NOT pg_catalog.has_schema_privilege($2, s.oid, 'USAGE')
+	SELECT 'GRANT USAGE ON SCHEMA ' || quote_ident(s.nspname) || ' TO ' || role.name
+	FROM space s, role
+	WHERE pg_catalog.pg_has_role($1, s.nspowner, 'USAGE')
+		AND (s.nspacl @> pg_catalog.makeaclitem(role.oid, s.nspowner, 'USAGE', false)) IS NOT TRUE
 	UNION ALL
-	SELECT 'GRANT USAGE, SELECT, UPDATE ON SEQUENCE ' || r.name || ' TO ' || quote_ident($2)
-	FROM relation r
-	WHERE r.relkind = 'S' AND EXISTS (
-		SELECT FROM unnest('{USAGE,SELECT,UPDATE}'::text[]) p WHERE NOT pg_catalog.has_sequence_privilege($2, r.oid, p))
+	SELECT 'GRANT USAGE, SELECT, UPDATE ON SEQUENCE ' || r.name || ' TO ' || role.name
+	FROM relation r, role
+	WHERE r.relkind = 'S' AND (` + holdsSequence + `) IS NOT TRUE
 	UNION ALL
-	SELECT 'GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLE ' || r.name || ' TO ' || quote_ident($2)
-	FROM relation r
-	WHERE r.relkind <> 'S' AND EXISTS (
-		SELECT FROM unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE}'::text[]) p WHERE NOT pg_catalog.has_table_privilege($2, r.oid, p))`
+	SELECT 'GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLE ' || r.name || ' TO ' || role.name
+	FROM relation r, role
+	WHERE r.relkind <> 'S' AND (` + holdsRows + `) IS NOT TRUE`
+
+// holdsSequence and holdsRows say whether relation r's access list gives role its
+// rights.
+const (
+	holdsSequence = holds + "'USAGE', false) AND " + holds + "'SELECT', false) AND " + holds + "'UPDATE', false)"
+	holdsRows     = holds + "'SELECT', false) AND " + holds + "'INSERT', false) AND " + holds + "'UPDATE', false) AND " +
+		holds + "'DELETE', false) AND " + holds + "'TRUNCATE', false)"
+
+	holds = "r.relacl @> pg_catalog.makeaclitem(role.oid, r.relowner, "
+)

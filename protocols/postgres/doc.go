@@ -19,7 +19,8 @@
 //	 │◀═══════════════════ relay, frames in place ════════════════▶│
 //
 // Inspected on the way to the backend: Query and Parse of tracked workspaces
-// (replaced or refused where the schema would change unjournaled), Bind, Execute, Sync,
+// (replaced or refused where the schema would change unjournaled) and of tenants'
+// databases (refused where it would change at all), Bind, Execute, Sync,
 // FunctionCall, CopyDone and CopyFail (the replies owed), Terminate. On the
 // way back: DataRow and CopyData are counted, CommandComplete, ErrorResponse,
 // PortalSuspended and ReadyForQuery settle what is owed, and the notices of the

@@ -124,6 +124,15 @@ func TestClientsOfATenantUseItsRowsAndChangeNoSchema(t *testing.T) {
 			t.Errorf("%s: got %v, want 42501", sql, err)
 		}
 	}
+	// What they have is not granted again by each deployment.
+	admin, release, err := e.admin(t.Context(), target.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	if again, err := names(t.Context(), admin, lackingSQL, target.Owner, target.Role); err != nil || len(again) > 0 {
+		t.Errorf("got %q, %v", again, err)
+	}
 	// A GRANT of what one does not have to give is a warning.
 	if _, err := conn.Exec(t.Context(), "GRANT SELECT ON users TO PUBLIC"); err != nil && sqlState(err) != "42501" {
 		t.Error(err)

@@ -89,14 +89,24 @@ func MongoNameAndTarget(command bson.D) (name, collection string) {
 	return command[0].Key, collection
 }
 
+// MongoSchemaCommands are the names of the commands that are there to change a
+// schema.
+func MongoSchemaCommands() []string {
+	return []string{
+		"create", "createIndexes", "collMod", "drop", "dropIndexes", "deleteIndexes", "dropDatabase",
+		"renameCollection", "convertToCapped", "cloneCollectionAsCapped",
+		"createSearchIndexes", "updateSearchIndex", "dropSearchIndex",
+	}
+}
+
 // MayChangeMongoSchema says whether a command can change a schema: by what it
 // is for, or by making the collection that it writes to.
 func MayChangeMongoSchema(command bson.D) (explicit, implicit bool) {
 	name, _ := MongoNameAndTarget(command)
-	switch name {
-	case "create", "createIndexes", "collMod", "drop", "dropIndexes", "deleteIndexes", "dropDatabase",
-		"renameCollection", "convertToCapped", "cloneCollectionAsCapped":
+	if slices.Contains(MongoSchemaCommands(), name) {
 		return true, false
+	}
+	switch name {
 	case "insert", "update", "findAndModify", "findandmodify", "bulkWrite", "mapReduce":
 		return false, true
 	case "aggregate":

@@ -13,14 +13,10 @@ import (
 // indexes with which GridFS makes its buckets.
 func ChangesMongoSchema(command bson.D) bool {
 	name, _ := MongoNameAndTarget(command)
-	switch name {
-	case "createSearchIndexes", "updateSearchIndex", "dropSearchIndex":
-		return true
-	case "aggregate":
+	if name == "aggregate" {
 		return makesTimeSeries(command)
 	}
-	explicit, _ := MayChangeMongoSchema(command)
-	return explicit && !isBucketIndex(command)
+	return slices.Contains(MongoSchemaCommands(), name) && !isBucketIndex(command)
 }
 
 // makesTimeSeries says whether an aggregate's $out gives its collection the

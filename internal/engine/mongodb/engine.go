@@ -1,5 +1,6 @@
 // Package mongodb is a MongoDB server (or a FerretDB one) that holds workspaces:
-// one database each and, where the server has users, one user who owns it.
+// one database each and, where the server has users, one user who owns it; and
+// tenants' databases, whose clients are users of less rights than the owner.
 //
 // Schema changes are found by comparing: a journal beside the databases keeps
 // how each tracked one was when it was last looked at. What differs is noted

@@ -111,7 +111,10 @@ func (r *runner) evaluate(ctx context.Context, text string) (workspace.Result, e
 	case <-ctx.Done():
 		return workspace.Result{}, ctx.Err()
 	}
-	process := shell.Process{Command: r.engine.config.Shell, SchemaFixed: r.deployed}
+	process := shell.Process{Command: r.engine.config.Shell}
+	if r.deployed {
+		process.Fixed = ddltrack.MongoSchemaCommands()
+	}
 	outcome, err := process.Run(ctx, text, r.database, func(command bson.D) (shell.Answer, error) {
 		return r.run(ctx, command)
 	})

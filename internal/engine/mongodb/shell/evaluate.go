@@ -87,7 +87,7 @@ func evaluate(o order, run func(bson.D) (Answer, error)) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	if o.SchemaFixed && changesSchema(tree) {
+	if schemaCommands(o.Fixed).in(tree) {
 		return Outcome{}, ErrSchemaFixed
 	}
 	outcome, err := s.finished(finish, program)

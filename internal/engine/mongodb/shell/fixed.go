@@ -7,9 +7,6 @@ import (
 	"strings"
 
 	"github.com/dop251/goja/ast"
-	"go.mongodb.org/mongo-driver/v2/bson"
-
-	"github.com/tenantsdb/tenantsdb/ddltrack"
 )
 
 // ErrSchemaFixed is a script that would change the schema where it is fixed.
@@ -25,21 +22,27 @@ func schemaMethods() []string {
 	}
 }
 
-// changesSchema says whether a script calls, anywhere, a method that is there to
-// change the schema, or runs a command that is. What its text does not show, a
-// name that it puts together, is seen when the command is to be run.
-func changesSchema(program *ast.Program) bool {
+// schemaCommands are the names of the commands that are there to change the
+// schema; none where a script may change it.
+type schemaCommands []string
+
+// in says whether a script calls, anywhere, a method that is there to change the
+// schema, or runs a command that is. What its text does not show, a name that it
+// puts together, is seen when the command is to be run.
+func (s schemaCommands) in(program *ast.Program) bool {
 	found := false
-	eachCall(reflect.ValueOf(program), func(c *ast.CallExpression) { found = found || callChanges(c) })
+	if len(s) > 0 {
+		eachCall(reflect.ValueOf(program), func(c *ast.CallExpression) { found = found || s.call(c) })
+	}
 	return found
 }
 
-// callChanges looks at one call.
-func callChanges(c *ast.CallExpression) bool {
+// call looks at one call.
+func (s schemaCommands) call(c *ast.CallExpression) bool {
 	of, method := member(c.Callee)
 	switch method {
 	case "runCommand", "adminCommand":
-		return len(c.ArgumentList) > 0 && commandChanges(c.ArgumentList[0])
+		return len(c.ArgumentList) > 0 && s.command(c.ArgumentList[0])
 	case "createIndex", "createIndexes", "ensureIndex":
 		// What GridFS does is told by the whole command.
 		return !ofBucket(of)
@@ -47,10 +50,10 @@ func callChanges(c *ast.CallExpression) bool {
 	return slices.Contains(schemaMethods(), method)
 }
 
-// commandChanges looks at a command that is written out: a document, or a name.
-func commandChanges(command ast.Expression) bool {
+// command looks at a command that is written out: a document, or a name.
+func (s schemaCommands) command(command ast.Expression) bool {
 	if name, ok := literal(command); ok {
-		return ddltrack.ChangesMongoSchema(bson.D{{Key: name, Value: 1}})
+		return slices.Contains(s, name)
 	}
 	document, _ := command.(*ast.ObjectLiteral)
 	if document == nil || len(document.Value) == 0 {
@@ -62,7 +65,7 @@ func commandChanges(command ast.Expression) bool {
 	}
 	name, _ := literal(first.Key)
 	target, _ := literal(first.Value)
-	return !isBucket(target) && ddltrack.ChangesMongoSchema(bson.D{{Key: name, Value: target}})
+	return slices.Contains(s, name) && !(name == "createIndexes" && isBucket(target))
 }
 
 // member is the object and the name of a property: of.name, of["name"].

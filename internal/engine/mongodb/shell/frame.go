@@ -28,8 +28,8 @@ type order struct {
 	Text     string `bson:"text"`
 	Database string `bson:"database"`
 	Parent   int    `bson:"parent"` // process id of who waits for the answer
-	// SchemaFixed: a script that changes the schema is not run.
-	SchemaFixed bool `bson:"schema_fixed"`
+	// Fixed are the commands that change the schema, where scripts may not.
+	Fixed []string `bson:"fixed"`
 }
 
 // report is what the child sends: a command to be run, or its end.

@@ -28,9 +28,9 @@ type Process struct {
 	// Command is the program and arguments of a process that calls Serve with
 	// its standard input and output.
 	Command []string
-	// SchemaFixed keeps scripts from being run at all that would change the
-	// schema, as far as their text shows it.
-	SchemaFixed bool
+	// Fixed are the names of the commands that change the schema, where it is
+	// fixed: scripts are not run at all that would, as far as their text shows it.
+	Fixed []string
 }
 
 // Run evaluates text in a child of its own, which ends with ctx; run is called
@@ -57,7 +57,7 @@ func (p Process) Run(ctx context.Context, text, database string, run func(bson.D
 	if err := c.Start(); err != nil {
 		return Outcome{}, fmt.Errorf("start shell: %w", err)
 	}
-	outcome, err := converse(in, out, order{Text: text, Database: database, Parent: os.Getpid(), SchemaFixed: p.SchemaFixed}, run)
+	outcome, err := converse(in, out, order{Text: text, Database: database, Parent: os.Getpid(), Fixed: p.Fixed}, run)
 	stop()
 	// How it ended says nothing that its last frame does not.
 	_ = c.Wait()

@@ -24,7 +24,7 @@ const (
 // field binds one key of a request's object to where its value goes.
 type field struct {
 	name     string
-	into     any // *string or *[]string
+	into     any // *string, *[]string, *int64, or *json.RawMessage for an object or array
 	optional bool
 	choices  string // told where the field is missing; may be empty
 }
@@ -268,6 +268,9 @@ func (p *parser) array() ([]any, error) {
 
 // read puts the next value into f.
 func (p *parser) read(f field) error {
+	if into, ok := f.into.(*json.RawMessage); ok {
+		return p.readRaw(f.name, into)
+	}
 	token, err := p.next()
 	if err != nil {
 		return err
@@ -285,8 +288,32 @@ func (p *parser) read(f field) error {
 			return badRequest("field %q must be an array of strings, got %s", f.name, kindOf(token))
 		}
 		return p.readStrings(f.name, into)
+	case *int64:
+		number, ok := token.(json.Number)
+		if !ok {
+			return badRequest("field %q must be a whole number, got %s", f.name, kindOf(token))
+		}
+		if *into, err = number.Int64(); err != nil {
+			return badRequest("field %q must be a whole number", f.name)
+		}
+		return nil
 	}
 	return fmt.Errorf("decode field %s: no rule for type %T", f.name, f.into)
+}
+
+// readRaw keeps the next value as it was sent: the domain reads what is in it.
+func (p *parser) readRaw(name string, into *json.RawMessage) error {
+	if err := p.tokens.Decode(into); err != nil {
+		return badRequest("malformed JSON: %v", err)
+	}
+	if len(*into) > 0 && ((*into)[0] == '{' || (*into)[0] == '[') {
+		return nil
+	}
+	first, err := json.NewDecoder(bytes.NewReader(*into)).Token()
+	if err != nil {
+		return badRequest("malformed JSON: %v", err)
+	}
+	return badRequest("field %q must be an object or an array, got %s", name, kindOf(first))
 }
 
 // readStrings reads the array just opened.

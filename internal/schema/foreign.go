@@ -38,9 +38,8 @@ func (c *carrier) table(t Table) Table {
 	}
 	moved.Checks = nil
 	for _, check := range t.Checks {
-		list, _ := oneOf(check)
-		if bounded, _ := bounds(check); list != "" || bounded != "" {
-			moved.Checks = append(moved.Checks, check)
+		if plain := plainCheck(check); isPlain(plain) {
+			moved.Checks = append(moved.Checks, plain)
 			continue
 		}
 		c.warn(t, "the check %s is left out: its words are %s's", clip(check), c.from)

@@ -98,7 +98,7 @@ func (w *sqlWriter) create(t Table) {
 		lines = append(lines, "UNIQUE "+w.names(u))
 	}
 	for _, check := range t.Checks {
-		lines = append(lines, "CHECK ("+check+")")
+		lines = append(lines, "CHECK ("+w.check(t, check)+")")
 	}
 	for _, k := range t.ForeignKeys {
 		text, ok := w.foreignKey(t, k)

@@ -52,8 +52,7 @@ func (w *collectionWriter) collection() Collection {
 	c := Collection{Name: w.table.Name, Validator: []byte(command{{"$jsonSchema", rules.String()}}.String())}
 	w.indexes(&c)
 	for _, check := range w.table.Checks {
-		list, _ := oneOf(check)
-		if bounded, _ := bounds(check); list == "" && bounded == "" {
+		if !isPlain(check) {
 			w.warn("the check %s is left out: only lists and bounds of values have a form in MongoDB", clip(check))
 		}
 	}

@@ -105,7 +105,7 @@ func (f *facts) inSession(d definition) schema.Step {
 	}
 	step := schema.Step{Statement: d.text, Object: d.name}
 	if m := triggerTable.FindStringSubmatch(d.text); m != nil && d.kind == "trigger" {
-		step.Table = strings.ReplaceAll(m[1], "``", "`")
+		step.Table = strings.ReplaceAll(m[1]+m[2], "``", "`")
 	}
 	if len(set) > 0 {
 		step.Before, step.After = "SET "+strings.Join(set, ", "), "SET "+strings.Join(reset, ", ")
@@ -114,7 +114,7 @@ func (f *facts) inSession(d definition) schema.Step {
 }
 
 // triggerTable finds the table of a trigger's definition.
-var triggerTable = regexp.MustCompile("(?i) ON `((?:[^`]|``)*)` FOR EACH ROW")
+var triggerTable = regexp.MustCompile("(?is)\\sON\\s+(?:(?:`(?:[^`]|``)*`|[\\w$]+)\\s*\\.\\s*)?(?:`((?:[^`]|``)*)`|([\\w$]+))\\s+FOR\\s+EACH\\s+ROW\\b")
 
 // readDefinitions skips what is dropped meanwhile.
 func readDefinitions(ctx context.Context, c *conn, database string) ([]definition, error) {

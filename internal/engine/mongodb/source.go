@@ -1,7 +1,9 @@
 package mongodb
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 
@@ -124,6 +126,21 @@ func sourceRefused(l workspace.SourceLogin, err error) error {
 	return l.Refused("", err)
 }
 
+// probe says why a connection with that encryption can't be made.
+func probe(ctx context.Context, l workspace.SourceLogin, encryption *tls.Config) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout/2)
+	defer cancel()
+	conn, err := l.Dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }() // it served its end
+	if encryption == nil {
+		return nil
+	}
+	return tls.Client(conn, encryption).HandshakeContext(ctx)
+}
+
 // dialer connects to the login's host, whatever the driver asks for: there is no
 // other that we were told of.
 type dialer struct{ login workspace.SourceLogin }
@@ -138,6 +155,11 @@ func (d dialer) DialContext(ctx context.Context, _, _ string) (net.Conn, error) 
 func connectSource(ctx context.Context, l workspace.SourceLogin) (*mongo.Client, error) {
 	var first error
 	for _, encryption := range l.Encryptions() {
+		// The driver would try for as long as it may to reach a server.
+		if err := probe(ctx, l, encryption); err != nil {
+			first = cmp.Or(first, err)
+			continue
+		}
 		logins := []*options.Credential{nil}
 		if l.User != "" {
 			logins = []*options.Credential{

@@ -51,18 +51,24 @@ func isPlain(check string) bool {
 }
 
 // check writes a condition. The name of its column is quoted where the condition
-// is a plain one, since other dialects reserve other words.
+// is a plain one, since other dialects reserve other words. A list of a VARCHAR's
+// values is compared as text: PostgreSQL shows the other form in words that it
+// shows otherwise when they are run again.
 func (w *sqlWriter) check(t Table, check string) string {
-	column, _ := oneOf(check)
-	if column == "" {
-		column, _ = bounds(check)
-	}
-	if column == "" || t.column(column) == nil {
+	listed, _ := oneOf(check)
+	bounded, _ := bounds(check)
+	column := listed + bounded // of which one is empty
+	c := t.column(column)
+	if c == nil {
 		return check
+	}
+	name := w.name(column)
+	if w.dialect == PostgreSQL && listed != "" && c.Type.Name == "varchar" && c.Type.Arrays == 0 {
+		name += "::text"
 	}
 	rest := strings.TrimLeft(check, " \t\r\n")
 	if strings.HasPrefix(rest, `"`) {
-		return w.name(column) + rest[len(column)+2:]
+		return name + rest[len(column)+2:]
 	}
-	return w.name(column) + rest[len(column):]
+	return name + rest[len(column):]
 }

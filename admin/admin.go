@@ -24,6 +24,7 @@ type Service interface {
 
 	Query(ctx context.Context, p workspace.Principal, id, text string) (workspace.Result, error)
 	Schema(ctx context.Context, p workspace.Principal, id string) ([]workspace.Table, error)
+	ImportSchema(ctx context.Context, p workspace.Principal, id string, r workspace.ImportRequest) (workspace.Imported, error)
 
 	Keys(ctx context.Context, p workspace.Principal, id string) (workspace.Keys, error)
 	Pending(ctx context.Context, p workspace.Principal, id string) (workspace.Queue, error)

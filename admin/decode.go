@@ -24,7 +24,7 @@ const (
 // field binds one key of a request's object to where its value goes.
 type field struct {
 	name     string
-	into     any // *string, *bool, *int64 (of at least 1), *[]string or objects
+	into     any // *string, *bool, *int64 (of at least 1), *[]string, objects, or *json.RawMessage for an object or array
 	optional bool
 	choices  string // told where the field is missing; may be empty
 }

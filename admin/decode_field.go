@@ -1,12 +1,16 @@
 package admin
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 )
 
 // read puts the next value, of the field of that name, where it goes.
 func (p *parser) read(name string, into any) error {
+	if into, ok := into.(*json.RawMessage); ok {
+		return p.readRaw(name, into)
+	}
 	token, err := p.next()
 	if err != nil {
 		return err
@@ -91,4 +95,19 @@ func (p *parser) readObjects(name string, each objects) error {
 	}
 	_, err := p.next() // the closing bracket
 	return err
+}
+
+// readRaw keeps the next value as it was sent: the domain reads what is in it.
+func (p *parser) readRaw(name string, into *json.RawMessage) error {
+	if err := p.tokens.Decode(into); err != nil {
+		return badRequest("malformed JSON: %v", err)
+	}
+	if len(*into) > 0 && ((*into)[0] == '{' || (*into)[0] == '[') {
+		return nil
+	}
+	first, err := json.NewDecoder(bytes.NewReader(*into)).Token()
+	if err != nil {
+		return badRequest("malformed JSON: %v", err)
+	}
+	return badRequest("field %q must be an object or an array, got %s", name, kindOf(first))
 }

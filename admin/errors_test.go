@@ -28,6 +28,7 @@ func failing(f *fixture, err error) {
 	f.service.settings = func(string) (workspace.Workspace, error) { return workspace.Workspace{}, err }
 	f.service.updateSettings = func(string, map[string]any) (workspace.Workspace, error) { return workspace.Workspace{}, err }
 	failingTenants(f, err)
+	f.service.importSchema = func(string, workspace.ImportRequest) (workspace.Imported, error) { return workspace.Imported{}, err }
 	f.service.listProjects = func() ([]workspace.ProjectSummary, error) { return nil, err }
 	f.service.createProject = func(string) (workspace.CreatedProject, error) { return workspace.CreatedProject{}, err }
 	f.service.deleteProject = func(string) error { return err }
@@ -64,6 +65,8 @@ func bodyFor(rt route) string {
 		return `{"tenant_id": "acme", "databases": [{"blueprint": "main"}]}`
 	case rt.path == "/deployments":
 		return `{"blueprint_name": "main", "deploy_all": true}`
+	case strings.HasSuffix(rt.path, "/schema"):
+		return `{"source": "template", "template": "blog"}`
 	case strings.Contains(rt.path, "/quer"):
 		return `{"query": "SELECT 1"}`
 	case rt.path == "/projects", rt.path == "/apikeys":

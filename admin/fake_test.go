@@ -31,6 +31,7 @@ type fakeService struct {
 	delete         func(id string) (workspace.Deleted, error)
 	query          func(ctx context.Context, id, text string) (workspace.Result, error)
 	schema         func(id string) ([]workspace.Table, error)
+	importSchema   func(id string, r workspace.ImportRequest) (workspace.Imported, error)
 	keys           func(id string) (workspace.Keys, error)
 	pending        func(id string) (workspace.Queue, error)
 	skip           func(id string, ddlID int64) error
@@ -97,6 +98,10 @@ func (f *fakeService) Query(ctx context.Context, _ workspace.Principal, id, text
 
 func (f *fakeService) Schema(_ context.Context, _ workspace.Principal, id string) ([]workspace.Table, error) {
 	return f.schema(id)
+}
+
+func (f *fakeService) ImportSchema(_ context.Context, _ workspace.Principal, id string, r workspace.ImportRequest) (workspace.Imported, error) {
+	return f.importSchema(id, r)
 }
 
 func (f *fakeService) Keys(_ context.Context, _ workspace.Principal, id string) (workspace.Keys, error) {

@@ -10,6 +10,7 @@ import (
 func (a *api) schemaRoutes() []route {
 	return []route{
 		{http.MethodGet, "/workspaces/{id}/schema", reader, "read schema", a.getSchema},
+		{http.MethodPost, "/workspaces/{id}/schema", writer, "import schema", a.importSchema},
 	}
 }
 

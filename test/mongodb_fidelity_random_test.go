@@ -61,6 +61,15 @@ func TestReplayOfTheQueueRebuildsWhatRandomMongoDBSessionsDid(t *testing.T) {
 		t.Errorf("%d entries: the test tries too little", len(queue))
 	}
 	replayed := mongoClient(t, shared.mongoAddress(t, "mongo-random-r", "control", nil))
+	replayMongo(t, ctx, replayed, queue)
+	if got, want := mongoSchema(t, ctx, replayed), mongoSchema(t, ctx, mongoClient(t, source.url)); got != want {
+		t.Errorf("a replay of the queue differs from the workspace:\n%s", firstDifference(got, want))
+	}
+}
+
+// replayMongo runs a deploy queue on another database.
+func replayMongo(t *testing.T, ctx context.Context, replayed *mongo.Database, queue []entry) {
+	t.Helper()
 	for _, e := range queue {
 		statement, err := ddltrack.MongoStatementFor(e.Command, replayed.Name())
 		if err != nil {
@@ -73,9 +82,6 @@ func TestReplayOfTheQueueRebuildsWhatRandomMongoDBSessionsDid(t *testing.T) {
 		if err := replayed.RunCommand(ctx, command).Err(); err != nil {
 			t.Fatalf("replay of entry %d, %s: %v", e.ID, e.DDL, err)
 		}
-	}
-	if got, want := mongoSchema(t, ctx, replayed), mongoSchema(t, ctx, mongoClient(t, source.url)); got != want {
-		t.Errorf("a replay of the queue differs from the workspace:\n%s", firstDifference(got, want))
 	}
 }
 

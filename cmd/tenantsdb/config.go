@@ -34,6 +34,7 @@ type Config struct {
 	Redis      ListenerConfig   `yaml:"redis"`
 	Servers    []PhysicalConfig `yaml:"servers"`
 	Limits     LimitsConfig     `yaml:"limits"`
+	Imports    ImportsConfig    `yaml:"imports"`
 	Log        LogConfig        `yaml:"log"`
 }
 
@@ -88,6 +89,13 @@ type LimitsConfig struct {
 	// DrainTimeout is how long sessions have to finish their statement when
 	// the program is told to stop.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
+}
+
+// ImportsConfig is what imports of schemas may reach.
+type ImportsConfig struct {
+	// PrivateURLs lets the source url fetch from private, loopback and
+	// link-local addresses too.
+	PrivateURLs bool `yaml:"private_urls"`
 }
 
 // LogConfig is what is logged and how: Level debug, info, warn or error, Format

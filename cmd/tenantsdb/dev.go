@@ -51,6 +51,11 @@ func dev(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	c.DataDir = path
 	c.MasterKey = os.Getenv("TENANTSDB_MASTER_KEY")
 	c.MasterKeyFile = filepath.Join(path, "master.key")
+	// Of the configuration that is the part that a developer may want otherwise.
+	imports := slices.DeleteFunc(os.Environ(), func(pair string) bool { return !strings.HasPrefix(pair, environmentPrefix+"IMPORTS_") })
+	if err := applyEnvironment(&c, imports); err != nil {
+		return fmt.Errorf("configuration by environment: %w", err)
+	}
 	live, err := newLiveSettings(c, nil)
 	if err != nil {
 		return err

@@ -58,6 +58,15 @@ func newEngine(c PhysicalConfig, front dial, log *slog.Logger) (engine, error) {
 	return nil, fmt.Errorf("server %s: there is no engine for %q", c.Name, c.Type)
 }
 
+// schemaSources read the live databases that schemas are imported from.
+func schemaSources() map[workspace.DatabaseType]workspace.SchemaSource {
+	return map[workspace.DatabaseType]workspace.SchemaSource{
+		workspace.PostgreSQL: postgresengine.Source{},
+		workspace.MySQL:      mysqlengine.Source{},
+		workspace.MongoDB:    mongodbengine.Source{},
+	}
+}
+
 // is says whether the server is of that type.
 func (c PhysicalConfig) is(t workspace.DatabaseType) bool {
 	of, known := workspace.ParseDatabaseType(c.Type)

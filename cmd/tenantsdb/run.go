@@ -18,6 +18,7 @@ import (
 	"github.com/tenantsdb/tenantsdb/admin"
 	"github.com/tenantsdb/tenantsdb/certs"
 	"github.com/tenantsdb/tenantsdb/internal/catalog"
+	"github.com/tenantsdb/tenantsdb/internal/schemafetch"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/proxy"
 )
@@ -148,6 +149,8 @@ func (in *installation) openService(ctx context.Context, keep func(workspace.Boo
 		Engines:       in.engines,
 		Keyring:       keyring,
 		Public:        in.public(),
+		Sources:       schemaSources(),
+		Documents:     &schemafetch.Fetcher{AllowPrivate: in.config.Imports.PrivateURLs},
 		KeepBootstrap: keep,
 		Log:           in.log,
 		Audit:         in.audit,

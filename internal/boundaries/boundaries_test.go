@@ -50,7 +50,7 @@ var rules = []rule{
 		reason: "the proxy knows a wire protocol by its contract only, so that a fifth one changes nothing here",
 	}, {
 		of:     "protocols",
-		ours:   []string{"internal/workspace"},
+		ours:   []string{"internal/workspace", "internal/schema"},
 		reason: "the contract can be read, and tested with a fake, without any protocol",
 	}, {
 		of:     "protocols/internal/relay",
@@ -87,12 +87,23 @@ var rules = []rule{
 		never:  append([]string{"net/http", "proxy", "protocols/...", "admin", "internal/catalog", "internal/engine/..."}, drivers...),
 		reason: "the domain declares what it needs; stores, servers and edges come to it",
 	}, {
+		of:     "internal/schema",
+		ours:   none,
+		direct: []string{"net", "net/http", "os", "time", "database/sql"},
+		never:  drivers,
+		reason: "what a schema means in each dialect follows from its text alone: no I/O, no clock",
+	}, {
+		of:     "internal/schemafetch",
+		ours:   none,
+		never:  drivers,
+		reason: "who fetches what a client names knows nothing that could leak",
+	}, {
 		of:     "internal/catalog",
-		ours:   []string{"internal/workspace"},
+		ours:   []string{"internal/workspace", "internal/schema"},
 		reason: "a store keeps what the domain gives it and decides nothing",
 	}, {
 		of:     "internal/catalog/...",
-		ours:   []string{"internal/workspace", "internal/catalog"},
+		ours:   []string{"internal/workspace", "internal/catalog", "internal/schema"},
 		reason: "a store keeps what the domain gives it and decides nothing",
 	}, {
 		of:     "internal/engine/*",
@@ -241,6 +252,8 @@ func TestRulesCatchWhatTheyForbid(t *testing.T) {
 		"certs":                    module + "/internal/workspace",
 		"internal/workspace":       "github.com/jackc/pgx/v5/pgconn",
 		"internal/catalog":         module + "/admin",
+		"internal/schema":          module + "/internal/workspace",
+		"internal/schemafetch":     module + "/internal/workspace",
 		"internal/engine/postgres": module + "/internal/engine/mysql",
 		"internal/engine/mongodb":  module + "/protocols/mongodb",
 		"internal/devstack":        module + "/internal/workspace",

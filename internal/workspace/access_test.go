@@ -102,7 +102,11 @@ func calls(t *testing.T, s *workspace.Service, p workspace.Principal) map[string
 			"Settings": func() error { _, err := s.Settings(ctx, p, "shop"); return err },
 		},
 		"write": {
-			"Query":          func() error { _, err := s.Query(ctx, p, "shop", "CREATE TABLE a"); return err },
+			"Query": func() error { _, err := s.Query(ctx, p, "shop", "CREATE TABLE a"); return err },
+			"ImportSchema": func() error {
+				_, err := s.ImportSchema(ctx, p, "shop", workspace.ImportRequest{Source: "file"})
+				return err
+			},
 			"Skip":           func() error { return s.Skip(ctx, p, "shop", 999) },
 			"Revert":         func() error { _, err := s.Revert(ctx, p, "shop", 999); return err },
 			"UpdateSettings": func() error { _, err := s.UpdateSettings(ctx, p, "shop", nil); return err },

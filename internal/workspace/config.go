@@ -18,6 +18,10 @@ type Config struct {
 	// next start makes new ones and calls it again. Nil: nobody is told.
 	KeepBootstrap func(Bootstrap) error
 
+	// Sources read live databases and Documents fetches schemas, for imports.
+	Sources   map[DatabaseType]SchemaSource
+	Documents Downloader
+
 	Log *slog.Logger // nil: nothing is logged
 	// Audit is told of every schema change that enters a queue: what it did to
 	// which object, not its text, which may hold what is nobody else's.

@@ -25,9 +25,13 @@ type Service struct {
 	servers map[string]*server
 	keyring *Keyring
 	public  map[DatabaseType]Public
-	log     *slog.Logger
-	audit   *slog.Logger
-	now     func() time.Time
+
+	sources   map[DatabaseType]SchemaSource
+	documents Downloader
+
+	log   *slog.Logger
+	audit *slog.Logger
+	now   func() time.Time
 
 	directory *directory
 	decoy     decoy
@@ -54,6 +58,8 @@ func NewService(ctx context.Context, c Config) (*Service, error) {
 		servers:   map[string]*server{},
 		keyring:   c.Keyring,
 		public:    maps.Clone(c.Public),
+		sources:   c.Sources,
+		documents: c.Documents,
 		log:       c.Log,
 		audit:     c.Audit,
 		now:       c.Now,

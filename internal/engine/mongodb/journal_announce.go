@@ -20,6 +20,7 @@ type announcement struct {
 	serial  int64
 	command bson.D
 	source  string
+	unit    string // that its changes are of; empty: one of their own
 }
 
 // announcements are those of one database that have not shown in its schema.
@@ -39,14 +40,16 @@ func (e *Engine) Announce(t workspace.Target, _ uint32, statement string) {
 	if err != nil {
 		return
 	}
-	e.database(t.Database).announced.add(command, sourceProxy)
+	e.database(t.Database).announced.add(announcement{command: command, source: sourceProxy})
 }
 
-func (a *announcements) add(command bson.D, source string) {
+// add numbers an announcement and keeps it.
+func (a *announcements) add(x announcement) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.serial++
-	a.all = last(append(a.all, announcement{a.serial, command, source}), maxAnnounced)
+	x.serial = a.serial
+	a.all = last(append(a.all, x), maxAnnounced)
 }
 
 // list are the commands, oldest first.

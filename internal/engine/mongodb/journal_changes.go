@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,15 +18,16 @@ import (
 
 // Where changes come from.
 const (
-	sourceProxy = "proxy"
-	sourceAPI   = "api"
+	sourceProxy  = "proxy"
+	sourceAPI    = "api"
+	sourceImport = "import"
 )
 
 // Changes notes how the database differs from when it was last looked at, and
 // lists what was noted and not yet forgotten, in an order in which it can be
 // replayed.
 func (e *Engine) Changes(ctx context.Context, t workspace.Target) ([]workspace.Change, error) {
-	s, err := e.take(ctx, t.Database, sourceProxy)
+	s, err := e.take(ctx, t.Database, announcement{source: sourceProxy})
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", t.Database, err)
 	}
@@ -51,8 +53,9 @@ func (e *Engine) Forget(ctx context.Context, t workspace.Target, journalIDs []in
 
 // take notes what changed and gives the state after that. The schema is listed
 // after the state was read, so that it is never the older of the two. What was
-// not announced, such as the collection that a write makes, comes from source.
-func (e *Engine) take(ctx context.Context, database, source string) (state, error) {
+// not announced, such as the collection that a write makes, has the source and the
+// unit of otherwise.
+func (e *Engine) take(ctx context.Context, database string, otherwise announcement) (state, error) {
 	var used []announcement
 	announced := &e.database(database).announced
 	s, err := e.advance(ctx, database, func(s *state) (bool, error) {
@@ -60,7 +63,7 @@ func (e *Engine) take(ctx context.Context, database, source string) (state, erro
 		if err != nil {
 			return false, err
 		}
-		d := difference{database: database, state: s, after: now, said: announced.list(), source: source, at: time.Now().UTC()}
+		d := difference{database: database, state: s, after: now, said: announced.list(), otherwise: otherwise, at: time.Now().UTC()}
 		found, err := d.note()
 		used = d.used
 		return found, err
@@ -78,9 +81,10 @@ type difference struct {
 	state    *state
 	after    []ddltrack.MongoCollection
 	said     []announcement
-	source   string // of what is not among them
 	at       time.Time
 	used     []announcement
+
+	otherwise announcement // source and unit of what is not among them
 }
 
 // note adds what changed to the state; false where nothing did.
@@ -107,7 +111,7 @@ func (d *difference) note() (bool, error) {
 		if c.Said >= 0 {
 			n.Source = d.said[c.Said].source
 			if units[c.Said] == "" {
-				units[c.Said] = n.Unit
+				units[c.Said] = cmp.Or(d.said[c.Said].unit, strconv.FormatInt(n.ID, 10))
 				d.used = append(d.used, d.said[c.Said])
 			}
 			n.Unit = units[c.Said]
@@ -125,10 +129,10 @@ func (d *difference) noteOf(c ddltrack.MongoChange) (note, error) {
 	}
 	d.state.Last++
 	return note{
-		ID: d.state.Last, Unit: strconv.FormatInt(d.state.Last, 10), Statement: text,
+		ID: d.state.Last, Unit: cmp.Or(d.otherwise.unit, strconv.FormatInt(d.state.Last, 10)), Statement: text,
 		Operation: c.Operation, ObjectType: c.ObjectType, Object: c.Object, Identity: c.Identity,
 		Reverse: c.Reverse, WhyNot: c.WhyNot, References: c.References,
-		Source: d.source, Warnings: c.Warnings, At: d.at,
+		Source: d.otherwise.source, Warnings: c.Warnings, At: d.at,
 	}, nil
 }
 
@@ -192,9 +196,9 @@ func (e *Engine) isTracked(ctx context.Context, database string) (bool, error) {
 	return found && s.Tracked, err
 }
 
-// takeTracked is take after a query of the API, where the database is tracked.
-func (e *Engine) takeTracked(ctx context.Context, database string) error {
-	_, err := e.take(ctx, database, sourceAPI)
+// takeTracked is take after a command of the API, where the database is tracked.
+func (e *Engine) takeTracked(ctx context.Context, database string, otherwise announcement) error {
+	_, err := e.take(ctx, database, otherwise)
 	if errors.Is(err, errNotTracked) {
 		return nil
 	}

@@ -24,7 +24,7 @@ func (e *Engine) Revert(ctx context.Context, t workspace.Target, entry workspace
 	d := e.database(t.Database)
 	d.changing.Lock()
 	defer d.changing.Unlock()
-	if _, err := e.take(ctx, t.Database, sourceProxy); err != nil {
+	if _, err := e.take(ctx, t.Database, announcement{source: sourceProxy}); err != nil {
 		return fmt.Errorf("database %s: %w", t.Database, err)
 	}
 	if err := e.mark(ctx, t.Database, revert{entry.ID, entry.Reverse}); err != nil {
@@ -42,7 +42,7 @@ func (e *Engine) Revert(ctx context.Context, t workspace.Target, entry workspace
 		}
 		return e.giveUp(ctx, t.Database, entry.ID, refused(entry, err))
 	}
-	s, err := e.take(ctx, t.Database, sourceProxy)
+	s, err := e.take(ctx, t.Database, announcement{source: sourceProxy})
 	if err != nil {
 		return fmt.Errorf("database %s: %w", t.Database, err)
 	}

@@ -50,7 +50,7 @@ func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, lim
 	start := time.Now()
 	r := &runner{
 		engine: e, client: client, session: session, database: t.Database, deployed: t.Owner != "", limits: limits, ferret: n.ferret,
-		ends: start.Add(time.Duration(limits.TimeoutMS) * time.Millisecond), cursors: map[int64]*counted{}, known: map[string]bool{},
+		ends: start.Add(time.Duration(limits.TimeoutMS) * time.Millisecond), cursors: map[int64]*counted{}, known: map[string]bool{}, source: sourceAPI,
 	}
 	defer r.killCursors(ctx)
 	result, err := r.evaluate(running, text)
@@ -91,6 +91,8 @@ type runner struct {
 	cursors map[int64]*counted // open ones
 	bytes   int                // of all replies
 	known   map[string]bool    // collections that this query has written to
+	source  string             // of the changes
+	unit    string             // of all changes; empty: each has its own
 	tracked *bool              // nil until it matters
 }
 
@@ -216,12 +218,12 @@ func (r *runner) change(ctx context.Context, command bson.D) (shell.Answer, erro
 	d := r.engine.database(r.database)
 	d.changing.Lock()
 	defer d.changing.Unlock()
-	d.announced.add(ddltrack.MongoCommand(command), sourceAPI)
+	d.announced.add(announcement{command: ddltrack.MongoCommand(command), source: r.source, unit: r.unit})
 	answer, err := r.send(ctx, command)
 	if err != nil || answer.Error != "" {
 		return answer, err
 	}
-	return answer, r.engine.takeTracked(context.WithoutCancel(ctx), r.database)
+	return answer, r.engine.takeTracked(context.WithoutCancel(ctx), r.database, announcement{source: r.source, unit: r.unit})
 }
 
 // look notes the collection that a write made, if it was the first to it.
@@ -241,7 +243,7 @@ func (r *runner) look(ctx context.Context, command bson.D) error {
 	if !*r.tracked {
 		return nil
 	}
-	return r.engine.takeTracked(context.WithoutCancel(ctx), r.database)
+	return r.engine.takeTracked(context.WithoutCancel(ctx), r.database, announcement{source: r.source, unit: r.unit})
 }
 
 // send sends one command and gives the server's answer. An error is one that no

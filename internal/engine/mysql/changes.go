@@ -21,7 +21,8 @@ const (
 
 // Changes lists the committed schema changes that were not yet forgotten, in
 // the order of the binary log, all that was in the log when it was called. Each
-// is a unit of its own, since a schema change commits by itself. Session has the
+// is a unit of its own, since a schema change commits by itself, but for those of
+// one import, between which others' may stand. Session has the
 // settings that a session with character set utf8mb4, the server's collation for
 // it and the server's defaults does not have.
 func (e *Engine) Changes(ctx context.Context, t workspace.Target) ([]workspace.Change, error) {
@@ -135,9 +136,7 @@ func (r *reader) change(ctx context.Context, t workspace.Target, row journalRow,
 	f := r.engine.known()
 	c := workspace.Change{
 		JournalID: row.id,
-		Unit:      row.at.String(),
 		Session:   row.session,
-		Source:    row.source,
 		At:        row.committed,
 		Reverts:   row.reverts,
 	}
@@ -151,8 +150,12 @@ func (r *reader) change(ctx context.Context, t workspace.Target, row journalRow,
 	logged := logged{t.Database, row.thread, row.statement, ddltrack.DescribeMySQL(statement, command)}
 	if row.sent == "" {
 		// Another node may have moved it into the journal.
-		row.sent, _ = r.engine.announced.words(logged, mode, past)
+		var source string
+		if row.sent, source = r.engine.announced.words(logged, mode, past); row.sent != "" {
+			row.source = source
+		}
 	}
+	c.Source, c.Unit = unitOf(row.source, row.at.String())
 	if row.sent != "" {
 		statement = oneStatement(row.sent, mode)
 	}

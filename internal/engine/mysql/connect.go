@@ -129,10 +129,9 @@ func (e *Engine) connect(ctx context.Context, user, password, database string) (
 	defer cancel()
 	address := e.config.Address
 	var dialled net.Conn
-	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
-		dialer := &net.Dialer{KeepAlive: time.Minute}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var err error
-		dialled, err = dialer.DialContext(ctx, network, addr)
+		dialled, err = e.dial(ctx)
 		if err == nil {
 			// The login knows no context.
 			deadline, _ := ctx.Deadline()

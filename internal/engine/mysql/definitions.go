@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tenantsdb/tenantsdb/ddltrack"
+	"github.com/tenantsdb/tenantsdb/internal/schema"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
@@ -32,29 +33,46 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 	if err := c.exec(ctx, trustedSettings); err != nil {
 		return nil, fmt.Errorf("read definitions of %s: %w", t.Database, err)
 	}
-	collations, err := c.row(ctx, "SELECT @@collation_database, COLLATION(_utf8mb4'')")
+	steps, err := e.steps(ctx, c, t.Database)
 	if err != nil {
 		return nil, fmt.Errorf("read definitions of %s: %w", t.Database, err)
 	}
-	list, err := readDefinitions(ctx, c, t.Database)
+	statements := make([]string, 0, len(steps))
+	for _, step := range steps {
+		for _, text := range []string{step.Before, step.Statement, step.After} {
+			if text != "" {
+				statements = append(statements, ddltrack.WithoutDefinerMySQL(ddltrack.MySQLStatement{Text: text}, t.Role).Text)
+			}
+		}
+	}
+	return statements, nil
+}
+
+// steps are the definitions in an order in which they can be run.
+func (e *Engine) steps(ctx context.Context, c *conn, database string) ([]schema.Step, error) {
+	collations, err := c.row(ctx, "SELECT @@collation_database, COLLATION(_utf8mb4'')")
 	if err != nil {
-		return nil, fmt.Errorf("read definitions of %s: %w", t.Database, err)
+		return nil, err
+	}
+	list, err := readDefinitions(ctx, c, database)
+	if err != nil {
+		return nil, err
 	}
 	f := e.known()
 	var (
-		statements []string
-		tables     []definition
-		views      []definition
+		steps  []schema.Step
+		tables []definition
+		views  []definition
 	)
 	own, fresh := string(collations[0]), string(collations[1])
 	if own != fresh {
-		statements = append(statements, collate(own))
+		steps = append(steps, collate(own))
 	}
 	for _, d := range list {
 		switch d.kind {
 		case "table", "view":
 			// MariaDB writes the database of a default's or a column's sequence.
-			d.text = strings.ReplaceAll(d.text, "nextval("+quote(t.Database)+".", "nextval(")
+			d.text = strings.ReplaceAll(d.text, "nextval("+quote(database)+".", "nextval(")
 		}
 		switch d.kind {
 		case "table":
@@ -64,32 +82,30 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 			views = append(views, d)
 			continue
 		case "trigger", "event":
-			statements, views = append(statements, f.inOrder(views)...), nil
+			steps, views = append(steps, f.inOrder(views)...), nil
 		}
 		if d.kind != "sequence" && len(tables) > 0 {
-			statements, tables = append(statements, buildTables(tables)...), nil
+			steps, tables = append(steps, buildTables(tables)...), nil
 		}
-		made := f.inSession(d)
-		if d.database != "" && d.database != own {
-			made = slices.Concat([]string{collate(d.database)}, made, []string{collate(own)})
+		if d.database == "" || d.database == own {
+			steps = append(steps, f.inSession(d))
+			continue
 		}
-		statements = append(statements, made...)
+		steps = append(steps, collate(d.database), f.inSession(d), collate(own))
 	}
-	statements = append(statements, buildTables(tables)...)
-	statements = append(statements, f.inOrder(views)...)
-	for i := range statements {
-		statements[i] = ddltrack.WithoutDefinerMySQL(ddltrack.MySQLStatement{Text: statements[i]}, t.Role).Text
-	}
-	return statements, nil
+	steps = append(steps, buildTables(tables)...)
+	return append(steps, f.inOrder(views)...), nil
 }
 
 // collate gives the session's database a collation, and with it its character
 // set.
-func collate(collation string) string { return "ALTER DATABASE COLLATE " + collation }
+func collate(collation string) schema.Step {
+	return schema.Step{Statement: "ALTER DATABASE COLLATE " + collation}
+}
 
 // inSession is a definition with the settings that it was made under, where they
 // are not those of a new session.
-func (f *facts) inSession(d definition) []string {
+func (f *facts) inSession(d definition) schema.Step {
 	var set, reset []string
 	change := func(name, value string) {
 		if value != f.defaults[name] {
@@ -107,11 +123,18 @@ func (f *facts) inSession(d definition) []string {
 	if d.collation != "" {
 		change(collationConnection, d.collation)
 	}
-	if len(set) == 0 {
-		return []string{d.text}
+	step := schema.Step{Statement: d.text, Object: d.name}
+	if m := triggerTable.FindStringSubmatch(d.text); m != nil && d.kind == "trigger" {
+		step.Table = strings.ReplaceAll(m[1]+m[2], "``", "`")
 	}
-	return []string{"SET " + strings.Join(set, ", "), d.text, "SET " + strings.Join(reset, ", ")}
+	if len(set) > 0 {
+		step.Before, step.After = "SET "+strings.Join(set, ", "), "SET "+strings.Join(reset, ", ")
+	}
+	return step
 }
+
+// triggerTable finds the table of a trigger's definition.
+var triggerTable = regexp.MustCompile("(?is)\\sON\\s+(?:(?:`(?:[^`]|``)*`|[\\w$]+)\\s*\\.\\s*)?(?:`((?:[^`]|``)*)`|([\\w$]+))\\s+FOR\\s+EACH\\s+ROW\\b")
 
 // readDefinitions skips what is dropped meanwhile.
 func readDefinitions(ctx context.Context, c *conn, database string) ([]definition, error) {
@@ -139,7 +162,7 @@ var foreignKey = regexp.MustCompile("(?m)^  (CONSTRAINT (?:`(?:[^`]|``)*` )?FORE
 
 // buildTables orders tables by what they need, and adds the foreign keys of
 // circles by ALTER TABLE.
-func buildTables(tables []definition) []string {
+func buildTables(tables []definition) []schema.Step {
 	needs := map[string][]string{}
 	for _, d := range tables {
 		for _, key := range foreignKey.FindAllStringSubmatch(d.text, -1) {
@@ -148,16 +171,16 @@ func buildTables(tables []definition) []string {
 	}
 	tables = sorted(tables, needs)
 	made := map[string]bool{}
-	var statements, later []string
+	var steps, later []schema.Step
 	for _, d := range tables {
 		made[d.name] = true
 		text, keys := cutForeignKeys(d.text, func(target string) bool { return !made[target] })
-		statements = append(statements, text)
+		steps = append(steps, schema.Step{Statement: text, Object: d.name, Table: d.name, Makes: true})
 		for _, key := range keys {
-			later = append(later, "ALTER TABLE "+quote(d.name)+" ADD "+key)
+			later = append(later, schema.Step{Statement: "ALTER TABLE " + quote(d.name) + " ADD " + key, Object: "foreign key of " + d.name, Table: d.name})
 		}
 	}
-	return append(statements, later...)
+	return append(steps, later...)
 }
 
 // cutForeignKeys takes the keys out of a definition whose tables are to come
@@ -179,7 +202,7 @@ func cutForeignKeys(text string, later func(table string) bool) (string, []strin
 }
 
 // inOrder are the statements of views, each after those that it selects from.
-func (f *facts) inOrder(views []definition) []string {
+func (f *facts) inOrder(views []definition) []schema.Step {
 	needs := map[string][]string{}
 	for _, v := range views {
 		for _, other := range views {
@@ -188,11 +211,11 @@ func (f *facts) inOrder(views []definition) []string {
 			}
 		}
 	}
-	var statements []string
+	var steps []schema.Step
 	for _, v := range sorted(views, needs) {
-		statements = append(statements, f.inSession(v)...)
+		steps = append(steps, f.inSession(v))
 	}
-	return statements
+	return steps
 }
 
 // selectsFrom says whether a view's definition names a table: the server writes

@@ -16,7 +16,9 @@ package mysql
 import (
 	"context"
 	"log/slog"
+	"net"
 	"sync"
+	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
@@ -34,6 +36,7 @@ type Config struct {
 // for concurrent use.
 type Engine struct {
 	config    Config
+	dial      func(ctx context.Context) (net.Conn, error)
 	announced *announcements
 
 	// reading is held by whoever moves the binary log into the journal.
@@ -57,7 +60,11 @@ func New(c Config) *Engine {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{config: c, announced: newAnnouncements(), reading: make(chan struct{}, 1)}
+	dialer := &net.Dialer{KeepAlive: time.Minute}
+	dial := func(ctx context.Context) (net.Conn, error) {
+		return dialer.DialContext(ctx, c.Address.Network, c.Address.Addr)
+	}
+	e := &Engine{config: c, dial: dial, announced: newAnnouncements(), reading: make(chan struct{}, 1)}
 	e.reader = reader{engine: e, log: c.Log.With("server", c.Name)}
 	return e
 }

@@ -46,6 +46,9 @@ func listObjects(ctx context.Context, c *conn, database string) ([]object, error
 // errGone is about an object that is not there any more.
 var errGone = errors.New("object is not there")
 
+// errNoText is about an object whose definition the user may not see.
+var errNoText = errors.New("the server gives none")
+
 // Numbers of the errors that say so.
 const (
 	badDatabase      = 1049
@@ -90,7 +93,7 @@ func showCreate(ctx context.Context, c *conn, database string, o object) (defini
 		return definition{}, fmt.Errorf("read definition of %s %s: %w", o.kind, o.name, err)
 	}
 	if len(row) <= column || row[column] == nil {
-		return definition{}, fmt.Errorf("read definition of %s %s: the server gives none", o.kind, o.name)
+		return definition{}, fmt.Errorf("read definition of %s %s: %w", o.kind, o.name, errNoText)
 	}
 	d := definition{object: o, text: string(row[column])}
 	if o.kind == "table" {

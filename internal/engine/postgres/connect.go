@@ -117,39 +117,47 @@ func (e *Engine) connectRole(ctx context.Context, t workspace.Target, settings m
 	return e.connect(ctx, t.Database, t.Role, t.Password, settings)
 }
 
-// connect makes one connection. Only its arguments and the Config decide where
-// it leads: environment variables that libpq programs heed are overwritten.
+// connect makes one connection.
 func (e *Engine) connect(ctx context.Context, database, user, password string, settings map[string]string) (*pgx.Conn, error) {
-	c, err := pgx.ParseConfig("host=localhost port=5432 sslmode=disable passfile=/dev/null")
+	address := e.config.Address
+	dialer := &net.Dialer{KeepAlive: time.Minute}
+	c, err := connection(address, func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return dialer.DialContext(ctx, address.Network, address.Addr)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("postgresql %s: prepare connection: %w", e.config.Name, err)
 	}
-	address := e.config.Address
-	dialer := &net.Dialer{KeepAlive: time.Minute}
-	c.Fallbacks = nil
-	// Only what errors tell of the server: the dialer knows where it is.
-	c.Host, c.Port = hostAndPort(address)
-	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
-	c.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return dialer.DialContext(ctx, address.Network, address.Addr)
-	}
-	c.TLSConfig = address.TLS
-	c.ConnectTimeout = connectTimeout
 	c.Database, c.User, c.Password = database, user, password
 	c.RuntimeParams = settings
-	c.MaxProtocolMessageBodyLen = maxResultBytes
-	// Workspaces are dropped and schemas change under a connection: nothing
-	// about a statement is kept.
-	c.DefaultQueryExecMode = pgx.QueryExecModeExec
-	c.StatementCacheCapacity = 0
-	c.DescriptionCacheCapacity = 0
-
 	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {
 		// The cause names addresses and users of the server: for the log alone.
 		return nil, workspace.Errorf(workspace.Unavailable, "postgresql server %s can't be reached", e.config.Name).Because(err)
 	}
 	return conn, nil
+}
+
+// connection describes a connection without a login. Only the arguments decide
+// where it leads: environment variables that libpq programs heed are overwritten.
+func connection(address workspace.Address, dial pgconn.DialFunc) (*pgx.ConnConfig, error) {
+	c, err := pgx.ParseConfig("host=localhost port=5432 sslmode=disable passfile=/dev/null")
+	if err != nil {
+		return nil, err
+	}
+	c.Fallbacks = nil
+	// Only what errors tell of the server: the dialer knows where it is.
+	c.Host, c.Port = hostAndPort(address)
+	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	c.DialFunc = dial
+	c.TLSConfig = address.TLS
+	c.ConnectTimeout = connectTimeout
+	c.MaxProtocolMessageBodyLen = maxResultBytes
+	// Workspaces are dropped and schemas change under a connection: nothing
+	// about a statement is kept.
+	c.DefaultQueryExecMode = pgx.QueryExecModeExec
+	c.StatementCacheCapacity = 0
+	c.DescriptionCacheCapacity = 0
+	return c, nil
 }
 
 // hostAndPort are an address as libpq has it: of a socket, its folder and the

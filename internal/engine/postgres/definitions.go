@@ -17,27 +17,40 @@ import (
 func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string, error) {
 	var statements []string
 	err := e.snapshot(ctx, t, func(tx pgx.Tx) error {
-		g := newGraph()
-		if err := g.collect(ctx, tx); err != nil {
+		g, err := readGraph(ctx, tx)
+		if err != nil {
 			return err
 		}
-		if err := g.connect(ctx, tx); err != nil {
-			return err
-		}
-		statements = g.statements()
-		for _, read := range []struct{ what, sql string }{
-			{"comments", commentsSQL}, {"privileges", privilegesSQL}, {"default privileges", defaultPrivilegesSQL},
-		} {
-			more, err := txNames(ctx, tx, read.sql)
-			if err != nil {
-				return fmt.Errorf("read %s: %w", read.what, err)
-			}
-			statements = append(statements, more...)
-		}
-		return nil
+		more, err := remarks(ctx, tx)
+		statements = append(g.statements(), more...)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read definitions of %s: %w", t.Database, err)
+	}
+	return statements, nil
+}
+
+// readGraph reads the schema's objects and what needs what.
+func readGraph(ctx context.Context, tx pgx.Tx) (*graph, error) {
+	g := newGraph()
+	if err := g.collect(ctx, tx); err != nil {
+		return nil, err
+	}
+	return g, g.connect(ctx, tx)
+}
+
+// remarks are the statements behind those that make objects.
+func remarks(ctx context.Context, tx pgx.Tx) ([]string, error) {
+	var statements []string
+	for _, read := range []struct{ what, sql string }{
+		{"comments", commentsSQL}, {"privileges", privilegesSQL}, {"default privileges", defaultPrivilegesSQL},
+	} {
+		more, err := txNames(ctx, tx, read.sql)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", read.what, err)
+		}
+		statements = append(statements, more...)
 	}
 	return statements, nil
 }
@@ -50,6 +63,10 @@ func (e *Engine) snapshot(ctx context.Context, t workspace.Target, read func(pgx
 		return err
 	}
 	defer disconnect(ctx, conn)
+	return atOneMoment(ctx, conn, read)
+}
+
+func atOneMoment(ctx context.Context, conn *pgx.Conn, read func(pgx.Tx) error) error {
 	return pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL search_path = public"); err != nil {
 			return fmt.Errorf("set search path: %w", err)

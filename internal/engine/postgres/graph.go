@@ -168,9 +168,18 @@ func (g *graph) alias(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// statements writes each node after those it needs, otherwise by kind and name.
-// Where nodes need each other in a circle, the first in that order goes first.
+// statements are those of the nodes in their order.
 func (g *graph) statements() []string {
+	var statements []string
+	for _, n := range g.inOrder() {
+		statements = append(statements, n.statements...)
+	}
+	return statements
+}
+
+// inOrder are the nodes, each after those it needs, otherwise by kind and name.
+// Where nodes need each other in a circle, the first in that order goes first.
+func (g *graph) inOrder() []*node {
 	ready := &nodeHeap{}
 	for _, n := range g.nodes {
 		n.blocked = len(n.needs)
@@ -186,7 +195,7 @@ func (g *graph) statements() []string {
 			waiting[n] = true
 		}
 	}
-	var statements []string
+	var ordered []*node
 	for ready.Len() > 0 || len(waiting) > 0 {
 		if ready.Len() == 0 {
 			n := first(waiting)
@@ -194,7 +203,7 @@ func (g *graph) statements() []string {
 			heap.Push(ready, n)
 		}
 		n := heap.Pop(ready).(*node)
-		statements = append(statements, n.statements...)
+		ordered = append(ordered, n)
 		for _, other := range n.unlocks {
 			other.blocked--
 			if other.blocked == 0 && waiting[other] {
@@ -203,7 +212,7 @@ func (g *graph) statements() []string {
 			}
 		}
 	}
-	return statements
+	return ordered
 }
 
 func first(nodes map[*node]bool) *node {

@@ -1,0 +1,190 @@
+package mysql
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tenantsdb/tenantsdb/internal/devstack/devstacktest"
+	"github.com/tenantsdb/tenantsdb/internal/schema"
+	"github.com/tenantsdb/tenantsdb/internal/workspace"
+)
+
+func imported(t *testing.T, e *Engine, target workspace.Target, limits workspace.Limits, steps ...schema.Step) []workspace.Outcome {
+	t.Helper()
+	outcomes, err := e.Import(t.Context(), target, steps, limits)
+	must(t, err)
+	if len(outcomes) != len(steps) {
+		t.Fatalf("%d outcomes of %d steps", len(outcomes), len(steps))
+	}
+	return outcomes
+}
+
+func stepsOf(statements ...string) []schema.Step {
+	var steps []schema.Step
+	for _, s := range statements {
+		steps = append(steps, schema.Step{Statement: s})
+	}
+	return steps
+}
+
+// wantOneImport wants the changes to be those of one import.
+func wantOneImport(t *testing.T, list []workspace.Change) {
+	t.Helper()
+	for _, c := range list {
+		if c.Source != "import" || c.Unit != list[0].Unit || !strings.HasPrefix(c.Unit, "import:") {
+			t.Errorf("%s: source %q, unit %q", c.Statement, c.Source, c.Unit)
+		}
+	}
+}
+
+func TestImportIsOneUnitWhoseFailuresLeaveTheRest(t *testing.T) {
+	e := newEngine(t)
+	target := newTracked(t, e)
+	outcomes := imported(t, e, target, workspace.Limits{Workspace: "shop", TimeoutMS: 1500}, stepsOf(
+		"CREATE TABLE a (id int PRIMARY KEY)",
+		"CREATE TABLE b (a int, FOREIGN KEY (a) REFERENCES nowhere (id))",
+		"CREATE TABLE a (id int)",
+		"CREATE TABLE c (id int); CREATE TABLE d (id int)",
+		"DROP DATABASE "+quote(target.Database),
+		"CREATE TABLE slow AS SELECT SLEEP(60)",
+		"CREATE USER other",
+		"CREATE INDEX a_id ON a (id)",
+		"CREATE TABLE e (a int, FOREIGN KEY (a) REFERENCES a (id))",
+	)...)
+	for i, want := range []string{"", "nowhere", "exists", "not one statement", "not one statement", "1500 ms (query_timeout_ms)", "denied", "", ""} {
+		err := outcomes[i].Err
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			// A server without that table says 150, and no name.
+			if i != 1 || err == nil {
+				t.Errorf("step %d: got %v, want %q", i, err, want)
+			}
+		}
+		if errors.Is(err, workspace.ErrExists) != (i == 2) {
+			t.Errorf("step %d: exists before: %v", i, err)
+		}
+	}
+	list := taken(t, e, target)
+	wantStatements(t, list, "CREATE TABLE a (id int PRIMARY KEY)", "CREATE INDEX a_id ON a (id)", "CREATE TABLE e (a int, FOREIGN KEY (a) REFERENCES a (id))")
+	wantOneImport(t, list)
+	wantReplay(t, e, target, list)
+}
+
+// More statements than a session's announcements have room for; and two imports
+// are two units.
+func TestLongImportsAreOneUnitEach(t *testing.T) {
+	e := newEngine(t)
+	target := newTracked(t, e)
+	var units []string
+	for _, prefix := range []string{"a", "b"} {
+		var statements []string
+		for i := range 2*maxAnnouncedTexts + 5 {
+			statements = append(statements, fmt.Sprintf("CREATE /* as sent */ TABLE %s%d (id int)", prefix, i))
+		}
+		for i, o := range imported(t, e, target, workspace.Limits{}, stepsOf(statements...)...) {
+			if o.Err != nil {
+				t.Fatalf("%s: %v", statements[i], o.Err)
+			}
+		}
+		list := taken(t, e, target)
+		wantStatements(t, list, statements...)
+		wantOneImport(t, list)
+		units = append(units, list[0].Unit)
+	}
+	if units[0] == units[1] {
+		t.Errorf("both imports have the unit %s", units[0])
+	}
+}
+
+const sourceSchema = "CREATE TABLE users (id int unsigned AUTO_INCREMENT PRIMARY KEY, email varchar(255) NOT NULL UNIQUE, kind enum('a','b') NOT NULL DEFAULT 'a', is_on tinyint(1) NOT NULL DEFAULT 1," +
+	" seen timestamp NULL, made datetime(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), note longtext, data json, age int CHECK (age >= 0));" +
+	"CREATE TABLE orders (id bigint PRIMARY KEY, user_id int unsigned NOT NULL, total decimal(10,2) NOT NULL DEFAULT 0, shape geometry, `order` year," +
+	" KEY by_user (user_id, total), FULLTEXT KEY words (note), note text, FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE);" +
+	"CREATE VIEW dear AS SELECT id, total FROM orders WHERE total > 5;" +
+	"CREATE PROCEDURE p() SELECT 1;" +
+	"CREATE TRIGGER t BEFORE INSERT ON orders FOR EACH ROW SET NEW.total = 1;"
+
+func loginTo(t *testing.T, target workspace.Target) workspace.SourceLogin {
+	t.Helper()
+	port := devstacktest.TCP(t, server.socket)
+	return workspace.SourceLogin{Type: "mysql", Host: "127.0.0.1", Port: int64(port), Database: target.Database, User: target.Role, Password: target.Password}
+}
+
+func TestSourceOfTheSameTypeIsTakenExactly(t *testing.T) {
+	e := newEngine(t)
+	from, to := newWorkspace(t, e), newTracked(t, e)
+	newSession(t, e, from).run(sourceSchema)
+	steps, err := Source{}.Statements(t.Context(), loginTo(t, from))
+	must(t, err)
+	for _, step := range steps {
+		if step.Makes != slices.Contains([]string{"users", "orders"}, step.Object) || strings.Contains(step.Statement, "DEFINER=") || step.Object == "t" && step.Table != "orders" {
+			t.Errorf("got the step %+v", step)
+		}
+	}
+	for i, o := range imported(t, e, to, workspace.Limits{}, steps...) {
+		if o.Err != nil {
+			t.Errorf("%s: %v", steps[i].Statement, o.Err)
+		}
+	}
+	wantSame(t, dump(t, e, from), dump(t, e, to))
+	list := taken(t, e, to)
+	wantOneImport(t, list)
+	wantReplay(t, e, to, list)
+}
+
+func TestSourceForOtherTypes(t *testing.T) {
+	e := newEngine(t)
+	from := newWorkspace(t, e)
+	newSession(t, e, from).run(sourceSchema)
+	found, warnings, err := Source{}.Schema(t.Context(), loginTo(t, from))
+	must(t, err)
+	carried, more := found.CarriedOver(schema.MySQL)
+	steps, _, err := carried.Render(schema.PostgreSQL)
+	must(t, err)
+	var got []string
+	for _, step := range steps {
+		got = append(got, strings.Join(strings.Fields(step.Statement), " "))
+	}
+	want := []string{
+		`CREATE TABLE "users" ( "id" BIGSERIAL NOT NULL, "email" VARCHAR(255) NOT NULL, "kind" TEXT CHECK ("kind" IN ('a', 'b')) NOT NULL DEFAULT 'a', "is_on" BOOLEAN NOT NULL DEFAULT true, ` +
+			`"seen" TIMESTAMPTZ(0), "made" TIMESTAMP(6) NOT NULL DEFAULT now(), "note" TEXT, "data" JSON, "age" INTEGER, PRIMARY KEY ("id"), CHECK ("age" >= 0) )`,
+		`CREATE TABLE "orders" ( "id" BIGINT NOT NULL, "user_id" BIGINT NOT NULL, "total" NUMERIC(10,2) NOT NULL DEFAULT 0.00, "shape" TEXT, "order" SMALLINT, "note" TEXT, PRIMARY KEY ("id"), ` +
+			`FOREIGN KEY ("user_id") REFERENCES "users" ("id") ON DELETE CASCADE )`,
+		`CREATE INDEX "orders_user_id_total_idx" ON "orders" ("user_id", "total")`,
+		`CREATE UNIQUE INDEX "users_email_key" ON "users" ("email")`,
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	all := strings.Join(append(warnings, more...), "\n")
+	for _, want := range []string{"orders: the index words is left out", "orders: shape is text: geometry is"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no warning says %q:\n%s", want, all)
+		}
+	}
+}
+
+func TestSourceThatCanNotBeReadIsABadRequestWithoutASecret(t *testing.T) {
+	e := newEngine(t)
+	from := newWorkspace(t, e)
+	for says, change := range map[string]func(l *workspace.SourceLogin){
+		"denied":                   func(l *workspace.SourceLogin) { l.Password = "planted-secret-wrong" },
+		"nowhere":                  func(l *workspace.SourceLogin) { l.Database = "nowhere" },
+		"connection refused":       func(l *workspace.SourceLogin) { l.Port = 1 },
+		"not with this encryption": func(l *workspace.SourceLogin) { l.TLS = "verify" },
+	} {
+		login := loginTo(t, from)
+		change(&login)
+		_, err := Source{}.Statements(t.Context(), login)
+		if workspace.ErrorCode(err) != workspace.BadRequest || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v, want %q", err, says)
+		}
+		if err != nil && strings.Contains(workspace.Causes(err), "planted-secret") {
+			t.Errorf("the error has the password: %v", workspace.Causes(err))
+		}
+	}
+}

@@ -20,8 +20,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-const noDDL = "DDL not allowed on tenant databases - use workspace mode"
-
 // withCA is a connection string with the authority that it does not name.
 func (in *installation) withCA(address string) string {
 	return address + "&tlsCAFile=" + url.QueryEscape(in.CAFile)

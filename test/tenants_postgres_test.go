@@ -14,9 +14,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// noDDL is what clients of a tenant's database are told.
-const noDDL = "DDL not allowed on tenant databases - use workspace mode"
-
 // tenantDatabase is a new tenant's database of that blueprint, as a client
 // reaches it.
 func (in *installation) tenantDatabase(t testing.TB, name, blueprint string) database {

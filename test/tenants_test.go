@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// noDDL is what clients of a tenant's database are told.
+const noDDL = "DDL not allowed on tenant databases - use workspace mode"
+
 // tenant makes a tenant with a database of each blueprint, gone for good with
 // the test, and gives the answer.
 func (in *installation) tenant(t testing.TB, name string, blueprints ...string) map[string]any {

@@ -25,9 +25,8 @@ func (s *Service) Deploy(ctx context.Context, p Principal, r DeploymentRequest) 
 		State: DeploymentPending, CreatedAt: s.time(),
 	}
 	for _, h := range targets {
-		_, record := s.directory.tenancyNow(h)
 		d.Results = append(d.Results, DeploymentResult{
-			Tenant: record.Name, DatabaseID: h.live.ID, State: DeploymentPending, Version: s.directory.current(h).Version,
+			Tenant: s.tenantOf(h).Name, DatabaseID: h.live.ID, State: DeploymentPending, Version: s.directory.current(h).Version,
 		})
 	}
 	if err := s.catalog.AddDeployment(ctx, d); err != nil {
@@ -114,7 +113,7 @@ func (s *Service) namedTargets(p Principal, blueprint *held, tenants []string) (
 		if err != nil {
 			return nil, err
 		}
-		if _, t := s.directory.tenancyNow(h); t.State == TenantTrash {
+		if t := s.tenantOf(h); t.State == TenantTrash {
 			return nil, inTrash(t)
 		}
 		targets = append(targets, h)

@@ -141,7 +141,7 @@ func (s *Service) deployTo(ctx context.Context, d Deployment, r *DeploymentResul
 // up to that one, in their order; changing is held.
 func (s *Service) bring(ctx context.Context, h *held, to int64) error {
 	for n := s.directory.current(h).Version + 1; n <= to; n++ {
-		if _, t := s.directory.tenancyNow(h); t.State == TenantTrash {
+		if t := s.tenantOf(h); t.State == TenantTrash {
 			return inTrash(t)
 		}
 		if err := s.bringOne(ctx, h, n); err != nil {
@@ -168,8 +168,7 @@ func (s *Service) bringOne(ctx context.Context, h *held, n int64) error {
 		return storeFailed(err)
 	}
 	s.directory.setVersion(h, n)
-	_, t := s.directory.tenancyNow(h)
-	s.audit.Info("version deployed", "tenant", t.Name, "blueprint", h.of.blueprint.live.Name, "version", n, "statements", len(v.Entries))
+	s.audit.Info("version deployed", "tenant", s.tenantOf(h).Name, "blueprint", h.of.blueprint.live.Name, "version", n, "statements", len(v.Entries))
 	return nil
 }
 

@@ -301,10 +301,14 @@ func (d *directory) routeUser(t DatabaseType, user string) (u *heldUser, h *held
 	if u == nil {
 		return nil, nil
 	}
-	if h = d.only(t, user); h != nil && !h.reachable() {
-		h = nil
+	h = d.only(t, user)
+	switch {
+	case h == nil || h.reachable():
+		return u, h
+	case h.of != nil:
+		return nil, nil // whose only database is in the trash is nobody
 	}
-	return u, h
+	return u, nil
 }
 
 // routesOf is the databases of that type that the user reaches now.

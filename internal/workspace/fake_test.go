@@ -20,6 +20,7 @@ type fakeServer struct {
 	mu        sync.Mutex
 	databases map[string]*fakeDatabase
 	reads     int // of journals
+	rows      int // that a query gives
 }
 
 type fakeDatabase struct {
@@ -84,7 +85,7 @@ func (f *fakeServer) Query(_ context.Context, t workspace.Target, text string, l
 		f.commit(t.Database, change(text))
 		return nil
 	})
-	return workspace.Result{RowCount: l.MaxRows}, err
+	return workspace.Result{RowCount: l.MaxRows, Rows: make([][]any, f.rows)}, err
 }
 
 func (f *fakeServer) Tables(context.Context, workspace.Target) (tables []workspace.Table, err error) {

@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
-const parallelQueries = 4 // tenants asked at once
+const (
+	parallelQueries = 4       // tenants asked at once
+	maxRowsOfAll    = 100_000 // rows of one answer, about: what comes behind is not asked
+)
 
 // QueryTenants runs a query in one tenant's database, whose failure is the
 // error, or in those of all tenants of the blueprint that are not suspended or in
@@ -35,7 +39,7 @@ func (s *Service) QueryTenants(ctx context.Context, p Principal, q TenantQuery) 
 	if err != nil {
 		return nil, err
 	}
-	if _, t := s.directory.tenancyNow(h); t.State != TenantReady {
+	if t := s.tenantOf(h); t.State != TenantReady {
 		return nil, mayGetDatabases(t)
 	}
 	r := s.queryTenant(ctx, h, q.Text)
@@ -54,11 +58,18 @@ func (s *Service) queryAll(ctx context.Context, p Principal, q TenantQuery) ([]T
 	results := make([]TenantResult, len(all))
 	slots := make(chan struct{}, parallelQueries)
 	var wg sync.WaitGroup
+	var rows atomic.Int64
 	for i, h := range all {
 		slots <- struct{}{}
+		if rows.Load() > maxRowsOfAll {
+			results[i] = TenantResult{Tenant: s.tenantOf(h).Name, Err: tooManyOfAll()}
+			<-slots
+			continue
+		}
 		wg.Go(func() {
 			defer func() { <-slots }()
 			results[i] = s.queryTenant(ctx, h, q.Text)
+			rows.Add(int64(len(results[i].Result.Rows)))
 		})
 	}
 	wg.Wait()
@@ -71,8 +82,18 @@ func (s *Service) queryAll(ctx context.Context, p Principal, q TenantQuery) ([]T
 	return results, nil
 }
 
-func (s *Service) queryTenant(ctx context.Context, h *held, text string) TenantResult {
+func tooManyOfAll() *Error {
+	return Errorf(BadRequest, "not asked: the tenants before have given more than %d rows together; ask for fewer rows, or tenants one by one", maxRowsOfAll)
+}
+
+// tenantOf is the record of h's tenant now.
+func (s *Service) tenantOf(h *held) TenantRecord {
 	_, t := s.directory.tenancyNow(h)
+	return t
+}
+
+func (s *Service) queryTenant(ctx context.Context, h *held, text string) TenantResult {
+	t := s.tenantOf(h)
 	if h.server == nil {
 		return TenantResult{Tenant: t.Name, Err: serverMissing(s.directory.current(h))}
 	}

@@ -254,6 +254,9 @@ func TestTenantsLife(t *testing.T) {
 	if known, _ := live(); known {
 		t.Error("a tenant in the trash is let in")
 	}
+	login, err := s.LoginUser(t.Context(), workspace.PostgreSQL, user)
+	must(t, err)
+	equal(t, "the user of a tenant in the trash is known", login.Known, false)
 	const use = "Tenant 'acme' is in trash. Use POST /tenants/acme/restore or DELETE /tenants/acme?hard=true"
 	_, err = s.CreateTenant(t.Context(), p, tenant("acme", "shop"))
 	equal(t, "message", refused(t, err, workspace.Conflict).Message, use)
@@ -411,4 +414,28 @@ func TestQueriesOfTenants(t *testing.T) {
 	refused(t, err, workspace.BadRequest, "DDL not allowed on tenant databases. Deploy schema through blueprints.")
 	_, err = s.QueryTenants(t.Context(), p, workspace.TenantQuery{Blueprint: "shop", Text: "select"})
 	refused(t, err, workspace.BadRequest, "all_tenants")
+}
+
+// Of many tenants' rows no answer is made that the memory can't hold.
+func TestQueryOfAllTenantsIsBounded(t *testing.T) {
+	i, s, p, _ := newTenant(t)
+	for n := range 12 {
+		_, err := s.CreateTenant(t.Context(), p, tenant(fmt.Sprint("t", n), "shop"))
+		must(t, err)
+	}
+	i.server.rows = 40_000
+	results, err := s.QueryTenants(t.Context(), p, workspace.TenantQuery{Blueprint: "shop", Text: "select", All: true})
+	must(t, err)
+	asked, refusals := 0, 0
+	for _, r := range results {
+		if r.Err == nil {
+			asked++
+			continue
+		}
+		refusals++
+		refused(t, r.Err, workspace.BadRequest, "100000 rows")
+	}
+	if asked < 3 || asked > 3+4 || refusals != len(results)-asked { // three fill it, four are asked at once
+		t.Errorf("of %d tenants %d were asked and %d refused", len(results), asked, refusals)
+	}
 }

@@ -66,8 +66,8 @@ func TestForwardingDoesNotAllocate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, server := relayInMemory(t, e.settings)
-			r.tracked = true // into a collection that is known
-			r.live.Mode = e.mode
+			// Tracked, and into a collection that is known.
+			r.tracked, r.fixed = e.mode == workspace.Tenant, e.mode == workspace.Deployed
 			r.space.learn("users")
 			ask := appendMessage(nil, 1, 0, 0, encode(t, e.cmd))
 			server.reply = appendMessage(nil, 9, 1, 0, encode(t, e.replies))

@@ -12,10 +12,10 @@ import (
 // hundred bytes. What is longer is not decoded.
 const maxIndexBytes = 16 << 10
 
-// fixed refuses a command that would change the schema of a tenant's database.
+// schemaFixed refuses a command that would change the schema of a tenant's database.
 // It is the same in a transaction, which goes on without it. Of a pipeline only
 // the stage that writes is decoded.
-func fixed(q *request, c *command) *failure {
+func schemaFixed(q *request, c *command) *failure {
 	switch c.change {
 	case changesSchema:
 		return asFailure(fixedCommand(q.body))

@@ -241,6 +241,7 @@ func FuzzMessage(f *testing.F) {
 			t.Fatal("neither a command nor a failure")
 		}
 		_ = endless(q)
+		_ = schemaFixed(q, c)
 		_ = writesOut(q)
 		_ = statement(q.body)
 		if _, err := parseGreeting(q.name, q.body); err == nil && len(q.name) == 0 {

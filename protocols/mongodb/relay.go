@@ -25,6 +25,7 @@ type relay struct {
 	live    *workspace.Live
 	space   *space
 	tracked bool // schema changes are recorded
+	fixed   bool // the schema is, of a tenant's database
 	inSet   bool // the server may be a member of a replica set
 	back    *backend
 	stale   bool // back's server is the primary no more
@@ -54,6 +55,7 @@ func newRelay(s *session, b *backend) *relay {
 		live:    s.route.Live,
 		space:   s.protocol.space(s.route.Live.ID),
 		tracked: s.route.Live.Mode == workspace.Tenant,
+		fixed:   s.route.Live.Mode == workspace.Deployed,
 		back:    b,
 		log:     s.protocol.config.Log,
 		request: s.first,
@@ -192,8 +194,8 @@ func (r *relay) judge(q *request) (*command, *failure) {
 			return c, f
 		}
 	}
-	if r.live.Mode == workspace.Deployed {
-		if f := fixed(q, c); f != nil {
+	if r.fixed {
+		if f := schemaFixed(q, c); f != nil {
 			return c, f
 		}
 	}

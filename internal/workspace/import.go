@@ -139,6 +139,7 @@ func (s *Service) importSteps(ctx context.Context, h *held, made plan, result *I
 		return fmt.Errorf("import schema: %w", err)
 	}
 	for i, step := range run {
+		outcomes[i].Err = s.toldOfStep(h, outcomes[i].Err)
 		result.add(step, outcomes[i])
 	}
 	if shown, ok := h.server.engine.(Shown); ok {
@@ -154,6 +155,18 @@ func (s *Service) importSteps(ctx context.Context, h *held, made plan, result *I
 		}
 	}
 	return nil
+}
+
+// toldOfStep is what of a step's failure a client may know; the rest is logged.
+func (s *Service) toldOfStep(h *held, err error) error {
+	if e, ok := errors.AsType[*Error](err); err == nil || errors.Is(err, ErrExists) || ok && e.Code == BadRequest {
+		return err
+	}
+	s.log.Warn("statement of an import can't be run", "workspace", h.live.ID, "error", Causes(err))
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	return Errorf(Internal, "the statement could not be run")
 }
 
 // missing are the steps of what is not there, the others are noted as skipped.
@@ -222,6 +235,12 @@ func (s *Service) importPatterns(ctx context.Context, h *held, made plan, result
 		changed.Patterns[match] = rule
 	}
 	for _, p := range made.patterns {
+		if p.Match == "" || len(p.Match) > maxPatternLength {
+			return badField("patterns", "the pattern %.60q must have 1 to %d bytes", p.Match, maxPatternLength)
+		}
+		if p.TTL > maxTTL {
+			return badField("patterns", "the ttl of the pattern %.60q can't be more than %d", p.Match, maxTTL)
+		}
 		if _, there := changed.Patterns[p.Match]; there {
 			result.Skipped = append(result.Skipped, p.Match)
 			result.Left++

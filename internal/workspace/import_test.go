@@ -29,6 +29,8 @@ func (f *fakeImporter) Import(_ context.Context, t workspace.Target, steps []sch
 			switch {
 			case strings.Contains(step.Statement, "fails"):
 				outcomes[i].Err = workspace.Errorf(workspace.BadRequest, "refused by the server")
+			case strings.Contains(step.Statement, "breaks"):
+				outcomes[i].Err = errors.New("planted detail of the server")
 			case strings.Contains(step.Statement, "there"):
 				outcomes[i].Err = fmt.Errorf("%w: by the server", workspace.ErrExists)
 			default:
@@ -120,6 +122,14 @@ func TestImportIsOneVersionRecordedBeforeItAnswers(t *testing.T) {
 	equal(t, "pending", n, int64(4))
 }
 
+func TestFailuresThatAreNotTheStatementsTellNoDetail(t *testing.T) {
+	_, s, p, _, _ := importing(t)
+	done, err := s.ImportSchema(t.Context(), p, "shop", workspace.ImportRequest{Source: "json", Tables: tables("breaks")})
+	must(t, err)
+	equal(t, "failures", len(done.Failed), 2)
+	equal(t, "told", done.Failed[0].Err.Error(), "the statement could not be run")
+}
+
 func TestImportThatTookEffectAndIsNotRecordedYetIsSaid(t *testing.T) {
 	i, s, p, _, _ := importing(t)
 	i.faults.set("append", errors.New("disk full"))
@@ -208,6 +218,8 @@ func TestImportsThatCanNotBeCarriedOutNameTheField(t *testing.T) {
 		{"shop", workspace.ImportRequest{Source: "url"}, "url", `missing field "url"`},
 		{"shop", workspace.ImportRequest{Source: "url", URL: "https://planted.example.com"}, "url", "the schema can't be fetched: its host is not known"},
 		{"keys", workspace.ImportRequest{Source: "url", URL: "https://example.com/schema.json"}, "patterns", "the document at the url: a Redis workspace takes"},
+		{"keys", workspace.ImportRequest{Source: "json", Patterns: json.RawMessage(`{"": {"ttl": 1}}`)}, "patterns", "must have 1 to 256 bytes"},
+		{"keys", workspace.ImportRequest{Source: "json", Patterns: json.RawMessage(`{"a": {"ttl": 999999999}}`)}, "patterns", "can't be more than"},
 		{"shop", workspace.ImportRequest{Source: "database"}, "connection", `missing field "connection"`},
 		{"shop", connection(func(l *workspace.SourceLogin) { l.Type = "" }), "connection.type", "choose PostgreSQL, MySQL or MongoDB"},
 		{"shop", connection(func(l *workspace.SourceLogin) { l.Type = "redis" }), "connection.type", "choose PostgreSQL, MySQL or MongoDB"},

@@ -82,8 +82,8 @@ type DocumentIndex struct {
 	Keys    []Key
 	Unique  bool
 	Sparse  bool
-	TTL     int64           // seconds after which documents go, if HasTTL
-	HasTTL  bool            //
+	TTL     int64 // seconds after which documents go, if HasTTL
+	HasTTL  bool
 	Partial json.RawMessage // partialFilterExpression; nil: none
 }
 

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 )
 
@@ -149,7 +150,7 @@ func (w *sqlWriter) column(t Table, c Column) string {
 		text = w.name(c.Name) + " " + w.postgresType(t, c)
 	}
 	switch {
-	case !c.Nullable || contains(t.PrimaryKey, c.Name):
+	case !c.Nullable || slices.Contains(t.PrimaryKey, c.Name):
 		text += " NOT NULL"
 	case w.dialect == MySQL && kind.Name == "timestamp":
 		text += " NULL" // without it, servers of before take it for NOT NULL
@@ -283,27 +284,27 @@ func indexName(table string, x Index) string {
 
 // isKeyed says whether an index of any kind has the column.
 func (w *sqlWriter) isKeyed(t Table, column string) bool {
-	if contains(t.PrimaryKey, column) {
+	if slices.Contains(t.PrimaryKey, column) {
 		return true
 	}
 	for _, u := range t.Unique {
-		if contains(u, column) {
+		if slices.Contains(u, column) {
 			return true
 		}
 	}
 	for _, x := range t.Indexes {
-		if contains(x.Columns, column) {
+		if slices.Contains(x.Columns, column) {
 			return true
 		}
 	}
 	for _, k := range t.ForeignKeys {
-		if contains(k.Columns, column) {
+		if slices.Contains(k.Columns, column) {
 			return true
 		}
 	}
 	for _, other := range w.schema.Tables {
 		for _, k := range other.ForeignKeys {
-			if k.Table == t.Name && contains(w.schema.targets(k), column) {
+			if k.Table == t.Name && slices.Contains(w.schema.targets(k), column) {
 				return true
 			}
 		}

@@ -3,6 +3,7 @@ package schema
 import (
 	"embed"
 	"fmt"
+	"slices"
 )
 
 //go:embed templates
@@ -14,7 +15,7 @@ func Templates() []string { return []string{"ecommerce", "saas", "blog", "fintec
 // Template is the schema of that name, in the JSON that any import is; false
 // where there is none.
 func Template(name string) (Schema, bool, error) {
-	if !contains(Templates(), name) {
+	if !slices.Contains(Templates(), name) {
 		return Schema{}, false, nil
 	}
 	text, err := templates.ReadFile("templates/" + name + ".json")

@@ -63,7 +63,7 @@ func mayChangeSchema(sql string) bool {
 		case beginsSchemaChange(first):
 			return true
 		case !looked && selects(first):
-			if containsFold(sql, "into") {
+			if mayHaveInto(sql) {
 				return true
 			}
 			looked = true
@@ -94,26 +94,29 @@ func selects(w string) bool {
 // beginsSchemaChange says whether a statement that begins with w may be a change of
 // the schema.
 func beginsSchemaChange(w string) bool {
-	for _, first := range [...]string{"CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "SECURITY", "IMPORT", "REASSIGN", "EXPLAIN", "CLUSTER"} {
-		if len(w) == len(first) && strings.EqualFold(w, first) {
-			return true
-		}
+	switch len(w) {
+	case len("DROP"):
+		return strings.EqualFold(w, "DROP")
+	case len("ALTER"):
+		return strings.EqualFold(w, "ALTER") || strings.EqualFold(w, "GRANT")
+	case len("CREATE"):
+		return strings.EqualFold(w, "CREATE") || strings.EqualFold(w, "REVOKE") || strings.EqualFold(w, "IMPORT")
+	case len("COMMENT"):
+		return strings.EqualFold(w, "COMMENT") || strings.EqualFold(w, "EXPLAIN") || strings.EqualFold(w, "CLUSTER")
+	case len("SECURITY"):
+		return strings.EqualFold(w, "SECURITY") || strings.EqualFold(w, "REASSIGN")
 	}
 	return false
 }
 
-// containsFold says whether s has the word, of lower-case letters, in any case.
-func containsFold(s, word string) bool {
-	for {
-		i := strings.IndexAny(s, "iI")
-		if i < 0 || len(s)-i < len(word) {
-			return false
-		}
-		if strings.EqualFold(s[i:i+len(word)], word) {
+// mayHaveInto says whether sql has INTO, in any case and within whatever.
+func mayHaveInto(sql string) bool {
+	for i := 0; i+4 <= len(sql); i++ {
+		if sql[i]|0x20 == 'i' && sql[i+1]|0x20 == 'n' && sql[i+2]|0x20 == 't' && sql[i+3]|0x20 == 'o' {
 			return true
 		}
-		s = s[i+1:]
 	}
+	return false
 }
 
 // statement is Judge for one statement.

@@ -41,7 +41,7 @@ func (e *Engine) Deploy(ctx context.Context, t workspace.Target, v workspace.Ver
 		return err
 	}
 	defer disconnect(ctx, conn)
-	d := &deployment{conn: conn, target: t, version: v}
+	d := &deployment{conn: conn, target: t, version: v, pause: firstPause}
 	if err := d.run(ctx); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("deploy version %d to %s: %w", v.Number, t.Database, ctx.Err())
@@ -56,6 +56,7 @@ type deployment struct {
 	conn    *pgx.Conn
 	target  workspace.Target
 	version workspace.Version
+	pause   time.Duration // before the second try
 	has     mark
 }
 
@@ -151,7 +152,7 @@ func (d *deployment) steps() []step {
 
 // together runs entries in one transaction, again where it did not get its locks.
 func (d *deployment) together(ctx context.Context, entries []workspace.Entry) error {
-	pause := firstPause
+	pause := d.pause
 	for try := 1; ; try++ {
 		err := d.transaction(ctx, entries)
 		if err == nil {

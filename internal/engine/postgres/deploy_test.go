@@ -146,6 +146,36 @@ func TestDeployGivesWayToClients(t *testing.T) {
 	}
 }
 
+func TestDeployGivesUpWhereALockIsNeverFree(t *testing.T) {
+	e := newEngine(t)
+	target := newTenant(t, e)
+	mustDeploy(t, e, target, []string{"CREATE TABLE users (id int)"})
+	long := asClient(t, target)
+	if _, err := long.Exec(t.Context(), "BEGIN; SELECT * FROM users"); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := e.connectRole(t.Context(), owner(target), map[string]string{"lock_timeout": "10ms"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer disconnect(t.Context(), conn)
+	d := &deployment{conn: conn, target: target, version: versionOf(2, "CREATE TABLE more (id int)", "ALTER TABLE users ADD COLUMN email text"), pause: time.Millisecond}
+	err = d.run(t.Context())
+	failure, ok := errors.AsType[*workspace.Error](err)
+	if !ok || failure.Details["sqlstate"] != lockNotAvailable || failure.Details["ddl_id"] != int64(201) || !strings.Contains(failure.Message, "in each of 10 tries") || errors.Is(err, workspace.ErrPartly) {
+		t.Errorf("got %v", err)
+	}
+	if m := markOf(t, e, target); m.Version != 1 || m.Next != 0 {
+		t.Errorf("got mark %+v", m)
+	}
+	if _, err := long.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.run(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 // waitFor waits until a query of one boolean is true.
 func waitFor(t *testing.T, e *Engine, sql string) {
 	t.Helper()

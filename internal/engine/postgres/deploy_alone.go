@@ -12,7 +12,8 @@ import (
 )
 
 // aloneWait bounds how long a statement that runs concurrently waits for the
-// transactions that were there before it. Meanwhile it holds up no client.
+// transactions that were there before it. Meanwhile it holds up no client, but
+// for one that uses a partition by its own name which is being detached.
 const aloneWait = "10min"
 
 // intent is noted before a statement that is several transactions of the
@@ -34,27 +35,20 @@ const (
 
 // alone runs an entry that can't be in a transaction.
 func (d *deployment) alone(ctx context.Context, entry workspace.Entry, o ddltrack.Outside) error {
-	i := d.has.Intent
-	if i == nil || i.Entry != entry.ID {
-		var err error
-		if i, err = d.intend(ctx, entry, o); err != nil {
+	i, reached := d.has.Intent, untouched
+	var err error
+	if i != nil && i.Entry == entry.ID {
+		reached, err = d.resume(ctx, o.Kind, i)
+	} else {
+		i, err = d.intend(ctx, entry, o)
+	}
+	if err != nil {
+		return entryError(entry, err)
+	}
+	if reached != finished {
+		if err := d.runAlone(ctx, entry, o.Kind, i); err != nil {
 			return entryError(entry, err)
 		}
-	}
-	if err := d.wait(ctx); err != nil {
-		return told(err)
-	}
-	reached, err := d.resume(ctx, o.Kind, i)
-	if err != nil {
-		return entryError(entry, err)
-	}
-	if reached == finished {
-		err = d.reset(ctx)
-	} else if err = d.runEntry(ctx, entry); err != nil {
-		err = d.undo(ctx, o.Kind, i, err)
-	}
-	if err != nil {
-		return entryError(entry, err)
 	}
 	err = d.marking(ctx, d.has.with(d.version, []workspace.Entry{entry}), func(tx pgx.Tx) error {
 		return grantRows(ctx, tx, d.target)
@@ -65,7 +59,19 @@ func (d *deployment) alone(ctx context.Context, entry workspace.Entry, o ddltrac
 	return nil
 }
 
-// intend notes the intent.
+func (d *deployment) runAlone(ctx context.Context, entry workspace.Entry, kind ddltrack.OutsideKind, i *intent) error {
+	if err := d.wait(ctx); err != nil {
+		return err
+	}
+	err := d.runEntry(ctx, entry)
+	if err == nil || i == nil {
+		return err
+	}
+	return d.undo(ctx, kind, i, err)
+}
+
+// intend notes the intent. It is nil where there is nothing that the statement
+// could do, as the server is going to say.
 func (d *deployment) intend(ctx context.Context, entry workspace.Entry, o ddltrack.Outside) (*intent, error) {
 	i := &intent{Entry: entry.ID}
 	if err := d.set(ctx, entry.Session); err != nil {
@@ -80,6 +86,9 @@ func (d *deployment) intend(ctx context.Context, entry workspace.Entry, o ddltra
 	if err := d.reset(ctx); err != nil {
 		return nil, err
 	}
+	if reached, err := d.reached(ctx, o.Kind, i); err != nil || reached == finished {
+		return nil, err
+	}
 	return i, d.marking(ctx, d.has.about(d.version, i), func(pgx.Tx) error { return nil })
 }
 
@@ -92,14 +101,22 @@ func (d *deployment) wait(ctx context.Context) error {
 // half-way to an end: an index that is not valid to none, which is as if the
 // statement had not run yet, and a partition that is being detached to a table.
 // An index that is half-way dropped is dropped by the statement itself.
-func (d *deployment) resume(ctx context.Context, kind ddltrack.OutsideKind, i *intent) (progress, error) {
+func (d *deployment) resume(ctx context.Context, kind ddltrack.OutsideKind, i *intent) (reached progress, err error) {
+	if err := d.wait(ctx); err != nil {
+		return 0, err
+	}
 	switch kind {
 	case ddltrack.CreatesIndex:
-		return d.resumeIndex(ctx, i)
+		reached, err = d.resumeIndex(ctx, i)
 	case ddltrack.DetachesPartition:
-		return d.resumeDetach(ctx, i)
+		reached, err = d.resumeDetach(ctx, i)
+	default:
+		reached, err = d.reached(ctx, kind, i)
 	}
-	return d.reached(ctx, kind, i)
+	if err != nil {
+		return 0, err
+	}
+	return reached, d.reset(ctx)
 }
 
 func (d *deployment) resumeIndex(ctx context.Context, i *intent) (progress, error) {

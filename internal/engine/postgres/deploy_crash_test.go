@@ -263,3 +263,28 @@ func TestAnIndexThatCannotBeBuiltLeavesNothing(t *testing.T) {
 		t.Errorf("got indexes %q", indexes)
 	}
 }
+
+// What is not there is the server's error, and no version is taken for done
+// because there is nothing left to drop.
+func TestWhatIsNotThereCannotBeDropped(t *testing.T) {
+	e := newEngine(t)
+	target := newTenant(t, e)
+	mustDeploy(t, e, target, []string{"CREATE TABLE logs (at date) PARTITION BY RANGE (at)", "CREATE TABLE other (at date)"})
+	for statement, code := range map[string]string{
+		"DROP INDEX CONCURRENTLY nowhere":                        "42704",
+		"ALTER TABLE logs DETACH PARTITION nowhere CONCURRENTLY": "42P01",
+		"ALTER TABLE logs DETACH PARTITION other CONCURRENTLY":   "42P01",
+		"CREATE INDEX CONCURRENTLY ON nowhere (at)":              "42P01",
+		"CREATE INDEX CONCURRENTLY ON logs (at)":                 "0A000",
+	} {
+		for range 2 {
+			err := e.Deploy(t.Context(), target, versionOf(2, statement))
+			if sqlState(err) != code || errors.Is(err, workspace.ErrPartly) || workspace.ErrorCode(err) != workspace.BadRequest {
+				t.Errorf("%s: got %v, want %s", statement, workspace.Causes(err), code)
+			}
+		}
+		if m := markOf(t, e, target); m.Version != 1 || m.Next != 0 {
+			t.Errorf("%s: got mark %+v", statement, m)
+		}
+	}
+}

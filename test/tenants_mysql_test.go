@@ -13,8 +13,6 @@ import (
 	"time"
 )
 
-const noDDL = "DDL not allowed on tenant databases - use workspace mode"
-
 // mysqlTenant makes a tenant with a database of the blueprint, as its clients
 // reach it.
 func (in *installation) mysqlTenant(t testing.TB, name, blueprint string) mysqlDatabase {

@@ -20,6 +20,9 @@ const (
 	firstLockWait = 2 * time.Second
 	lastLockWait  = 32 * time.Second
 
+	// notesPatience is how long, in seconds, one statement may take.
+	notesPatience = 24 * 60 * 60
+
 	lockWaitTimeout = 1205
 	lockDeadlock    = 1213
 )
@@ -66,8 +69,9 @@ func (e *Engine) beginDeployment(ctx context.Context, t workspace.Target) (*depl
 		d.close()
 		return nil, err
 	}
-	// Positions mean nothing on another server.
-	if err := d.notes.exec(ctx, "SET SESSION sql_log_bin = 0"); err != nil {
+	// Positions mean nothing on another server. The connection has nothing to do
+	// while a statement runs.
+	if err := d.notes.exec(ctx, fmt.Sprintf("SET SESSION sql_log_bin = 0, SESSION wait_timeout = %d", notesPatience)); err != nil {
 		d.close()
 		return nil, fmt.Errorf("deploy to %s: %w", t.Database, err)
 	}
@@ -81,7 +85,7 @@ func (d *deployment) close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
-	if d.notes.exec(ctx, "SET SESSION sql_log_bin = 1") != nil {
+	if d.notes.exec(ctx, "SET SESSION sql_log_bin = 1, SESSION wait_timeout = DEFAULT") != nil {
 		d.notes.close()
 	}
 	d.release()

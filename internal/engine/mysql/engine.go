@@ -1,5 +1,6 @@
 // Package mysql is a physical MySQL or MariaDB server that holds workspaces: one
-// database and one least-privilege user each.
+// database and one least-privilege user each. A tenant's database has a second
+// one, which owns it and runs deployments.
 //
 // Two kinds of connection are made. The administrator's makes and removes
 // databases and users, and reads the binary log; it never runs a client's text.

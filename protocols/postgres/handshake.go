@@ -196,6 +196,7 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	}
 	r.life.Begin(&r.mu, r.front, b.conn)
 	r.track.status = 'I'
+	r.track.deployed = s.route.Live.Mode == workspace.Deployed
 	size := shortKey
 	if s.startup.minor >= 2 {
 		size = longKey

@@ -74,7 +74,7 @@ func TestTheJournalsNoticeIsRecordedAndTakenOut(t *testing.T) {
 		"no change":           {query("select 1"), "TDCZ", 0},
 		"prepared, committed": {join(query("begin"), query(change), query("prepare transaction 'p'"), query("commit prepared 'p'")), "CZCZCZCZ", 2},
 		"of another session":  {query("commit prepared 'other'"), "CZ", 1},
-		"others' notices":     {query("do $$begin raise info 'x' using errcode = 'TDB09'; end$$"), "NCZ", 0},
+		"others' notices":     {query("do $$begin raise info 'x' using errcode = 'TDB04'; end$$"), "NCZ", 0},
 		"extended in a block": {join(extended("begin", 0), extended(change, 0), syncFrame(), extended("commit", 0), syncFrame()), "12C12CZ12CZ", 1},
 	} {
 		before := w.recorder.Records()

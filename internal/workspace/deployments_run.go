@@ -134,7 +134,7 @@ func (s *Service) deployTo(ctx context.Context, d Deployment, r *DeploymentResul
 	if err != nil {
 		return err
 	}
-	return s.bringSettings(ctx, h)
+	return s.setSettings(ctx, h, s.directory.current(h.of.blueprint).Settings)
 }
 
 // bring gives a tenant's database the versions of its blueprint that it has not,
@@ -181,15 +181,4 @@ func (s *Service) abandonVersion(ctx context.Context, h *held, cause error) {
 	if err := s.catalog.AbandonVersion(ctx, h.live.ID); err != nil {
 		s.log.Warn("version that failed still counts as deployed", "workspace", h.live.ID, "error", err)
 	}
-}
-
-// bringSettings gives a tenant's database the settings of its blueprint.
-func (s *Service) bringSettings(ctx context.Context, h *held) error {
-	settings := s.directory.current(h.of.blueprint).Settings
-	if err := s.catalog.SetTenantDatabaseSettings(ctx, h.live.ID, settings); err != nil {
-		return storeFailed(err)
-	}
-	s.directory.setSettings(h, settings)
-	h.live.Set(settings)
-	return nil
 }

@@ -15,6 +15,19 @@ var ErrFull = errors.New("max_connections are in use")
 // effect and stays, so that the tenant can't be said not to have it.
 var ErrPartly = errors.New("a part of the version took effect")
 
+// Partly is err with ErrPartly in its chain.
+func Partly(err error) error {
+	if errors.Is(err, ErrPartly) {
+		return err
+	}
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return errors.Join(ErrPartly, err)
+	}
+	told := *e
+	return told.Because(errors.Join(ErrPartly, e.cause))
+}
+
 // Target is the database of a workspace or a tenant on a physical server.
 type Target struct {
 	Database string

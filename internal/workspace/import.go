@@ -132,8 +132,7 @@ func (s *Service) importSteps(ctx context.Context, h *held, made plan, result *I
 		return full(h.live)
 	}
 	defer h.live.Leave()
-	limits := Limits{Workspace: h.live.Name, TimeoutMS: h.live.QueryTimeout().Milliseconds(), MaxRows: h.live.MaxRows()}
-	outcomes, err := engine.Import(ctx, h.target, run, limits)
+	outcomes, err := engine.Import(ctx, h.target, run, limitsOf(h.live))
 	recordErr := s.Record(ctx, h.live.ID)
 	if err != nil {
 		return fmt.Errorf("import schema: %w", err)
@@ -256,12 +255,7 @@ func (s *Service) importPatterns(ctx context.Context, h *held, made plan, result
 	if result.Executed == 0 {
 		return nil
 	}
-	if err := s.catalog.SetSettings(ctx, w.ID, changed); err != nil {
-		return storeFailed(err)
-	}
-	s.directory.setSettings(h, changed)
-	h.live.Set(changed)
-	return nil
+	return s.setSettings(ctx, h, changed)
 }
 
 // plan reads the schema that a request names.

@@ -82,13 +82,25 @@ func (s *Service) UpdateSettings(ctx context.Context, p Principal, id string, fi
 	if err != nil {
 		return Workspace{}, err
 	}
-	err = s.catalog.SetSettings(ctx, w.ID, changed)
-	if err != nil {
-		return Workspace{}, storeFailed(err)
+	if err := s.setSettings(ctx, h, changed); err != nil {
+		return Workspace{}, err
+	}
+	return s.directory.current(h), nil
+}
+
+// setSettings keeps the settings of a workspace or a tenant's database, and has
+// them hold on open sessions.
+func (s *Service) setSettings(ctx context.Context, h *held, changed Settings) error {
+	keep := s.catalog.SetSettings
+	if h.of != nil {
+		keep = s.catalog.SetTenantDatabaseSettings
+	}
+	if err := keep(ctx, h.live.ID, changed); err != nil {
+		return storeFailed(err)
 	}
 	s.directory.setSettings(h, changed)
 	h.live.Set(changed)
-	return s.directory.current(h), nil
+	return nil
 }
 
 // with is s with fields in place of its own.

@@ -9,22 +9,20 @@ import (
 // SuspendTenant ends the tenant's sessions and lets nobody in until ResumeTenant.
 // One that is suspended stays so.
 func (s *Service) SuspendTenant(ctx context.Context, p Principal, name string) (TenantDetails, error) {
-	return s.changeTenant(ctx, p, name, TenantSuspended, func(t TenantRecord) error {
-		if t.State == TenantTrash {
-			return inTrash(t)
-		}
-		return nil
-	})
+	return s.changeTenant(ctx, p, name, TenantSuspended, notInTrash)
 }
 
 // ResumeTenant lets a suspended tenant's clients in again.
 func (s *Service) ResumeTenant(ctx context.Context, p Principal, name string) (TenantDetails, error) {
-	return s.changeTenant(ctx, p, name, TenantReady, func(t TenantRecord) error {
-		if t.State == TenantTrash {
-			return inTrash(t)
-		}
-		return nil
-	})
+	return s.changeTenant(ctx, p, name, TenantReady, notInTrash)
+}
+
+// notInTrash refuses what a tenant in the trash can't have done to it.
+func notInTrash(t TenantRecord) error {
+	if t.State == TenantTrash {
+		return inTrash(t)
+	}
+	return nil
 }
 
 // RestoreTenant takes a tenant out of the trash and lets its clients in.
@@ -53,12 +51,7 @@ func (s *Service) DeleteTenant(ctx context.Context, p Principal, name string, ha
 		}
 		return s.removeTenant(ctx, t)
 	}
-	_, err := s.changeTenant(ctx, p, name, TenantTrash, func(t TenantRecord) error {
-		if t.State == TenantTrash {
-			return inTrash(t)
-		}
-		return nil
-	})
+	_, err := s.changeTenant(ctx, p, name, TenantTrash, notInTrash)
 	return err
 }
 

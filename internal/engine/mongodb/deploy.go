@@ -166,10 +166,7 @@ func (d *deployment) partly(err error) error {
 	if err == nil || len(d.done) == 0 && d.state.Deployed.Running == 0 {
 		return err
 	}
-	if refused, ok := errors.AsType[*workspace.Error](err); ok {
-		return refused.Because(errors.Join(workspace.ErrPartly, refused.Unwrap()))
-	}
-	return errors.Join(workspace.ErrPartly, err)
+	return workspace.Partly(err)
 }
 
 // refusedEntry is the server's reason for not running an entry.

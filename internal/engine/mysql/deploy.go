@@ -110,7 +110,7 @@ func (d *deployment) version(ctx context.Context, v workspace.Version) error {
 			err = d.confirm(ctx, entry.ID) // of the last one, finish does
 		}
 		if err != nil && len(done) > 0 {
-			err = partly(err)
+			err = workspace.Partly(err)
 		}
 		if err != nil {
 			return err
@@ -196,7 +196,7 @@ func (d *deployment) try(ctx context.Context, version int64, entry workspace.Ent
 	}
 	found, err := d.found(ctx, from, entry)
 	if err != nil {
-		return partly(d.failed(ctx, entry, errors.Join(failure, err)))
+		return workspace.Partly(d.failed(ctx, entry, errors.Join(failure, err)))
 	}
 	if found == tookEffect && ended(failure) {
 		return nil
@@ -205,7 +205,7 @@ func (d *deployment) try(ctx context.Context, version int64, entry workspace.Ent
 		return err
 	}
 	if failure = d.failed(ctx, entry, failure); found != tookNone {
-		failure = partly(failure)
+		failure = workspace.Partly(failure)
 	}
 	return failure
 }
@@ -274,15 +274,4 @@ func ended(failure error) bool {
 func othersHold(failure error) bool {
 	number := errno(failure)
 	return number == lockWaitTimeout || number == lockDeadlock
-}
-
-// partly says that what came before stays.
-func partly(err error) error {
-	if errors.Is(err, workspace.ErrPartly) {
-		return err
-	}
-	if told, ok := errors.AsType[*workspace.Error](err); ok {
-		return told.Because(errors.Join(workspace.ErrPartly, told.Unwrap()))
-	}
-	return errors.Join(workspace.ErrPartly, err)
 }

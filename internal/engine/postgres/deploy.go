@@ -82,23 +82,13 @@ func (d *deployment) run(ctx context.Context) error {
 			err = d.together(ctx, s.entries)
 		}
 		if err != nil && len(d.has.Entries) > 0 {
-			return partly(err)
+			return workspace.Partly(err)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// partly is err with ErrPartly in its chain.
-func partly(err error) error {
-	failure, ok := errors.AsType[*workspace.Error](err)
-	if !ok || errors.Is(err, workspace.ErrPartly) {
-		return err
-	}
-	told := *failure
-	return told.Because(errors.Join(workspace.ErrPartly, failure.Unwrap()))
 }
 
 // awaitPredecessors waits until the sessions are gone that deployed here before
@@ -180,7 +170,7 @@ func (d *deployment) transaction(ctx context.Context, entries []workspace.Entry)
 				return entryError(entry, err)
 			}
 			if d.conn.PgConn().TxStatus() != 'T' {
-				return partly(workspace.Errorf(workspace.BadRequest, "DDL %d ended the transaction of its version, which can't be deployed exactly once", entry.ID))
+				return workspace.Partly(workspace.Errorf(workspace.BadRequest, "DDL %d ended the transaction of its version, which can't be deployed exactly once", entry.ID))
 			}
 		}
 		return grantRows(ctx, tx, d.target)

@@ -54,7 +54,7 @@ func (d *deployment) alone(ctx context.Context, entry workspace.Entry, o ddltrac
 		return grantRows(ctx, tx, d.target)
 	})
 	if err != nil {
-		return partly(told(err))
+		return workspace.Partly(told(err))
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func (d *deployment) resumeIndex(ctx context.Context, i *intent) (progress, erro
 	}
 	for _, index := range left {
 		if _, err := d.conn.Exec(ctx, "DROP INDEX CONCURRENTLY "+index); err != nil {
-			return 0, partly(told(err))
+			return 0, workspace.Partly(told(err))
 		}
 	}
 	return d.reached(ctx, ddltrack.CreatesIndex, i)
@@ -145,7 +145,7 @@ func (d *deployment) resumeDetach(ctx context.Context, i *intent) (progress, err
 	}
 	for _, statement := range finish {
 		if _, err := d.conn.Exec(ctx, statement); err != nil {
-			return 0, partly(told(err))
+			return 0, workspace.Partly(told(err))
 		}
 	}
 	return finished, nil
@@ -181,10 +181,10 @@ func (d *deployment) reached(ctx context.Context, kind ddltrack.OutsideKind, i *
 func (d *deployment) undo(ctx context.Context, kind ddltrack.OutsideKind, i *intent, failure error) error {
 	failure = told(failure)
 	if d.conn.IsClosed() {
-		return partly(failure) // perhaps: the next one looks how far it came
+		return workspace.Partly(failure) // perhaps: the next one looks how far it came
 	}
 	if left, err := d.leave(ctx, kind, i); err != nil || left != untouched {
-		return partly(failure)
+		return workspace.Partly(failure)
 	}
 	m := d.has
 	m.Intent = nil

@@ -101,8 +101,9 @@ func didCreate(found, command bson.D) bool {
 			return false
 		}
 	}
+	_, validates := fieldOf(command, "validator")
 	for _, e := range found[1:] {
-		if _, asked := fieldOf(command, e.Key); !asked && !ofServer(e.Key) {
+		if _, asked := fieldOf(command, e.Key); !asked && !(validates && filledIn(e)) {
 			return false
 		}
 	}
@@ -151,15 +152,6 @@ const (
 	leastCapped = 4096
 	cappedStep  = 256
 )
-
-// ofServer are the options that the server may add of itself.
-func ofServer(key string) bool {
-	switch key {
-	case "validationLevel", "validationAction", "clusteredIndex", "autoIndexId":
-		return true
-	}
-	return false
-}
 
 // localeOf is a command's collation; the simple one is none.
 func localeOf(command bson.D) string {
@@ -287,8 +279,8 @@ func didModify(found, command bson.D, now MongoCollection) bool {
 	return true
 }
 
-// filledIn says whether a collMod of a validator sets an option to that, of
-// itself, where it has no value yet.
+// filledIn says whether a create or collMod of a validator sets an option to
+// that, of itself, where it has no value yet.
 func filledIn(e bson.E) bool {
 	return e.Key == "validationLevel" && e.Value == "strict" || e.Key == "validationAction" && e.Value == "error"
 }

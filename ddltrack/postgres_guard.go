@@ -23,6 +23,10 @@ type SchemaGuard struct {
 	many      bool // there were more: any name may be a temporary relation's
 }
 
+// RefusalConstraint is the name of a constraint that the server tells with a
+// Refusal, so that it is known from other errors.
+const RefusalConstraint = "tenantsdb_refusal"
+
 // maxTemporary bounds the names that a session's guard keeps.
 const maxTemporary = 1 << 10
 

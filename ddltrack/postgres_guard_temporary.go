@@ -170,7 +170,7 @@ func (g *SchemaGuard) dropInstead(text string, d *pg_query.DropStmt) string {
 		found = append(found, "pg_catalog.to_regclass("+dollarQuote(quoteIdent(names[0]))+")")
 	}
 	return "DO " + dollarQuote("BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_class WHERE relpersistence OPERATOR(pg_catalog.<>) 't' AND oid OPERATOR(pg_catalog.=) ANY (ARRAY["+strings.Join(found, ", ")+"]::pg_catalog.oid[]))"+
-		" THEN RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = "+quoteLiteral(g.Refusal)+"; END IF; EXECUTE "+dollarQuote(text)+
+		" THEN RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = "+quoteLiteral(g.Refusal)+", CONSTRAINT = '"+RefusalConstraint+"'; END IF; EXECUTE "+dollarQuote(text)+
 		"; RAISE INFO USING MESSAGE = "+quoteLiteral("DROP "+typeWords(d.RemoveType))+", ERRCODE = 'TDB04'; END")
 }
 

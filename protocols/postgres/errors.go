@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgproto3/v2"
+	"github.com/tenantsdb/tenantsdb/ddltrack"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 	"github.com/tenantsdb/tenantsdb/protocols"
 )
@@ -102,7 +103,22 @@ func rowsFailure(live *workspace.Live, limit int64) *failure {
 // why is a constant text.
 func refusalStatement(code, why string) string {
 	return "DO $refused$BEGIN RAISE EXCEPTION USING ERRCODE = '" + code +
-		"', MESSAGE = " + quoteLiteral(why) + "; END$refused$"
+		"', MESSAGE = " + quoteLiteral(why) + ", CONSTRAINT = '" + ddltrack.RefusalConstraint + "'; END$refused$"
+}
+
+// isRefusal says whether the body of an ErrorResponse is that of a refusal of
+// ours that the server raised.
+func isRefusal(body []byte) bool { return string(field(body, 'n')) == ddltrack.RefusalConstraint }
+
+// bareError is an ErrorResponse with what its body says and without where it was
+// raised: the client wrote no such PL/pgSQL.
+func bareError(body []byte) *pgproto3.ErrorResponse {
+	return &pgproto3.ErrorResponse{
+		Severity:            string(field(body, 'S')),
+		SeverityUnlocalized: string(field(body, 'V')),
+		Code:                string(errorCode(body)),
+		Message:             string(field(body, 'M')),
+	}
 }
 
 // quoteLiteral quotes s as an SQL string in any setting of

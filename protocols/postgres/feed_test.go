@@ -100,6 +100,10 @@ func (f *feed) backend(b []byte) {
 			f.verdicts = append(f.verdicts, "rewrite")
 			f.toUser = append(f.toUser, frame('E', []byte("timeout\x00"))...)
 			f.drop(s.size)
+		case bare:
+			f.verdicts = append(f.verdicts, "bare")
+			f.toUser = append(f.toUser, encode(nil, bareError(f.back[headerLen:s.size]))...)
+			f.drop(s.size)
 		case retag:
 			f.verdicts = append(f.verdicts, "retag")
 			f.toUser = append(f.toUser, complete(s.text)...)

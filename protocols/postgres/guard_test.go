@@ -19,6 +19,10 @@ func mustBeRefused(t *testing.T, how string, err error) {
 	failure, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || failure.Code != codeInsufficientRight || failure.Message != workspace.NoDDL || failure.Severity != "ERROR" {
 		t.Errorf("%s: got %v, want the refusal", how, err)
+		return
+	}
+	if failure.Where != "" || failure.ConstraintName != "" || failure.File != "" || failure.Routine != "" {
+		t.Errorf("%s: got where %q, constraint %q, raised at %s of %s, want nothing of how it was raised", how, failure.Where, failure.ConstraintName, failure.Routine, failure.File)
 	}
 }
 

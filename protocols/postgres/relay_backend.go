@@ -85,6 +85,12 @@ func (r *relay) forwardBackend(ctx context.Context) error {
 				return err
 			}
 			r.drop(s.size)
+		case bare:
+			body := r.fromBackend.Bytes()[headerLen:s.size]
+			if _, err := r.front.Write(encode(nil, bareError(body))); err != nil {
+				return fmt.Errorf("write frontend: %w", err)
+			}
+			r.drop(s.size)
 		case retag:
 			if _, err := r.front.Write(encode(nil, &pgproto3.CommandComplete{CommandTag: []byte(s.text)})); err != nil {
 				return fmt.Errorf("write frontend: %w", err)

@@ -25,6 +25,7 @@ const (
 // change it, under the relay's lock and never across I/O.
 type track struct {
 	deployed bool // the session is of a tenant's database
+	raises   bool // what was put in a statement's place may raise a refusal of ours
 	owed     owedQueue
 	status   byte // of the last ReadyForQuery: 'I', 'T' or 'E'
 	rows     int64
@@ -80,6 +81,7 @@ const (
 	swallowed                 // backend: drop size bytes
 	limitRows                 // backend: say that the row limit is reached, then drop size bytes
 	rewrite                   // backend: say that the timeout is reached, then drop size bytes
+	bare                      // backend: send what this error says and not where it was raised, then drop size bytes
 	retag                     // backend: send a CommandComplete with tag text, then drop size bytes
 	renew                     // backend: new sessions start differently now, let no warm one stand in for them
 	awaitReady                // backend: let cancel requests arrive before this end of a statement passes

@@ -106,12 +106,15 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 			t.suspend()
 			t.completed(now, timeout)
 		case 'E':
-			if t.stop == timedOut && size <= maxInspected {
+			if (t.stop == timedOut || t.raises) && size <= maxInspected {
 				if len(rest) < size {
 					return step{pass: pos, need: size}, nil
 				}
-				if string(errorCode(rest[headerLen:size])) == codeQueryCanceled {
+				switch body := rest[headerLen:size]; {
+				case t.stop == timedOut && string(errorCode(body)) == codeQueryCanceled:
 					act = rewrite
+				case t.stop == running && isRefusal(body):
+					act = bare
 				}
 			}
 			t.tag = ""
@@ -163,7 +166,7 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 		case more:
 			t.backPass, t.swallow = size-n, false
 			pos += n
-		case swallowed, limitRows, rewrite, retag:
+		case swallowed, limitRows, rewrite, bare, retag:
 			t.backPass, t.swallow = size, true
 			return step{pass: pos, act: act, size: n, text: told}, nil
 		default:

@@ -48,7 +48,9 @@ func (t *track) scanFrontend(b []byte, g *guard, now int64, timeout time.Duratio
 				if len(rest) < size {
 					return step{pass: pos, need: size}, nil
 				}
-				switch instead, why := g.judge(statementText(rest[:size])); {
+				instead, why := g.judge(statementText(rest[:size]))
+				t.raises = t.raises || instead != "" || why != ""
+				switch {
 				case why != "":
 					return step{pass: pos, act: refuse, size: size, why: why}, nil
 				case instead != "":

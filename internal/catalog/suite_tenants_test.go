@@ -29,7 +29,7 @@ func readyTenant(t *testing.T, c workspace.Catalog, blueprint int64, name string
 	t.Helper()
 	_, id, err := c.AddTenantDatabase(t.Context(), tenant("tdb_00000001", name), tenantDatabase(blueprint, "tdb_"+name))
 	must(t, err)
-	must(t, c.SetTenantDatabaseState(t.Context(), id, workspace.Ready, start))
+	must(t, c.SetTenantDatabasesReady(t.Context(), []int64{id}, start))
 	return id
 }
 
@@ -51,10 +51,25 @@ func testTenantsSurvive(t *testing.T, open func() workspace.Catalog) {
 
 	c = open()
 	must(t, c.SetTenantState(t.Context(), record.ID, workspace.TenantTrash))
-	must(t, c.SetTenantDatabaseState(t.Context(), database.ID, workspace.Ready, start))
+	wantErr(t, c.SetTenantDatabasesReady(t.Context(), []int64{database.ID, 7}, start), workspace.ErrNotFound)
+	databases, err = open().TenantDatabases(t.Context())
+	equal(t, databases, []workspace.TenantDatabase{database}, err)
+
+	c = open()
+	must(t, c.SetTenantDatabasesReady(t.Context(), []int64{database.ID}, start))
 	database.Settings = workspace.Settings{QueryTimeoutMS: 1, MaxRowsPerQuery: 2, MaxConnections: 3}
 	must(t, c.SetTenantDatabaseSettings(t.Context(), database.ID, database.Settings))
 	record.State, database.State = workspace.TenantTrash, workspace.Ready
+	tenants, err = open().Tenants(t.Context())
+	equal(t, tenants, []workspace.TenantRecord{record}, err)
+	databases, err = open().TenantDatabases(t.Context())
+	equal(t, databases, []workspace.TenantDatabase{database}, err)
+
+	c = open()
+	must(t, c.SetTenantState(t.Context(), record.ID, workspace.TenantReady))
+	must(t, c.SetTenantDeleting(t.Context(), record.ID))
+	wantErr(t, c.SetTenantDeleting(t.Context(), 7), workspace.ErrNotFound)
+	database.State = workspace.Deleting
 	tenants, err = open().Tenants(t.Context())
 	equal(t, tenants, []workspace.TenantRecord{record}, err)
 	databases, err = open().TenantDatabases(t.Context())

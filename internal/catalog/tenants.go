@@ -92,13 +92,29 @@ func (c *Catalog) SetTenantState(ctx context.Context, id int64, s workspace.Tena
 	})
 }
 
-// SetTenantDatabaseState implements workspace.Catalog.
-func (c *Catalog) SetTenantDatabaseState(ctx context.Context, id int64, s workspace.State, at time.Time) error {
-	return c.write(ctx, "set tenant database state", func(tx *sql.Tx) error {
-		if err := exec(ctx, tx, `UPDATE tenant_databases SET state = ? WHERE id = ?`, s, id); err != nil {
+// SetTenantDatabasesReady implements workspace.Catalog.
+func (c *Catalog) SetTenantDatabasesReady(ctx context.Context, ids []int64, at time.Time) error {
+	return c.write(ctx, "set tenant databases ready", func(tx *sql.Tx) error {
+		for _, id := range ids {
+			if err := exec(ctx, tx, `UPDATE tenant_databases SET state = ? WHERE id = ?`, workspace.Ready, id); err != nil {
+				return err
+			}
+			if err := noteDeployed(ctx, tx, id, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// SetTenantDeleting implements workspace.Catalog.
+func (c *Catalog) SetTenantDeleting(ctx context.Context, id int64) error {
+	return c.write(ctx, "set tenant deleting", func(tx *sql.Tx) error {
+		if err := exec(ctx, tx, `UPDATE tenants SET state = ? WHERE id = ?`, workspace.TenantTrash, id); err != nil {
 			return err
 		}
-		return noteDeployed(ctx, tx, id, at)
+		_, err := tx.ExecContext(ctx, `UPDATE tenant_databases SET state = ? WHERE tenant_id = ?`, workspace.Deleting, id)
+		return err
 	})
 }
 

@@ -74,9 +74,12 @@ type TenantCatalog interface {
 	Tenants(ctx context.Context) ([]TenantRecord, error)           // oldest first
 	TenantDatabases(ctx context.Context) ([]TenantDatabase, error) // oldest first
 	SetTenantState(ctx context.Context, id int64, s TenantState) error
-	// SetTenantDatabaseState to Ready says that the tenant has the versions which
-	// the database has.
-	SetTenantDatabaseState(ctx context.Context, id int64, s State, at time.Time) error
+	// SetTenantDatabasesReady says that databases of one tenant which were made
+	// together are Ready, and that it has the versions which they have.
+	SetTenantDatabasesReady(ctx context.Context, ids []int64, at time.Time) error
+	// SetTenantDeleting says that a tenant goes for good: it is in the trash, and
+	// all of its databases are Deleting.
+	SetTenantDeleting(ctx context.Context, id int64) error
 	SetTenantDatabaseSettings(ctx context.Context, id int64, s Settings) error
 	// RemoveTenantDatabase removes the record, and the tenant's with its last.
 	// Versions that no tenant ever had are pending again.

@@ -206,10 +206,12 @@ func (d *directory) remove(h *held) {
 	}
 }
 
-func (d *directory) setState(h *held, s State) {
+func (d *directory) setState(s State, all ...*held) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	h.w.State = s
+	for _, h := range all {
+		h.w.State = s
+	}
 }
 
 func (d *directory) setVersion(h *held, version int64) {

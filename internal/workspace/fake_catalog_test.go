@@ -53,8 +53,12 @@ func (c faultyCatalog) SetTenantState(ctx context.Context, id int64, s workspace
 	return c.faults.around("set tenant state", func() error { return c.Catalog.SetTenantState(ctx, id, s) })
 }
 
-func (c faultyCatalog) SetTenantDatabaseState(ctx context.Context, id int64, s workspace.State, at time.Time) error {
-	return c.faults.around("set tenant database state", func() error { return c.Catalog.SetTenantDatabaseState(ctx, id, s, at) })
+func (c faultyCatalog) SetTenantDatabasesReady(ctx context.Context, ids []int64, at time.Time) error {
+	return c.faults.around("set tenant databases ready", func() error { return c.Catalog.SetTenantDatabasesReady(ctx, ids, at) })
+}
+
+func (c faultyCatalog) SetTenantDeleting(ctx context.Context, id int64) error {
+	return c.faults.around("set tenant deleting", func() error { return c.Catalog.SetTenantDeleting(ctx, id) })
 }
 
 func (c faultyCatalog) SetTenantDatabaseSettings(ctx context.Context, id int64, s workspace.Settings) error {

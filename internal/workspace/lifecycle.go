@@ -129,17 +129,12 @@ func (s *Service) realize(ctx context.Context, h *held) error {
 	return s.setState(ctx, h, Ready)
 }
 
-// setState keeps the state of a workspace or a tenant's database.
-func (s *Service) setState(ctx context.Context, h *held, state State) (err error) {
-	if h.of == nil {
-		err = s.catalog.SetState(ctx, h.live.ID, state)
-	} else {
-		err = s.catalog.SetTenantDatabaseState(ctx, h.live.ID, state, s.time())
-	}
-	if err != nil {
+// setState keeps the state of a workspace.
+func (s *Service) setState(ctx context.Context, h *held, state State) error {
+	if err := s.catalog.SetState(ctx, h.live.ID, state); err != nil {
 		return storeFailed(err)
 	}
-	s.directory.setState(h, state)
+	s.directory.setState(state, h)
 	return nil
 }
 
@@ -192,7 +187,7 @@ func (s *Service) hasNoTenants(h *held) error {
 	return e
 }
 
-// delete is Delete, with changing held.
+// delete is Delete, with changing held. A tenant's database is Deleting already.
 func (s *Service) delete(ctx context.Context, h *held) (Deleted, error) {
 	now, w := s.directory.numbered(h.live.ID)
 	if now == nil || w.State == Creating {

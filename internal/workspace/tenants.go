@@ -52,7 +52,7 @@ func (s *Service) lockTenant(project, name string) *heldTenant {
 	for {
 		t := s.directory.tenantOr(fresh)
 		t.changing.Lock()
-		if s.directory.tenantOr(t) == t { // it was not removed while we waited
+		if now, _ := s.directory.tenant(project, name); now == t { // it was not removed while we waited
 			return t
 		}
 		t.changing.Unlock()
@@ -89,6 +89,11 @@ func (s *Service) requestedBlueprints(p Principal, r TenantRequest) ([]*held, er
 // that it returns have changing held, also where it fails.
 func (s *Service) addDatabases(ctx context.Context, t *heldTenant, asked []TenantDatabaseRequest, blueprints []*held) (made []*held, err error) {
 	record, has := s.directory.tenantNow(t)
+	for _, h := range has {
+		if w := s.directory.current(h); w.State == Deleting {
+			return nil, beingDeleted(record)
+		}
+	}
 	if err := mayGetDatabases(record); err != nil {
 		return nil, err
 	}
@@ -107,12 +112,20 @@ func (s *Service) addDatabases(ctx context.Context, t *heldTenant, asked []Tenan
 			return made, fmt.Errorf("create tenant: %w", err)
 		}
 	}
-	for _, h := range made {
-		if err := s.setState(ctx, h, Ready); err != nil {
-			return made, err
-		}
+	return made, s.setReady(ctx, made)
+}
+
+// setReady lets clients into databases that were made together.
+func (s *Service) setReady(ctx context.Context, made []*held) error {
+	ids := make([]int64, len(made))
+	for i, h := range made {
+		ids[i] = h.live.ID
 	}
-	return made, nil
+	if err := s.catalog.SetTenantDatabasesReady(ctx, ids, s.time()); err != nil {
+		return storeFailed(err)
+	}
+	s.directory.setState(Ready, made...)
+	return nil
 }
 
 // reserveDatabase records a database as Creating, as reserve does a workspace.
@@ -319,12 +332,20 @@ func suspended(t TenantRecord) *Error {
 	return e
 }
 
+// databaseExists refuses a second database of a blueprint. One that is not ready
+// is what a try that failed has left on the server.
 func databaseExists(t TenantRecord, w Workspace, blueprint *held) *Error {
 	e := Errorf(Conflict, "Tenant '%s' already has a database of blueprint '%s'", t.Name, blueprint.live.Name)
 	e.Details = map[string]any{"reason": "tenant_exists", "action_required": "Choose another blueprint or another tenant_id"}
-	if w.State == Deleting {
-		e = Errorf(Conflict, "Tenant '%s' is being deleted", t.Name)
-		e.Details = map[string]any{"reason": "tenant_deleting", "action_required": "Try again when it is gone"}
+	if w.State != Ready {
+		e = Errorf(Conflict, "what an earlier try has left of the database of blueprint '%s' for tenant '%s' is still to be removed", blueprint.live.Name, t.Name)
+		e.Details = map[string]any{"reason": "tenant_unfinished", "action_required": "Try again later"}
 	}
+	return e
+}
+
+func beingDeleted(t TenantRecord) *Error {
+	e := Errorf(Conflict, "Tenant '%s' is being deleted", t.Name)
+	e.Details = map[string]any{"reason": "tenant_deleting", "action_required": "Try again when it is gone"}
 	return e
 }

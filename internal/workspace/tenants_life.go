@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // SuspendTenant ends the tenant's sessions and lets nobody in until ResumeTenant.
@@ -39,40 +40,70 @@ func (s *Service) RestoreTenant(ctx context.Context, p Principal, name string) (
 
 // DeleteTenant moves a tenant to the trash: its sessions end, nobody is let in,
 // and its data and name are kept. hard removes it and its data for good, also
-// from the trash; what fails then is taken up again later, or by another call.
+// from the trash. From the moment that this is recorded there is no way back:
+// what fails then is taken up again later, or by the next call with hard.
 func (s *Service) DeleteTenant(ctx context.Context, p Principal, name string, hard bool) error {
-	if hard {
-		if err := p.mayWrite(); err != nil {
-			return err
-		}
-		t, _, err := s.findTenant(p, name)
-		if err != nil {
-			return err
-		}
-		return s.removeTenant(ctx, t)
+	if !hard {
+		_, err := s.changeTenant(ctx, p, name, TenantTrash, notInTrash)
+		return err
 	}
-	_, err := s.changeTenant(ctx, p, name, TenantTrash, notInTrash)
-	return err
+	if err := p.mayWrite(); err != nil {
+		return err
+	}
+	if err := p.reachesTenant(name); err != nil {
+		return err
+	}
+	t, _ := s.directory.tenant(p.ProjectID, name)
+	if t == nil || !s.isMade(t) {
+		return tenantNotFound(name)
+	}
+	return s.removeTenant(ctx, t)
 }
 
-// removeTenant removes a tenant with all of its databases. It is in the trash
-// first, so that nobody is let in while they go.
+// isMade says whether any of the tenant's databases has been made, of a tenant
+// that is being deleted too.
+func (s *Service) isMade(t *heldTenant) bool {
+	_, all := s.directory.tenantNow(t)
+	return slices.ContainsFunc(all, func(h *held) bool { return s.directory.current(h).State != Creating })
+}
+
+// removeTenant removes a tenant with all of its databases, of which none can be
+// had again once the first is going. One that can't be removed now does not keep
+// the others.
 func (s *Service) removeTenant(ctx context.Context, t *heldTenant) error {
 	t.changing.Lock()
 	defer t.changing.Unlock()
-	if err := s.setTenantState(ctx, t, TenantTrash); err != nil {
+	all, err := s.setTenantDeleting(ctx, t)
+	if err != nil {
 		return err
 	}
-	_, all := s.directory.tenantNow(t)
+	var errs []error
 	for _, h := range all {
 		h.changing.Lock()
 		_, err := s.delete(ctx, h)
 		h.changing.Unlock()
 		if err != nil && ErrorCode(err) != NotFound {
-			return fmt.Errorf("delete tenant database %s: %w", h.live.Name, err)
+			errs = append(errs, fmt.Errorf("delete tenant database %s: %w", h.live.Name, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// setTenantDeleting keeps that the tenant goes for good, lets nobody in any more
+// and ends the sessions of its databases, which it returns. The tenant's changing
+// is held; that of a database may be a deployment's, which then ends early.
+func (s *Service) setTenantDeleting(ctx context.Context, t *heldTenant) ([]*held, error) {
+	record, all := s.directory.tenantNow(t)
+	if err := s.catalog.SetTenantDeleting(ctx, record.ID); err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, storeFailed(err)
+	}
+	s.directory.setTenantState(t, TenantTrash)
+	s.directory.setState(Deleting, all...)
+	for _, h := range all {
+		h.live.SetDeleted()
+	}
+	s.closeTenant(ctx, all)
+	return all, nil
 }
 
 // changeTenant sets the tenant's state where may allows it.

@@ -41,9 +41,13 @@ func (s *Service) findTenant(p Principal, name string) (*heldTenant, TenantRecor
 	}
 	t, record := s.directory.tenant(p.ProjectID, name)
 	if t == nil || len(s.databasesOf(t)) == 0 {
-		return nil, TenantRecord{}, Errorf(NotFound, "Tenant not found: %.80s", name)
+		return nil, TenantRecord{}, tenantNotFound(name)
 	}
 	return t, record, nil
+}
+
+func tenantNotFound(name string) *Error {
+	return Errorf(NotFound, "Tenant not found: %.80s", name)
 }
 
 // databasesOf is the tenant's databases that are made and not being removed.

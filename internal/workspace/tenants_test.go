@@ -1,11 +1,14 @@
 package workspace_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
@@ -151,10 +154,12 @@ func TestTenantIsWholeOrNotThereAfterACrash(t *testing.T) {
 func crashTenant(t *testing.T, what string, n int, late bool) (died bool) {
 	t.Run(fmt.Sprintf("%s/%d/%v", what, n, late), func(t *testing.T) {
 		i, s, p, _ := newWorkspace(t)
+		_, err := s.Create(t.Context(), p, "other", "PostgreSQL", "tenant")
+		must(t, err)
 		i.server.commit("shop_workspace", change("CREATE TABLE a"))
 		must(t, record(t, s, p))
 		work := func() error {
-			_, err := s.CreateTenant(t.Context(), p, tenant("acme", "shop"))
+			_, err := s.CreateTenant(t.Context(), p, tenant("acme", "shop", "other"))
 			return err
 		}
 		if what == "delete" {
@@ -162,7 +167,7 @@ func crashTenant(t *testing.T, what string, n int, late bool) (died bool) {
 			work = func() error { return s.DeleteTenant(t.Context(), p, "acme", true) }
 		}
 		i.faults.dieAt(n, late)
-		err := work()
+		err = work()
 		died = i.faults.died()
 		if died && err == nil {
 			t.Error("the work was acknowledged by a dead process")
@@ -173,19 +178,21 @@ func crashTenant(t *testing.T, what string, n int, late bool) (died bool) {
 		all, err := s.ListTenants(t.Context(), p)
 		must(t, err)
 		databases := i.server.names()
-		if kept := slices.Contains(databases, "shop__acme"); kept != (len(all) == 1) {
-			t.Fatalf("after the restart: %d tenants, databases %v", len(all), databases)
-		}
-		if len(all) == 1 && all[0].State == workspace.TenantTrash {
-			must(t, s.DeleteTenant(t.Context(), p, "acme", true))
-			all = nil
+		for _, name := range []string{"shop__acme", "other__acme"} {
+			if kept := slices.Contains(databases, name); kept != (len(all) == 1) {
+				t.Fatalf("after the restart: %d tenants, databases %v", len(all), databases)
+			}
 		}
 		if len(all) == 0 {
 			if what == "create" {
 				equal(t, "the queue", statements(t, s, p), []string{"CREATE TABLE a"})
 			}
-			must(t, func() error { _, err := s.CreateTenant(t.Context(), p, tenant("acme", "shop")); return err }())
+			_, err := s.CreateTenant(t.Context(), p, tenant("acme", "shop", "other"))
+			must(t, err)
+			all, err = s.ListTenants(t.Context(), p)
+			must(t, err)
 		}
+		equal(t, "state and databases", fmt.Sprint(all[0].State, len(all[0].Databases)), "ready2")
 		equal(t, "schema", i.server.databases["shop__acme"].schema, []string{"CREATE TABLE a"})
 	})
 	return died
@@ -279,6 +286,83 @@ func TestTenantsLife(t *testing.T) {
 	if known, _ := live(); known {
 		t.Error("a deleted tenant is let in")
 	}
+}
+
+// What a hard delete can't remove is gone for clients, and can be asked for again.
+func TestHardDeleteThatFailsIsAskedForAgain(t *testing.T) {
+	i, s, p, _ := newTenant(t)
+	_, err := s.Create(t.Context(), p, "other", "PostgreSQL", "tenant")
+	must(t, err)
+	_, err = s.CreateTenant(t.Context(), p, tenant("acme", "other"))
+	must(t, err)
+	i.faults.set("drop", workspace.Errorf(workspace.Unavailable, "the server is gone"))
+	for range 2 {
+		refused(t, s.DeleteTenant(t.Context(), p, "acme", true), workspace.Unavailable, "the server is gone")
+		_, err = s.GetTenant(t.Context(), p, "acme")
+		refused(t, err, workspace.NotFound)
+		_, err = s.RestoreTenant(t.Context(), p, "acme")
+		refused(t, err, workspace.NotFound)
+		_, err = s.CreateTenant(t.Context(), p, tenant("acme", "shop"))
+		refused(t, err, workspace.Conflict, "being deleted")
+	}
+	i.faults.set("drop", nil)
+	must(t, s.DeleteTenant(t.Context(), p, "acme", true))
+	equal(t, "databases", i.server.names(), []string{"other_workspace", "shop_workspace"})
+	_, err = s.CreateTenant(t.Context(), p, tenant("acme", "shop"))
+	must(t, err)
+}
+
+// A create that waited for another one, or for a hard delete, takes nothing over
+// from the tenant that is gone.
+func TestTenantThatIsGoneIsMadeAnew(t *testing.T) {
+	create := func(s *workspace.Service, p workspace.Principal) error {
+		_, err := s.CreateTenant(context.Background(), p, tenant("acme", "shop"))
+		return err
+	}
+	for name, first := range map[string]func(*installation, *workspace.Service, workspace.Principal) error{
+		"after a create that failed": func(i *installation, s *workspace.Service, p workspace.Principal) error {
+			i.faults.set("create", workspace.Errorf(workspace.BadRequest, "refused"))
+			err := create(s, p)
+			if err == nil {
+				return errors.New("the create was not refused")
+			}
+			return nil
+		},
+		"after a hard delete": func(_ *installation, s *workspace.Service, p workspace.Principal) error {
+			return s.DeleteTenant(context.Background(), p, "acme", true)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i, s, p, _ := newWorkspace(t)
+			if strings.Contains(name, "delete") {
+				must(t, create(s, p))
+			}
+			second := make(chan error, 1)
+			i.faults.on("drop", func() { // the first is at its end, and still holds the tenant
+				i.faults.on("drop", nil)
+				i.faults.set("create", nil)
+				go func() { second <- create(s, p) }()
+				untilWaiting(t, "workspace.(*Service).lockTenant")
+			})
+			must(t, first(i, s, p))
+			must(t, <-second)
+		})
+	}
+}
+
+// untilWaiting returns when a goroutine waits for a mutex in that function: no
+// other sign of it is to be had.
+func untilWaiting(t *testing.T, function string) {
+	t.Helper()
+	stacks := make([]byte, 1<<20)
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for _, one := range strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+			if strings.Contains(one, function) && strings.Contains(one, "sync.(*Mutex).Lock") {
+				return
+			}
+		}
+	}
+	t.Errorf("nobody waits in %s", function)
 }
 
 func TestWorkspaceWithTenantsStays(t *testing.T) {

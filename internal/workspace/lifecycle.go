@@ -94,6 +94,8 @@ func (s *Service) reserve(ctx context.Context, v *server, w Workspace) (*held, e
 	if _, other := s.directory.named(w.ProjectID, w.Name); other.ID != 0 {
 		return nil, alreadyExists(other)
 	}
+	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
 	if err := v.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", v.label(), err)
 	}

@@ -75,27 +75,46 @@ func roleName(t DatabaseType, database string) string {
 // ownerName is the role that owns a tenant's database, whose clients have role.
 func ownerName(t DatabaseType, role string) string { return roleName(t, role+"_owner") }
 
-// placeForTenant chooses the physical server for a tenant's database: for
-// SharedServer the one of that type with the fewest databases that is no
-// tenant's own, for OwnServer one that holds no tenant's, best an empty one.
-func (s *Service) placeForTenant(t DatabaseType, level int64) (*server, error) {
-	tenants, own := map[*server]bool{}, map[*server]bool{}
-	for _, h := range s.directory.databases(func(h *held) bool { return h.of != nil }) {
-		tenants[h.server] = true
-		own[h.server] = own[h.server] || h.of.level == OwnServer
-	}
+// placeForTenant chooses the physical server for a tenant's database: of those
+// that may hold it the one with the fewest databases. It returns with the
+// server's naming held, so that no other tenant gets there meanwhile.
+func (s *Service) placeForTenant(tenant *heldTenant, t DatabaseType, level int64) (*server, error) {
+	none := noSharedServer(t)
 	if level == OwnServer {
-		return s.placeAmong(t, func(v *server) bool { return !tenants[v] }, noOwnServer(t))
+		none = noOwnServer(t)
 	}
-	return s.placeAmong(t, func(v *server) bool { return !own[v] }, noSharedServer(t))
+	for {
+		v, err := s.placeAmong(t, s.mayHold(tenant, level), none)
+		if err != nil {
+			return nil, err
+		}
+		v.naming.Lock()
+		if s.mayHold(tenant, level)(v) { // it did not change before it was held
+			return v, nil
+		}
+		v.naming.Unlock()
+	}
+}
+
+// mayHold says which servers may take a database of the tenant: for OwnServer
+// those without other tenants, for SharedServer those that are no other's own.
+func (s *Service) mayHold(tenant *heldTenant, level int64) func(*server) bool {
+	others := s.directory.databases(func(h *held) bool { return h.of != nil && h.of.tenant != tenant })
+	taken := map[*server]bool{}
+	for _, h := range others {
+		if level == OwnServer || h.of.level == OwnServer {
+			taken[h.server] = true
+		}
+	}
+	return func(v *server) bool { return !taken[v] }
 }
 
 func noOwnServer(t DatabaseType) *Error {
-	return badField("isolation_level", "isolation_level 2 needs a %s server of its own, and every configured one holds a tenant already: configure another server, or use level 1", t.DisplayName())
+	return badField("isolation_level", "isolation_level 2 needs a %s server of its own, and every configured one holds another tenant: configure another server, or use level 1", t.DisplayName())
 }
 
 func noSharedServer(t DatabaseType) *Error {
-	return badField("isolation_level", "every configured %s server is a tenant's own (isolation_level 2): configure another server", t.DisplayName())
+	return badField("isolation_level", "every configured %s server is another tenant's own (isolation_level 2): configure another server", t.DisplayName())
 }
 
 // freeNumber is the lowest number that is free.

@@ -137,12 +137,13 @@ func (s *Service) reserveDatabase(ctx context.Context, t *heldTenant, blueprint 
 	if now == nil || b.State != Ready {
 		return nil, blueprintNotFound(b.Name)
 	}
-	v, err := s.placeForTenant(b.Type, level)
+	v, err := s.placeForTenant(t, b.Type, level)
 	if err != nil {
 		return nil, err
 	}
-	v.naming.Lock()
 	defer v.naming.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
+	defer cancel()
 	if err := v.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", v.label(), err)
 	}

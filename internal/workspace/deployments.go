@@ -109,7 +109,7 @@ func (s *Service) deployable(blueprint *held) []*held {
 func (s *Service) namedTargets(p Principal, blueprint *held, tenants []string) ([]*held, error) {
 	var targets []*held
 	for _, name := range tenants {
-		h, err := s.databaseOf(p, blueprint, name)
+		h, err := s.databaseOf(p, blueprint.live.Name, name, "tenants")
 		if err != nil {
 			return nil, err
 		}
@@ -122,21 +122,30 @@ func (s *Service) namedTargets(p Principal, blueprint *held, tenants []string) (
 	return slices.DeleteFunc(wanted, func(h *held) bool { return !slices.Contains(targets, h) }), nil
 }
 
-// databaseOf is a tenant's database of the blueprint.
-func (s *Service) databaseOf(p Principal, blueprint *held, tenant string) (*held, error) {
-	t, record := s.directory.tenant(p.ProjectID, tenant)
-	if t == nil {
-		return nil, Errorf(NotFound, "Tenant not found: %.80s", tenant)
+// databaseOf is a tenant's database of a blueprint, for a key that reaches either.
+// Of what it does not reach it hears nothing: neither which other tenants there
+// are, nor which other blueprints. field is what an error calls the tenant by.
+func (s *Service) databaseOf(p Principal, blueprint, tenant, field string) (*held, error) {
+	outside := p.reachesTenant(tenant)
+	if p.reaches(blueprint) == nil {
+		if _, err := s.blueprint(p.ProjectID, blueprint); err != nil {
+			return nil, err
+		}
+	} else if outside != nil {
+		return nil, outside
 	}
-	all := s.databasesOf(t)
-	i := slices.IndexFunc(all, func(h *held) bool { return h.of.blueprint == blueprint })
+	var all []*held
+	if t, _ := s.directory.tenant(p.ProjectID, tenant); t != nil {
+		all = s.databasesOf(t)
+	}
+	i := slices.IndexFunc(all, func(h *held) bool { return h.of.blueprint.live.Name == blueprint })
 	switch {
-	case len(all) == 0:
-		return nil, Errorf(NotFound, "Tenant not found: %.80s", tenant)
-	case i < 0:
-		return nil, badField("tenants", "Tenant '%s' has no database of blueprint '%s'", record.Name, blueprint.live.Name)
+	case i >= 0:
+		return all[i], nil
+	case len(all) == 0 || outside != nil:
+		return nil, tenantNotFound(tenant)
 	}
-	return all[i], nil
+	return nil, badField(field, "Tenant '%s' has no database of blueprint '%.80s'", tenant, blueprint)
 }
 
 // ListDeployments is the project's deployments of the blueprints that the key

@@ -66,6 +66,9 @@ func (s *Service) requestedBlueprints(p Principal, r TenantRequest) ([]*held, er
 	}
 	var all []*held
 	for i, d := range r.Databases {
+		if err := p.reaches(d.Blueprint); err != nil {
+			return nil, err
+		}
 		h, err := s.blueprint(p.ProjectID, d.Blueprint)
 		if err != nil {
 			return nil, err

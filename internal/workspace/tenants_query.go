@@ -28,14 +28,7 @@ func (s *Service) QueryTenants(ctx context.Context, p Principal, q TenantQuery) 
 	if q.All {
 		return s.queryAll(ctx, p, q)
 	}
-	if err := p.reachesTenant(q.Tenant); err != nil {
-		return nil, err
-	}
-	blueprint, err := s.blueprint(p.ProjectID, q.Blueprint)
-	if err != nil {
-		return nil, err
-	}
-	h, err := s.databaseOf(p, blueprint, q.Tenant)
+	h, err := s.databaseOf(p, q.Blueprint, q.Tenant, "tenant_id")
 	if err != nil {
 		return nil, err
 	}

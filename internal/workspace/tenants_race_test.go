@@ -1,9 +1,14 @@
 package workspace_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
@@ -49,4 +54,57 @@ func TestTenantsAtOnce(t *testing.T) {
 	for _, database := range []string{"shop__acme", "shop__same"} {
 		equal(t, database, len(i.server.databases[database].schema), 4)
 	}
+}
+
+// A create that waited for another one, or for a hard delete, takes nothing over
+// from the tenant that is gone.
+func TestTenantThatIsGoneIsMadeAnew(t *testing.T) {
+	create := func(s *workspace.Service, p workspace.Principal) error {
+		_, err := s.CreateTenant(context.Background(), p, tenant("acme", "shop"))
+		return err
+	}
+	for name, first := range map[string]func(*installation, *workspace.Service, workspace.Principal) error{
+		"after a create that failed": func(i *installation, s *workspace.Service, p workspace.Principal) error {
+			i.faults.set("create", workspace.Errorf(workspace.BadRequest, "refused"))
+			err := create(s, p)
+			if err == nil {
+				return errors.New("the create was not refused")
+			}
+			return nil
+		},
+		"after a hard delete": func(_ *installation, s *workspace.Service, p workspace.Principal) error {
+			return s.DeleteTenant(context.Background(), p, "acme", true)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i, s, p, _ := newWorkspace(t)
+			if strings.Contains(name, "delete") {
+				must(t, create(s, p))
+			}
+			second := make(chan error, 1)
+			i.faults.on("drop", func() { // the first is at its end, and still holds the tenant
+				i.faults.on("drop", nil)
+				i.faults.set("create", nil)
+				go func() { second <- create(s, p) }()
+				untilWaiting(t, "workspace.(*Service).lockTenant")
+			})
+			must(t, first(i, s, p))
+			must(t, <-second)
+		})
+	}
+}
+
+// untilWaiting returns when a goroutine waits for a mutex in that function: no
+// other sign of it is to be had.
+func untilWaiting(t *testing.T, function string) {
+	t.Helper()
+	stacks := make([]byte, 1<<20)
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for _, one := range strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+			if strings.Contains(one, function) && strings.Contains(one, "sync.(*Mutex).Lock") {
+				return
+			}
+		}
+	}
+	t.Errorf("nobody waits in %s", function)
 }

@@ -158,6 +158,15 @@ func known(err error) error {
 	return err
 }
 
+// orphan is ErrNotFound for a row that can't be added since what it belongs to is
+// not there.
+func orphan(err error) error {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY {
+		return fmt.Errorf("%w: %w", workspace.ErrNotFound, err)
+	}
+	return err
+}
+
 // rows collects what scan reads from each row of a query.
 func rows[T any](ctx context.Context, db *sql.DB, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
 	found, err := db.QueryContext(ctx, query, args...)

@@ -15,7 +15,7 @@ func (c *Catalog) AddDeployment(ctx context.Context, d workspace.Deployment) err
 		_, err := tx.ExecContext(ctx, `INSERT INTO deployments (id, project_id, workspace_id, version, state, created_at)
 			VALUES (?, ?, ?, ?, ?, ?)`, d.ID, d.ProjectID, d.BlueprintID, d.Version, d.State, micros(d.CreatedAt))
 		if err != nil {
-			return err
+			return orphan(err)
 		}
 		for _, r := range d.Results {
 			if err := setResult(ctx, tx, d.ID, r); err != nil {
@@ -32,11 +32,11 @@ func (c *Catalog) SetDeploymentResult(ctx context.Context, id string, r workspac
 }
 
 func setResult(ctx context.Context, tx *sql.Tx, id string, r workspace.DeploymentResult) error {
-	return exec(ctx, tx, `INSERT INTO deployment_results (deployment_id, tenant, database_id, state, version, error, took)
+	return orphan(exec(ctx, tx, `INSERT INTO deployment_results (deployment_id, tenant, database_id, state, version, error, took)
 		VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (deployment_id, tenant) DO UPDATE
 		SET database_id = excluded.database_id, state = excluded.state, version = excluded.version, error = excluded.error, took = excluded.took`,
-		id, r.Tenant, r.DatabaseID, r.State, r.Version, r.Error, r.Took.Microseconds())
+		id, r.Tenant, r.DatabaseID, r.State, r.Version, r.Error, r.Took.Microseconds()))
 }
 
 // SetDeploymentState implements workspace.Catalog.

@@ -233,6 +233,9 @@ func testDeploymentsSurvive(t *testing.T, open func() workspace.Catalog) {
 	_, err = c.Deployment(t.Context(), "dep_2")
 	wantErr(t, err, workspace.ErrNotFound)
 	wantErr(t, c.SetDeploymentState(t.Context(), "dep_2", d.State, nil), workspace.ErrNotFound)
+	wantErr(t, c.SetDeploymentResult(t.Context(), "dep_2", d.Results[0]), workspace.ErrNotFound)
+	d.ID, d.BlueprintID = "dep_3", 7
+	wantErr(t, c.AddDeployment(t.Context(), d), workspace.ErrNotFound)
 	must(t, c.RemoveWorkspace(t.Context(), blueprint))
 	all, err = c.Deployments(t.Context(), "tdb_00000001")
 	equal(t, len(all), 0, err)

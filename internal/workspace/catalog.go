@@ -104,6 +104,7 @@ type DeploymentCatalog interface {
 	// pending again.
 	AbandonVersion(ctx context.Context, databaseID int64) error
 
+	// AddDeployment is ErrNotFound where the blueprint is not there.
 	AddDeployment(ctx context.Context, d Deployment) error
 	Deployments(ctx context.Context, project string) ([]Deployment, error) // newest first
 	Deployment(ctx context.Context, id string) (Deployment, error)

@@ -29,7 +29,11 @@ func (s *Service) Deploy(ctx context.Context, p Principal, r DeploymentRequest) 
 			Tenant: s.tenantOf(h).Name, DatabaseID: h.live.ID, State: DeploymentPending, Version: s.directory.current(h).Version,
 		})
 	}
-	if err := s.catalog.AddDeployment(ctx, d); err != nil {
+	err = s.catalog.AddDeployment(ctx, d)
+	if errors.Is(err, ErrNotFound) {
+		return Deployment{}, blueprintNotFound(d.Blueprint)
+	}
+	if err != nil {
 		return Deployment{}, storeFailed(err)
 	}
 	// One that can't begin any more is taken up at the next start.

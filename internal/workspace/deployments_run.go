@@ -5,12 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
-	parallelDeployments = 4                // tenants at once, over all deployments
+	parallelDeployments = 4                // databases at once on each physical server, over all deployments
 	versionTimeout      = 30 * time.Minute // of one version on one database
+
+	// How long, and after which pauses, a version is asked for again where
+	// somebody else is at the database.
+	rivalPatience     = time.Minute
+	firstRivalPause   = 50 * time.Millisecond
+	longestRivalPause = 2 * time.Second
 )
 
 // resume takes up the deployments that the last process did not end.
@@ -25,30 +32,34 @@ func (s *Service) resume(ctx context.Context) error {
 	return nil
 }
 
-// deploy runs a deployment to its end, or until ctx ends: then it is taken up
-// where it stands at the next start.
+// deploy runs a deployment to its end, or until ctx ends or the catalog fails:
+// then it is taken up where it stands at the next start.
 func (s *Service) deploy(ctx context.Context, d Deployment) {
 	if err := s.catalog.SetDeploymentState(ctx, d.ID, DeploymentInProgress, nil); err != nil {
 		s.deploymentLost(ctx, d, err)
 		return
 	}
 	var wg sync.WaitGroup
-	for i := range d.Results {
-		r := &d.Results[i]
-		if r.State == DeploymentCompleted || r.State == DeploymentFailed {
-			continue
+	var lost atomic.Bool
+	for _, parts := range s.unfinishedParts(d) {
+		next := make(chan *DeploymentResult, len(parts))
+		for _, r := range parts {
+			next <- r
 		}
-		select {
-		case <-ctx.Done():
-		case s.deploying <- struct{}{}:
+		close(next)
+		for range min(len(parts), parallelDeployments) {
 			wg.Go(func() {
-				defer func() { <-s.deploying }()
-				s.deployOne(ctx, d, r)
+				for r := range next {
+					if err := s.deployInTurn(ctx, d, r); err != nil {
+						s.deploymentLost(ctx, d, err)
+						lost.Store(true)
+					}
+				}
 			})
 		}
 	}
 	wg.Wait()
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || lost.Load() {
 		return
 	}
 	now := s.time()
@@ -60,10 +71,47 @@ func (s *Service) deploy(ctx context.Context, d Deployment) {
 	s.audit.Info("deployment ended", "deployment", d.ID, "blueprint", d.Blueprint, "version", d.Version, "state", state, "tenants", len(d.Results))
 }
 
+// unfinishedParts is a deployment's parts that have not ended, by the server that
+// holds the database; nil for none.
+func (s *Service) unfinishedParts(d Deployment) map[*server][]*DeploymentResult {
+	parts := map[*server][]*DeploymentResult{}
+	for i := range d.Results {
+		r := &d.Results[i]
+		if r.State == DeploymentCompleted || r.State == DeploymentFailed {
+			continue
+		}
+		var on *server
+		if h, _ := s.directory.numbered(r.DatabaseID); h != nil {
+			on = h.server
+		}
+		parts[on] = append(parts[on], r)
+	}
+	return parts
+}
+
+// deployInTurn is deployOne when it is the database's turn: after other
+// deployments to it, which take one place on its server together, so that one
+// database that hangs holds up no others. It does nothing once ctx has ended.
+func (s *Service) deployInTurn(ctx context.Context, d Deployment, r *DeploymentResult) error {
+	h, _ := s.directory.numbered(r.DatabaseID)
+	if h == nil || h.server == nil {
+		return s.deployOne(ctx, d, r)
+	}
+	h.deploying.Lock()
+	defer h.deploying.Unlock()
+	select {
+	case <-ctx.Done():
+		return nil
+	case h.server.deploying <- struct{}{}:
+	}
+	defer func() { <-h.server.deploying }()
+	return s.deployOne(ctx, d, r)
+}
+
 // deploymentLost says that the catalog failed a deployment, which stays
-// unfinished until the next start.
+// unfinished until the next start. One that is not there went with its blueprint.
 func (s *Service) deploymentLost(ctx context.Context, d Deployment, err error) {
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && !errors.Is(err, ErrNotFound) {
 		s.log.Error("deployment can't go on before the next start", "deployment", d.ID, "error", err)
 	}
 }
@@ -86,24 +134,26 @@ func outcome(results []DeploymentResult) DeploymentState {
 }
 
 // deployOne runs a deployment's part for one tenant and keeps how it ended in r.
-func (s *Service) deployOne(ctx context.Context, d Deployment, r *DeploymentResult) {
+// An error is the catalog's, which has not kept it.
+func (s *Service) deployOne(ctx context.Context, d Deployment, r *DeploymentResult) error {
+	if ctx.Err() != nil {
+		return nil
+	}
 	began := time.Now()
 	r.State = DeploymentInProgress
-	err := s.catalog.SetDeploymentResult(ctx, d.ID, *r)
-	if err == nil {
-		err = s.deployTo(ctx, d, r)
+	if err := s.catalog.SetDeploymentResult(ctx, d.ID, *r); err != nil {
+		return err
 	}
+	err := s.deployTo(ctx, d, r)
 	if ctx.Err() != nil {
-		return
+		return nil
 	}
 	r.State, r.Took = DeploymentCompleted, r.Took+time.Since(began)
 	if err != nil {
 		r.State, r.Error = DeploymentFailed, toldDeploying(err)
 		s.log.Warn("tenant can't be deployed to", "deployment", d.ID, "tenant", r.Tenant, "error", Causes(err))
 	}
-	if err := s.catalog.SetDeploymentResult(ctx, d.ID, *r); err != nil {
-		s.deploymentLost(ctx, d, err)
-	}
+	return s.catalog.SetDeploymentResult(ctx, d.ID, *r)
 }
 
 // toldDeploying is what of a failure the API may show.
@@ -159,7 +209,7 @@ func (s *Service) bringOne(ctx context.Context, h *held, n int64) error {
 		return storeFailed(err)
 	}
 	if len(v.Entries) > 0 {
-		if err := h.server.engine.Deploy(ctx, h.target, v); err != nil {
+		if err := s.runVersion(ctx, h, v); err != nil {
 			s.abandonVersion(ctx, h, err)
 			return err
 		}
@@ -170,6 +220,23 @@ func (s *Service) bringOne(ctx context.Context, h *held, n int64) error {
 	s.directory.setVersion(h, n)
 	s.audit.Info("version deployed", "tenant", s.tenantOf(h).Name, "blueprint", h.of.blueprint.live.Name, "version", n, "statements", len(v.Entries))
 	return nil
+}
+
+// runVersion has the server run a version. Where it is still at the last request
+// of a process that died, that is waited for.
+func (s *Service) runVersion(ctx context.Context, h *held, v Version) error {
+	pause := firstRivalPause
+	for began := time.Now(); ; pause = min(2*pause, longestRivalPause) {
+		err := h.server.engine.Deploy(ctx, h.target, v)
+		if !errors.Is(err, ErrRival) || time.Since(began) > rivalPatience {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
 }
 
 // abandonVersion gives a version back that the server has refused whole. Of any

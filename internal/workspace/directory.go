@@ -47,8 +47,9 @@ type held struct {
 	of     *tenancy // nil: it is a workspace
 	record recorder
 
-	changing sync.Mutex // held by create, delete, skip, revert, settings and deployments: one at a time
-	w        Workspace  // guarded by directory.mu; of a tenant's database its name is <blueprint>__<tenant>
+	deploying sync.Mutex // held by the deployment whose turn it is, before changing
+	changing  sync.Mutex // held by create, delete, skip, revert, settings and deployments: one at a time
+	w         Workspace  // guarded by directory.mu; of a tenant's database its name is <blueprint>__<tenant>
 }
 
 // nameKey is a name that is unique for its owner: a project or a user.

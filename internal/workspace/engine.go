@@ -15,6 +15,11 @@ var ErrFull = errors.New("max_connections are in use")
 // effect and stays, so that the tenant can't be said not to have it.
 var ErrPartly = errors.New("a part of the version took effect")
 
+// ErrRival is in the chain of Deploy's error where the server is still at the
+// last request of a process that died, or another node is at the database.
+// Nothing is wrong: asked again, Deploy goes on from what there is then.
+var ErrRival = errors.New("somebody else is deploying to the database")
+
 // Partly is err with ErrPartly in its chain.
 func Partly(err error) error {
 	if errors.Is(err, ErrPartly) {
@@ -115,7 +120,7 @@ type Engine interface {
 	// on where it ended, whenever the process died. A statement that the server
 	// refuses is an *Error with the server's own code in Details and the
 	// entry's id as "ddl_id"; ErrPartly is in its chain where statements before
-	// it stay.
+	// it stay. It may answer ErrRival in place of waiting for one.
 	Deploy(ctx context.Context, t Target, v Version) error
 }
 

@@ -10,9 +10,10 @@ type server struct {
 	name   string
 	engine Engine
 
-	naming   sync.Mutex // held while a new database's name is chosen and recorded
-	mu       sync.Mutex
-	prepared bool // guarded by mu
+	naming    sync.Mutex    // held while a new database's name is chosen and recorded
+	deploying chan struct{} // a place for each database that is being deployed to
+	mu        sync.Mutex
+	prepared  bool // guarded by mu
 }
 
 // label is how checks and logs name the server.

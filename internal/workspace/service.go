@@ -43,7 +43,6 @@ type Service struct {
 	closed   bool
 	draining bool
 
-	deploying  chan struct{}      // a place for each tenant that is being deployed to
 	background context.Context    // of the work that no request waits for
 	stop       context.CancelFunc // ends background
 	work       sync.WaitGroup     // keepUp, and the recorders and deployments under way
@@ -64,7 +63,6 @@ func NewService(ctx context.Context, c Config) (*Service, error) {
 		audit:     c.Audit,
 		now:       c.Now,
 		directory: newDirectory(),
-		deploying: make(chan struct{}, parallelDeployments),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -76,7 +74,7 @@ func NewService(ctx context.Context, c Config) (*Service, error) {
 		s.now = time.Now
 	}
 	for name, e := range c.Engines {
-		s.servers[name] = &server{name: name, engine: e}
+		s.servers[name] = &server{name: name, engine: e, deploying: make(chan struct{}, parallelDeployments)}
 	}
 	if err := s.load(ctx); err != nil {
 		return nil, err

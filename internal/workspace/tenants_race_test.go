@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -94,17 +95,25 @@ func TestTenantThatIsGoneIsMadeAnew(t *testing.T) {
 	}
 }
 
-// untilWaiting returns when a goroutine waits for a mutex in that function: no
-// other sign of it is to be had.
+// untilWaiting returns when a goroutine waits for a mutex in that function.
 func untilWaiting(t *testing.T, function string) {
 	t.Helper()
-	stacks := make([]byte, 1<<20)
+	untilStack(t, "somebody waits in "+function, func(stacks []string) bool {
+		return slices.ContainsFunc(stacks, func(one string) bool {
+			return strings.Contains(one, function) && strings.Contains(one, "sync.(*Mutex).Lock")
+		})
+	})
+}
+
+// untilStack returns when is says of the stacks of all goroutines that it is so,
+// for what there is no other sign of.
+func untilStack(t *testing.T, what string, is func(stacks []string) bool) {
+	t.Helper()
+	text := make([]byte, 4<<20)
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		for _, one := range strings.Split(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
-			if strings.Contains(one, function) && strings.Contains(one, "sync.(*Mutex).Lock") {
-				return
-			}
+		if is(strings.Split(string(text[:runtime.Stack(text, true)]), "\n\n")) {
+			return
 		}
 	}
-	t.Errorf("nobody waits in %s", function)
+	t.Errorf("it never was so: %s", what)
 }

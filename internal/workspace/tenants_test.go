@@ -275,3 +275,26 @@ func TestProjectTakesItsTenantsWithIt(t *testing.T) {
 	must(t, s.DeleteProject(t.Context(), p, other.ID))
 	equal(t, "databases", i.server.names(), []string{"shop__acme", "shop_workspace"})
 }
+
+// A tenant that is made while its project is being deleted keeps its blueprint
+// until it goes itself.
+func TestProjectIsDeletedWhileATenantIsMade(t *testing.T) {
+	i, s, p, _ := newTenant(t)
+	other, err := s.CreateProject(t.Context(), p, "other")
+	must(t, err)
+	q, err := s.Authenticate(t.Context(), other.APIKey)
+	must(t, err)
+	for _, name := range []string{"first", "second"} {
+		_, err = s.Create(t.Context(), q, name, "PostgreSQL", "tenant")
+		must(t, err)
+	}
+	i.faults.on("drop", func() {
+		i.faults.on("drop", nil)
+		_, err := s.CreateTenant(t.Context(), q, tenant("late", "second"))
+		must(t, err)
+	})
+	refused(t, s.DeleteProject(t.Context(), p, other.ID), workspace.Conflict, "tenants")
+	equal(t, "databases", i.server.names(), []string{"second__late", "second_workspace", "shop__acme", "shop_workspace"})
+	must(t, s.DeleteProject(t.Context(), p, other.ID))
+	equal(t, "databases", i.server.names(), []string{"shop__acme", "shop_workspace"})
+}

@@ -139,15 +139,15 @@ func (d *deployment) send(ctx context.Context, entry workspace.Entry, command bs
 func (d *deployment) note(ctx context.Context, about []ddltrack.MongoCollection, change func(*deployed)) error {
 	noted, err := d.engine.lead(ctx, d.database, func(s *state) (bool, error) {
 		if s.Number != d.state.Number {
-			return false, errRival
+			return false, workspace.ErrRival
 		}
 		change(&s.Deployed)
 		return true, s.setSchema(about)
 	})
 	if err == nil && noted.Number != d.state.Number+1 {
-		err = errRival
+		err = workspace.ErrRival
 	}
-	if errors.Is(err, errRival) {
+	if errors.Is(err, workspace.ErrRival) {
 		return workspace.Errorf(workspace.Conflict, "database %s is being deployed to by another node; try again when it is done", d.database).Because(err)
 	}
 	if err != nil {
@@ -156,9 +156,6 @@ func (d *deployment) note(ctx context.Context, about []ddltrack.MongoCollection,
 	d.state = noted
 	return nil
 }
-
-// errRival is a deployment that another node runs to the same database.
-var errRival = errors.New("another node is deploying to the database")
 
 // partly marks the error of a version of which something took effect, or may
 // have.

@@ -49,7 +49,7 @@ func finish(t *testing.T, e *Engine, tenant workspace.Target, v workspace.Versio
 		if err == nil {
 			return
 		}
-		if !errors.Is(err, errRival) || time.Now().After(deadline) {
+		if !errors.Is(err, workspace.ErrRival) || time.Now().After(deadline) {
 			t.Fatal(err)
 		}
 	}

@@ -229,7 +229,7 @@ func TestTwoNodesDeployOneVersion(t *testing.T) {
 	var both sync.WaitGroup
 	for _, e := range nodes {
 		both.Go(func() {
-			if err := e.Deploy(t.Context(), tenant, v); err != nil && !errors.Is(err, errRival) {
+			if err := e.Deploy(t.Context(), tenant, v); err != nil && !errors.Is(err, workspace.ErrRival) {
 				t.Errorf("got %v", err)
 			}
 		})

@@ -66,7 +66,7 @@ type TenantService interface {
 type DeploymentService interface {
 	Deploy(ctx context.Context, p workspace.Principal, r workspace.DeploymentRequest) (workspace.Deployment, error)
 	PlanDeployment(ctx context.Context, p workspace.Principal, r workspace.DeploymentRequest) (workspace.DeploymentPlan, error)
-	ListDeployments(ctx context.Context, p workspace.Principal) ([]workspace.Deployment, error)
+	ListDeployments(ctx context.Context, p workspace.Principal, before string, limit int) (list []workspace.DeploymentSummary, more bool, err error)
 	GetDeployment(ctx context.Context, p workspace.Principal, id string) (workspace.Deployment, error)
 }
 

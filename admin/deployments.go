@@ -28,25 +28,18 @@ type deploymentItem struct {
 	CompletedAt      *string                   `json:"completed_at"` // null until it ended
 }
 
-func deploymentItemOf(d workspace.Deployment) deploymentItem {
-	item := deploymentItem{
-		ID:            d.ID,
-		BlueprintName: d.Blueprint,
-		Version:       d.Version,
-		Status:        d.State,
-		TenantsTotal:  len(d.Results),
-		CreatedAt:     utc(d.CreatedAt),
-		CompletedAt:   utcOrNull(d.CompletedAt),
+func deploymentItemOf(d workspace.DeploymentSummary) deploymentItem {
+	return deploymentItem{
+		ID:               d.ID,
+		BlueprintName:    d.Blueprint,
+		Version:          d.Version,
+		Status:           d.State,
+		TenantsTotal:     d.Tenants,
+		TenantsCompleted: d.Completed,
+		TenantsFailed:    d.Failed,
+		CreatedAt:        utc(d.CreatedAt),
+		CompletedAt:      utcOrNull(d.CompletedAt),
 	}
-	for _, r := range d.Results {
-		switch r.State {
-		case workspace.DeploymentCompleted:
-			item.TenantsCompleted++
-		case workspace.DeploymentFailed:
-			item.TenantsFailed++
-		}
-	}
-	return item
 }
 
 // deploymentDetails is a deployment with what became of it for each tenant.
@@ -75,12 +68,27 @@ func deploymentDetailsOf(d workspace.Deployment) *deploymentDetails {
 			Version:  r.Version,
 		}
 	}
-	return &deploymentDetails{deploymentItem: deploymentItemOf(d), Results: results}
+	return &deploymentDetails{deploymentItem: deploymentItemOf(d.Summary()), Results: results}
 }
 
-// listDeployments serves GET /deployments.
+// The deployments of one list: at most, and where the client does not say.
+const (
+	mostDeployments   = 1000
+	listedDeployments = 100
+)
+
+// listDeployments serves GET /deployments: the newest, or with ?before= those that
+// are older than that one.
 func (a *api) listDeployments(x *exchange) error {
-	all, err := a.service.ListDeployments(x.r.Context(), x.principal)
+	limit, err := x.number("limit", mostDeployments, listedDeployments)
+	if err != nil {
+		return err
+	}
+	before, _, err := x.parameter("before")
+	if err != nil {
+		return err
+	}
+	all, more, err := a.service.ListDeployments(x.r.Context(), x.principal, before, limit)
 	if err != nil {
 		return err
 	}
@@ -92,7 +100,8 @@ func (a *api) listDeployments(x *exchange) error {
 		envelope
 		Deployments []deploymentItem `json:"deployments"`
 		Count       int              `json:"count"`
-	}{Deployments: items, Count: len(items)})
+		HasMore     bool             `json:"has_more"` // older ones
+	}{Deployments: items, Count: len(items), HasMore: more})
 }
 
 // getDeployment serves GET /deployments/{deployment}.

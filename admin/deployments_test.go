@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"net/http"
 	"reflect"
 	"testing"
@@ -72,10 +73,24 @@ func TestDeploymentIsReadBeforeItEnds(t *testing.T) {
 
 func TestDeploymentsAreListedWithoutTheirResults(t *testing.T) {
 	f := newFixture(t)
-	f.service.listDeployments = func() ([]workspace.Deployment, error) { return []workspace.Deployment{deployment()}, nil }
-	f.call(t, "GET", "/deployments", "").is(`{"success": true, "http_status": 200, "code": "ok", "deployments": [{` + deploymentJSON + `}], "count": 1}`)
-	f.service.listDeployments = func() ([]workspace.Deployment, error) { return nil, nil }
-	f.call(t, "GET", "/deployments", "").is(`{"success": true, "http_status": 200, "code": "ok", "deployments": [], "count": 0}`)
+	for path, want := range map[string]string{
+		"/deployments":                         " 100",
+		"/deployments?limit=7":                 " 7",
+		"/deployments?before=dep_9&limit=1000": "dep_9 1000",
+	} {
+		f.service.listDeployments = func(before string, limit int) ([]workspace.DeploymentSummary, bool, error) {
+			if got := fmt.Sprint(before, " ", limit); got != want {
+				t.Errorf("%s: got %q, want %q", path, got, want)
+			}
+			return []workspace.DeploymentSummary{deployment().Summary()}, true, nil
+		}
+		f.call(t, "GET", path, "").is(`{"success": true, "http_status": 200, "code": "ok", "deployments": [{` + deploymentJSON + `}], "count": 1, "has_more": true}`)
+	}
+	f.service.listDeployments = func(string, int) ([]workspace.DeploymentSummary, bool, error) { return nil, false, nil }
+	f.call(t, "GET", "/deployments", "").is(`{"success": true, "http_status": 200, "code": "ok", "deployments": [], "count": 0, "has_more": false}`)
+	for _, wrong := range []string{"limit=0", "limit=-1", "limit=1001", "limit=x", "limit=", "limit=1&limit=2", "before=a&before=b", "limit=%"} {
+		f.call(t, "GET", "/deployments?"+wrong, "").want(http.StatusBadRequest, "bad_request").says("parameter")
+	}
 }
 
 func TestDryRunAnswersThePlanAndDeploysNothing(t *testing.T) {

@@ -48,7 +48,7 @@ func failingTenants(f *fixture, err error) {
 	f.service.deleteTenant = func(string, bool) error { return err }
 	f.service.queryTenants = func(workspace.TenantQuery) ([]workspace.TenantResult, error) { return nil, err }
 	f.service.deploy = func(workspace.DeploymentRequest) (workspace.Deployment, error) { return workspace.Deployment{}, err }
-	f.service.listDeployments = func() ([]workspace.Deployment, error) { return nil, err }
+	f.service.listDeployments = func(string, int) ([]workspace.DeploymentSummary, bool, error) { return nil, false, err }
 	f.service.getDeployment = func(string) (workspace.Deployment, error) { return workspace.Deployment{}, err }
 }
 

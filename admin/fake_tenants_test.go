@@ -58,8 +58,8 @@ func (f *fakeService) PlanDeployment(_ context.Context, _ workspace.Principal, r
 	return f.planDeployment(r)
 }
 
-func (f *fakeService) ListDeployments(context.Context, workspace.Principal) ([]workspace.Deployment, error) {
-	return f.listDeployments()
+func (f *fakeService) ListDeployments(_ context.Context, _ workspace.Principal, before string, limit int) ([]workspace.DeploymentSummary, bool, error) {
+	return f.listDeployments(before, limit)
 }
 
 func (f *fakeService) GetDeployment(_ context.Context, _ workspace.Principal, id string) (workspace.Deployment, error) {

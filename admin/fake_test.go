@@ -50,7 +50,7 @@ type fakeService struct {
 	queryTenants    func(q workspace.TenantQuery) ([]workspace.TenantResult, error)
 	deploy          func(r workspace.DeploymentRequest) (workspace.Deployment, error)
 	planDeployment  func(r workspace.DeploymentRequest) (workspace.DeploymentPlan, error)
-	listDeployments func() ([]workspace.Deployment, error)
+	listDeployments func(before string, limit int) ([]workspace.DeploymentSummary, bool, error)
 	getDeployment   func(id string) (workspace.Deployment, error)
 
 	listProjects  func() ([]workspace.ProjectSummary, error)

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -55,8 +56,20 @@ const selectDeployments = `SELECT d.id, d.project_id, d.workspace_id, w.name, d.
 	FROM deployments d JOIN workspaces w ON w.id = d.workspace_id`
 
 // Deployments implements workspace.Catalog.
-func (c *Catalog) Deployments(ctx context.Context, project string) ([]workspace.Deployment, error) {
-	all, err := c.deployments(ctx, selectDeployments+` WHERE d.project_id = ? ORDER BY d.created_at DESC, d.id`, project)
+func (c *Catalog) Deployments(ctx context.Context, page workspace.DeploymentPage) ([]workspace.DeploymentSummary, error) {
+	blueprints, err := json.Marshal(page.Blueprints) // null: all
+	if err != nil {
+		return nil, fmt.Errorf("read deployments: %w", err)
+	}
+	all, err := rows(ctx, c.reader, scanSummary, `SELECT page.*, count(r.tenant),
+			count(r.tenant) FILTER (WHERE r.state = 'completed'), count(r.tenant) FILTER (WHERE r.state = 'failed')
+		FROM (`+selectDeployments+`
+			WHERE d.project_id = ?1
+				AND (?2 = 'null' OR w.name IN (SELECT value FROM json_each(?2)))
+				AND (?3 = '' OR (d.created_at, d.id) < (SELECT created_at, id FROM deployments WHERE id = ?3))
+			ORDER BY d.created_at DESC, d.id DESC LIMIT ?4) page
+		LEFT JOIN deployment_results r ON r.deployment_id = page.id
+		GROUP BY page.id ORDER BY page.created_at DESC, page.id DESC`, page.ProjectID, string(blueprints), page.Before, page.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("read deployments: %w", err)
 	}
@@ -84,25 +97,47 @@ func (c *Catalog) UnfinishedDeployments(ctx context.Context) ([]workspace.Deploy
 	return all, nil
 }
 
+// deployments is those that query gives, with their results.
 func (c *Catalog) deployments(ctx context.Context, query string, args ...any) ([]workspace.Deployment, error) {
-	all, err := rows(ctx, c.reader, scanDeployment, query, args...)
+	all, err := rows(ctx, c.reader, func(r scanner) (workspace.Deployment, error) { return scanDeployment(r) }, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(all))
+	for i, d := range all {
+		ids[i] = d.ID
+	}
+	listed, err := json.Marshal(ids)
+	if err != nil {
+		return nil, err
+	}
+	results := map[string][]workspace.DeploymentResult{}
+	_, err = rows(ctx, c.reader, func(r scanner) (id string, err error) {
+		id, result, err := scanResult(r)
+		results[id] = append(results[id], result)
+		return id, err
+	}, `SELECT deployment_id, tenant, database_id, state, version, error, took
+		FROM deployment_results WHERE deployment_id IN (SELECT value FROM json_each(?)) ORDER BY deployment_id, tenant`, string(listed))
 	if err != nil {
 		return nil, err
 	}
 	for i := range all {
-		all[i].Results, err = rows(ctx, c.reader, scanResult, `SELECT tenant, database_id, state, version, error, took
-			FROM deployment_results WHERE deployment_id = ? ORDER BY tenant`, all[i].ID)
-		if err != nil {
-			return nil, err
-		}
+		all[i].Results = results[all[i].ID]
 	}
 	return all, nil
 }
 
-func scanDeployment(r scanner) (d workspace.Deployment, err error) {
+func scanSummary(r scanner) (s workspace.DeploymentSummary, err error) {
+	s.Deployment, err = scanDeployment(r, &s.Tenants, &s.Completed, &s.Failed)
+	return s, err
+}
+
+// scanDeployment reads a deployment, and more from the columns behind it.
+func scanDeployment(r scanner, more ...any) (d workspace.Deployment, err error) {
 	var created int64
 	var completed sql.Null[int64]
-	err = r.Scan(&d.ID, &d.ProjectID, &d.BlueprintID, &d.Blueprint, &d.Version, &d.State, &created, &completed)
+	columns := []any{&d.ID, &d.ProjectID, &d.BlueprintID, &d.Blueprint, &d.Version, &d.State, &created, &completed}
+	err = r.Scan(append(columns, more...)...)
 	d.CreatedAt = fromMicros(created)
 	if completed.Valid {
 		at := fromMicros(completed.V)
@@ -111,9 +146,9 @@ func scanDeployment(r scanner) (d workspace.Deployment, err error) {
 	return d, err
 }
 
-func scanResult(r scanner) (result workspace.DeploymentResult, err error) {
+func scanResult(r scanner) (deployment string, result workspace.DeploymentResult, err error) {
 	var took int64
-	err = r.Scan(&result.Tenant, &result.DatabaseID, &result.State, &result.Version, &result.Error, &took)
+	err = r.Scan(&deployment, &result.Tenant, &result.DatabaseID, &result.State, &result.Version, &result.Error, &took)
 	result.Took = time.Duration(took) * time.Microsecond
-	return result, err
+	return deployment, result, err
 }

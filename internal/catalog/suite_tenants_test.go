@@ -211,8 +211,9 @@ func testDeploymentsSurvive(t *testing.T, open func() workspace.Catalog) {
 	later.ID, later.CreatedAt, later.Results = "dep_0", start.Add(time.Second), nil
 	must(t, c.AddDeployment(t.Context(), d))
 	must(t, c.AddDeployment(t.Context(), later))
-	all, err := open().Deployments(t.Context(), "tdb_00000001")
-	equal(t, all, []workspace.Deployment{later, d}, err)
+	page := workspace.DeploymentPage{ProjectID: "tdb_00000001", Limit: 10}
+	all, err := open().Deployments(t.Context(), page)
+	equal(t, all, []workspace.DeploymentSummary{later.Summary(), d.Summary()}, err)
 	unfinished, err := open().UnfinishedDeployments(t.Context())
 	equal(t, unfinished, []workspace.Deployment{d, later}, err)
 
@@ -226,8 +227,23 @@ func testDeploymentsSurvive(t *testing.T, open func() workspace.Catalog) {
 	equal(t, one, d, err)
 	unfinished, err = open().UnfinishedDeployments(t.Context())
 	equal(t, unfinished, []workspace.Deployment{later}, err)
-	others, err := open().Deployments(t.Context(), "tdb_00000002")
-	equal(t, len(others), 0, err)
+	summary := d.Summary()
+	equal(t, []int{summary.Tenants, summary.Completed, summary.Failed}, []int{2, 0, 1}, nil)
+	for _, some := range []struct {
+		of   workspace.DeploymentPage
+		want []workspace.DeploymentSummary
+	}{
+		{workspace.DeploymentPage{ProjectID: "tdb_00000001", Limit: 1}, []workspace.DeploymentSummary{later.Summary()}},
+		{workspace.DeploymentPage{ProjectID: "tdb_00000001", Limit: 10, Before: later.ID}, []workspace.DeploymentSummary{summary}},
+		{workspace.DeploymentPage{ProjectID: "tdb_00000001", Limit: 10, Before: d.ID}, nil},
+		{workspace.DeploymentPage{ProjectID: "tdb_00000001", Limit: 1, Blueprints: []string{"other", "shop"}}, []workspace.DeploymentSummary{later.Summary()}},
+		{workspace.DeploymentPage{ProjectID: "tdb_00000001", Limit: 10, Blueprints: []string{"other"}}, nil},
+		{workspace.DeploymentPage{ProjectID: "tdb_00000001", Limit: 10, Blueprints: []string{}}, nil},
+		{workspace.DeploymentPage{ProjectID: "tdb_00000002", Limit: 10}, nil},
+	} {
+		found, err := open().Deployments(t.Context(), some.of)
+		equal(t, found, some.want, err)
+	}
 
 	c = open()
 	_, err = c.Deployment(t.Context(), "dep_2")
@@ -237,6 +253,6 @@ func testDeploymentsSurvive(t *testing.T, open func() workspace.Catalog) {
 	d.ID, d.BlueprintID = "dep_3", 7
 	wantErr(t, c.AddDeployment(t.Context(), d), workspace.ErrNotFound)
 	must(t, c.RemoveWorkspace(t.Context(), blueprint))
-	all, err = c.Deployments(t.Context(), "tdb_00000001")
+	all, err = c.Deployments(t.Context(), page)
 	equal(t, len(all), 0, err)
 }

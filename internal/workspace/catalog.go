@@ -106,7 +106,7 @@ type DeploymentCatalog interface {
 
 	// AddDeployment is ErrNotFound where the blueprint is not there.
 	AddDeployment(ctx context.Context, d Deployment) error
-	Deployments(ctx context.Context, project string) ([]Deployment, error) // newest first
+	Deployments(ctx context.Context, page DeploymentPage) ([]DeploymentSummary, error) // newest first
 	Deployment(ctx context.Context, id string) (Deployment, error)
 	// UnfinishedDeployments are those of all projects that have not ended, in
 	// the order in which they were asked for.

@@ -152,17 +152,38 @@ func (s *Service) databaseOf(p Principal, blueprint, tenant, field string) (*hel
 	return nil, badField(field, "Tenant '%s' has no database of blueprint '%.80s'", tenant, blueprint)
 }
 
-// ListDeployments is the project's deployments of the blueprints that the key
-// reaches, newest first.
-func (s *Service) ListDeployments(ctx context.Context, p Principal) ([]Deployment, error) {
+// ListDeployments is a page of the project's deployments of the blueprints that
+// the key reaches, newest first: at most limit, older than the one with the id
+// before, which may be empty. more says that there are older ones.
+func (s *Service) ListDeployments(ctx context.Context, p Principal, before string, limit int) (list []DeploymentSummary, more bool, err error) {
 	if err := p.mayRead(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	all, err := s.catalog.Deployments(ctx, p.ProjectID)
+	page := DeploymentPage{ProjectID: p.ProjectID, Before: before, Limit: limit + 1}
+	if !p.wholeProject() {
+		page.Blueprints = p.blueprints()
+	}
+	if before != "" {
+		if _, err := s.GetDeployment(ctx, p, before); ErrorCode(err) == NotFound {
+			return nil, false, badField("before", "before names no deployment: %.80s", before)
+		}
+	}
+	list, err = s.catalog.Deployments(ctx, page)
 	if err != nil {
-		return nil, storeFailed(err)
+		return nil, false, storeFailed(err)
 	}
-	return slices.DeleteFunc(all, func(d Deployment) bool { return p.reaches(d.Blueprint) != nil }), nil
+	if more = len(list) > limit; more {
+		list = list[:limit]
+	}
+	return list, more, nil
+}
+
+// blueprints are the names of those that a key with a scope reaches, never nil.
+func (p Principal) blueprints() []string {
+	if p.Scope.Type != scopeWorkspace {
+		return []string{}
+	}
+	return p.Scope.Values
 }
 
 // GetDeployment is one deployment as it stands.

@@ -88,9 +88,21 @@ func TestDeploymentBringsVersionsAndSettings(t *testing.T) {
 	must(t, err)
 	equal(t, "tenants", b.Tenants, int64(1))
 	equal(t, "blueprint's schema", b.Schema, []string{"CREATE TABLE a", "CREATE TABLE b"})
-	all, err := s.ListDeployments(t.Context(), p)
-	must(t, err)
-	equal(t, "deployments", len(all), 3)
+	var listed []string
+	before := ""
+	for more := true; more; before = listed[len(listed)-1] {
+		var page []workspace.DeploymentSummary
+		page, more, err = s.ListDeployments(t.Context(), p, before, 2)
+		must(t, err)
+		for _, one := range page {
+			listed = append(listed, one.ID)
+		}
+	}
+	equal(t, "deployments", len(listed), 3)
+	equal(t, "the oldest", listed[2], first.ID)
+	equal(t, "the one before", listed[1], second.ID)
+	_, _, err = s.ListDeployments(t.Context(), p, "dep_0", 2)
+	refused(t, err, workspace.BadRequest, "before", "dep_0")
 	_, err = s.Revert(t.Context(), p, "shop", versions[0].Entries[0].ID)
 	refused(t, err, workspace.NotFound, "Cannot revert DDLs already deployed to tenants. Create a new migration instead.")
 }

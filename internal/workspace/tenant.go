@@ -82,6 +82,37 @@ type Deployment struct {
 	CompletedAt *time.Time
 }
 
+// DeploymentSummary is a deployment as lists show it, without its results.
+type DeploymentSummary struct {
+	Deployment
+	Tenants   int // that it is for
+	Completed int // of these
+	Failed    int
+}
+
+// Summary is d without its results.
+func (d Deployment) Summary() DeploymentSummary {
+	s := DeploymentSummary{Deployment: d, Tenants: len(d.Results)}
+	for _, r := range d.Results {
+		switch r.State {
+		case DeploymentCompleted:
+			s.Completed++
+		case DeploymentFailed:
+			s.Failed++
+		}
+	}
+	s.Results = nil
+	return s
+}
+
+// DeploymentPage says which of a project's deployments a list shows.
+type DeploymentPage struct {
+	ProjectID  string
+	Blueprints []string // of these, by name; nil: of all
+	Before     string   // the id of the one that they are older than; empty: the newest
+	Limit      int
+}
+
 // DeploymentResult is a deployment's part for one tenant.
 type DeploymentResult struct {
 	Tenant     string

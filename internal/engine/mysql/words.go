@@ -32,6 +32,11 @@ func (l logged) isLike(s ddltrack.MySQLStatement) bool {
 	if d.Operation != l.description.Operation || d.Temporary {
 		return false
 	}
+	// One that has IF EXISTS, or OR REPLACE, and the same without may both have
+	// been sent; only one of them succeeds in a replay.
+	if d.Conditional != l.description.Conditional || d.Replaces != l.description.Replaces {
+		return false
+	}
 	if !sameObjects(d.Creates, l.description.Creates) || !sameObjects(d.Alters, l.description.Alters) || !sameObjects(d.Drops, l.description.Drops) {
 		return false
 	}

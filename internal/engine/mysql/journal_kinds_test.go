@@ -226,15 +226,17 @@ func TestRenamedEventIsKnownByItsNewName(t *testing.T) {
 	e := newEngine(t)
 	target := newTracked(t, e)
 	s := newSession(t, e, target)
+	// Without STARTS it would start at the second in which it was made.
+	const again = "CREATE EVENT IF NOT EXISTS old ON SCHEDULE EVERY 3 DAY STARTS '2033-01-01 00:00:00' DO SELECT 2"
 	statements := []string{
 		"CREATE EVENT old ON SCHEDULE EVERY 1 DAY DO SELECT 1",
 		"ALTER EVENT old ON SCHEDULE EVERY 2 DAY RENAME TO new COMMENT 'x'",
 		"ALTER EVENT new DISABLE",
-		"CREATE EVENT IF NOT EXISTS old ON SCHEDULE EVERY 3 DAY DO SELECT 2",
+		again,
 		"DROP EVENT IF EXISTS new",
 	}
 	s.run(statements...)
-	s.run("DROP EVENT IF EXISTS new", "CREATE EVENT IF NOT EXISTS old ON SCHEDULE EVERY 3 DAY DO SELECT 2")
+	s.run("DROP EVENT IF EXISTS new", again)
 	got := changes(t, e, target)
 	wantStatements(t, got, statements...)
 	wantReplay(t, e, target, got)

@@ -66,6 +66,7 @@ func TestALateCommandsSessionIsKilled(t *testing.T) {
 			if kills[0].conn == <-late {
 				t.Error("the kill came on the connection that was late")
 			}
+			s.live.Set(workspace.Settings{})
 			c.want(bson.D{{Key: "ok", Value: 1.0}}, s.cmd(bson.D{{Key: "count", Value: "c"}}))
 		})
 	}

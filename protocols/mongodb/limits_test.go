@@ -373,7 +373,7 @@ func TestWhatWantsNoReplyHasNone(t *testing.T) {
 	hang := make(chan struct{})
 	defer close(hang)
 	for _, mode := range []workspace.Mode{workspace.Control, workspace.Tenant} {
-		peer, s := scripted(t, mode, workspace.Settings{QueryTimeoutMS: 500}, func(q peerRequest) []peerReply {
+		peer, s := scripted(t, mode, workspace.Settings{QueryTimeoutMS: 2000}, func(q peerRequest) []peerReply {
 			if q.name == "update" {
 				<-hang
 				return nil

@@ -142,7 +142,7 @@ func TestAFileThatTheServerDidNotWaitForEndsTheSession(t *testing.T) {
 }
 
 func TestAClientThatVanishesInAStatementLeavesNothing(t *testing.T) {
-	w := newWorld(t, withSettings(workspace.Settings{QueryTimeoutMS: 1500}))
+	w := newWorld(t, withSettings(workspace.Settings{QueryTimeoutMS: 5000}))
 	for i := range 5 {
 		c := w.wire(t)
 		c.query(fmt.Sprintf("select sleep(60), %d", i))

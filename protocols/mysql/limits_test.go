@@ -44,7 +44,7 @@ func series(n int) string {
 }
 
 func TestQueryTimeout(t *testing.T) {
-	w := newWorld(t, withSettings(workspace.Settings{QueryTimeoutMS: 300}))
+	w := newWorld(t, withSettings(workspace.Settings{QueryTimeoutMS: 1000}))
 	for name, sql := range map[string]string{
 		"sleep":     "select sleep(60)",
 		"computing": "select benchmark(2000000000, sha2('x', 256))",
@@ -59,9 +59,9 @@ func TestQueryTimeout(t *testing.T) {
 				if last.number() != numberTimeout || !strings.HasPrefix(string(last.payload[3:]), "#HY000") {
 					t.Fatalf("got %s %q, want 3024", kinds, last.payload)
 				}
-				tells(t, last.text(), w, "300", "query_timeout_ms")
-				if took := time.Since(began); took < 300*time.Millisecond || took > 10*time.Second {
-					t.Errorf("took %v, want about 300ms", took)
+				tells(t, last.text(), w, "1000", "query_timeout_ms")
+				if took := time.Since(began); took < time.Second || took > 30*time.Second {
+					t.Errorf("took %v, want about 1s", took)
 				}
 				c.usable()
 			})
@@ -84,12 +84,12 @@ func TestQueryTimeoutStartsAnewWithEachResult(t *testing.T) {
 }
 
 func TestAnIdleSessionOutlivesTheQueryTimeout(t *testing.T) {
-	w := newWorld(t, withSettings(workspace.Settings{QueryTimeoutMS: 200}))
+	w := newWorld(t, withSettings(workspace.Settings{QueryTimeoutMS: 1000}))
 	c := w.wire(t)
 	if kinds, _ := c.ask("begin"); kinds != "K" {
 		t.Fatalf("begin: got %s", kinds)
 	}
-	<-time.After(600 * time.Millisecond)
+	<-time.After(2 * time.Second)
 	c.usable()
 }
 
@@ -270,7 +270,7 @@ func TestLimitsChangeWhileConnected(t *testing.T) {
 	if kinds, _ := c.ask(series(10)); strings.Contains(kinds, "E") {
 		t.Fatalf("without limits: got %s", kinds)
 	}
-	w.live.Set(workspace.Settings{MaxRowsPerQuery: 9, QueryTimeoutMS: 100})
+	w.live.Set(workspace.Settings{MaxRowsPerQuery: 9, QueryTimeoutMS: 1000})
 	if _, all := c.ask(series(10)); all[len(all)-1].number() != numberTooManyRows {
 		t.Error("row limit set: it does not hold")
 	}
@@ -278,7 +278,7 @@ func TestLimitsChangeWhileConnected(t *testing.T) {
 		t.Error("timeout set: it does not hold")
 	}
 	w.live.Set(workspace.Settings{})
-	if kinds, _ := c.ask(series(10) + "; select sleep(0.3)"); strings.Contains(kinds, "E") {
+	if kinds, _ := c.ask(series(10) + "; select sleep(1.5)"); strings.Contains(kinds, "E") {
 		t.Errorf("limits lifted: got %s", kinds)
 	}
 }

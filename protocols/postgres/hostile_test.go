@@ -166,7 +166,7 @@ func stacks() []byte {
 // A client that says a little and then nothing ends at the handshake's
 // deadline, wherever it stops.
 func TestSlowClientsEndAtTheDeadline(t *testing.T) {
-	w := newWorld(t, withHandshakeTimeout(700*time.Millisecond))
+	w := newWorld(t, withHandshakeTimeout(4*time.Second))
 	first := frame('p', str(mechanism), word(18), []byte("n,,n=,r=0123456789"))
 	steps := map[string]func(t *testing.T) net.Conn{
 		"before a word":            w.slow(false, nil),

@@ -43,7 +43,7 @@ func wantOneImport(t *testing.T, list []workspace.Change) {
 func TestImportIsOneUnitWhoseFailuresLeaveTheRest(t *testing.T) {
 	e := newEngine(t)
 	target := newTracked(t, e)
-	outcomes := imported(t, e, target, workspace.Limits{Workspace: "shop", TimeoutMS: 1500}, stepsOf(
+	outcomes := imported(t, e, target, workspace.Limits{Workspace: "shop", TimeoutMS: 5000}, stepsOf(
 		"CREATE TABLE a (id int PRIMARY KEY)",
 		"CREATE TABLE b (a int, FOREIGN KEY (a) REFERENCES nowhere (id))",
 		"CREATE TABLE a (id int)",
@@ -54,7 +54,7 @@ func TestImportIsOneUnitWhoseFailuresLeaveTheRest(t *testing.T) {
 		"CREATE INDEX a_id ON a (id)",
 		"CREATE TABLE e (a int, FOREIGN KEY (a) REFERENCES a (id))",
 	)...)
-	for i, want := range []string{"", "nowhere", "exists", "not one statement", "not one statement", "1500 ms (query_timeout_ms)", "denied", "", ""} {
+	for i, want := range []string{"", "nowhere", "exists", "not one statement", "not one statement", "5000 ms (query_timeout_ms)", "denied", "", ""} {
 		err := outcomes[i].Err
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			// A server without that table says 150, and no name.

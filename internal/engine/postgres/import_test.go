@@ -35,7 +35,7 @@ func stepsOf(statements ...string) []schema.Step {
 func TestImportIsOneTransactionWhoseFailuresLeaveTheRest(t *testing.T) {
 	e := newEngine(t)
 	target := newTracked(t, e)
-	outcomes := imported(t, e, target, workspace.Limits{Workspace: "shop", TimeoutMS: 1500}, stepsOf(
+	outcomes := imported(t, e, target, workspace.Limits{Workspace: "shop", TimeoutMS: 5000}, stepsOf(
 		"CREATE TABLE a (id int PRIMARY KEY)",
 		"CREATE TABLE b (a int REFERENCES nowhere)",
 		"CREATE TABLE a (id int)",
@@ -45,7 +45,7 @@ func TestImportIsOneTransactionWhoseFailuresLeaveTheRest(t *testing.T) {
 		"CREATE INDEX a_id ON a (id)",
 		"CREATE TABLE e (a int REFERENCES a)",
 	)...)
-	for i, want := range []string{"", `relation "nowhere" does not exist`, "exists", "cannot insert multiple commands", "1500 ms (query_timeout_ms)", "permission denied", "", ""} {
+	for i, want := range []string{"", `relation "nowhere" does not exist`, "exists", "cannot insert multiple commands", "5000 ms (query_timeout_ms)", "permission denied", "", ""} {
 		err := outcomes[i].Err
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("step %d: got %v, want %q", i, err, want)

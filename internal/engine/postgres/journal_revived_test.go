@@ -129,7 +129,7 @@ func TestABrokenIndexThatIsBeingReplacedIsLookedAtOnce(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the reader waits for a transaction")
 		s.run("COMMIT")
 		if err := <-looked; err != nil {

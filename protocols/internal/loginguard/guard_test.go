@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -83,18 +84,20 @@ func TestTheTableIsBounded(t *testing.T) {
 }
 
 func TestADelayEndsWithItsContext(t *testing.T) {
-	var g Guard
-	addr := address("192.0.2.1", 1)
-	for range 10 {
-		g.count(host(addr), time.Now())
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	began := time.Now()
-	g.Failed(ctx, addr)
-	if took := time.Since(began); took > maxDelay/2 {
-		t.Errorf("took %v", took)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var g Guard
+		addr := address("192.0.2.1", 1)
+		for range 10 {
+			g.count(host(addr), time.Now())
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), maxDelay/2)
+		defer cancel()
+		began := time.Now()
+		g.Failed(ctx, addr)
+		if took := time.Since(began); took != maxDelay/2 {
+			t.Errorf("took %v, want %v", took, maxDelay/2)
+		}
+	})
 }
 
 func TestGuardIsSafeForAllAtOnce(t *testing.T) {

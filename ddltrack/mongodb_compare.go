@@ -144,7 +144,7 @@ func (c *mongoComparison) createIndexes(m MongoCollection, specs []bson.D) {
 			break
 		}
 	}
-	c.add(createIndexesCommand(m.Name, specs), d)
+	c.add(createIndexesCommand(m.Name, withCollation(m, specs)), d)
 }
 
 func (c *mongoComparison) dropIndexes(m MongoCollection, specs []bson.D) {
@@ -152,7 +152,7 @@ func (c *mongoComparison) dropIndexes(m MongoCollection, specs []bson.D) {
 		return
 	}
 	d := indexDescription("dropIndexes", m, specs)
-	d.Reverse = mongoText(createIndexesCommand(m.Name, specs))
+	d.Reverse = mongoText(createIndexesCommand(m.Name, withCollation(m, specs)))
 	c.add(dropIndexesCommand(m.Name, specs), d)
 }
 

@@ -104,6 +104,8 @@ func TestMongoSchemasDifferByRunnableCommands(t *testing.T) {
 		{"capped made anew in another size", `[{"name": "c", "uuid": "1", "options": {"capped": true, "size": 4096}}]`, `[{"name": "c", "uuid": "2", "options": {"capped": true, "size": 8192}}]`,
 			[]string{`{"drop":"c"}`, `{"create":"c","capped":true,"size":8192}`}, []string{"-", `{"drop":"c"}`}},
 		{"number of another width", `[{"name": "c", "options": {"capped": true, "size": 4096}}]`, `[{"name": "c", "options": {"capped": true, "size": {"$numberLong": "4096"}}}]`, nil, nil},
+		{"an index that does not inherit", `[{"name": "c", "options": {"collation": {"locale": "de"}}}]`, `[{"name": "c", "options": {"collation": {"locale": "de"}}, "indexes": [{"key": {"a": 1}, "name": "a"}]}]`,
+			[]string{`{"createIndexes":"c","indexes":[{"key":{"a":1},"name":"a","collation":{"locale":"simple"}}]}`}, []string{`{"dropIndexes":"c","index":"a"}`}},
 		{"clustered is for good", `[{"name": "c", "uuid": "1"}]`, `[{"name": "c", "uuid": "1", "options": {"collation": {"locale": "de"}}}]`, []string{`{"drop":"c"}`, `{"create":"c","collation":{"locale":"de"}}`}, []string{"-", `{"drop":"c"}`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -195,6 +197,57 @@ func TestClientsWordsAreTakenWhereTheyAreWhatHappened(t *testing.T) {
 		{"another's collMod", `[{"name": "c"}]`, `[{"name": "c", "options": {"validator": {"a": 1}}}]`, `{"collMod": "c", "validator": {"a": 2}}`, []string{`{"collMod":"c","validator":{"a":1}}`}},
 		{"collMod by key", `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a", "hidden": true}]}]`,
 			`{"collMod": "c", "index": {"keyPattern": {"a": 1}, "hidden": true}}`, []string{`{"collMod":"c","index":{"keyPattern":{"a":1},"hidden":true}}`}},
+		{"a failed create, and a time series of another", `[]`, `[{"name": "t", "type": "timeseries", "options": {"timeseries": {"timeField": "at", "metaField": "m", "granularity": "seconds", "bucketMaxSpanSeconds": 3600}}}]`,
+			`{"create": "t", "timeseries": {"timeField": "at"}}`, []string{`{"create":"t","timeseries":{"timeField":"at","metaField":"m","granularity":"seconds","bucketMaxSpanSeconds":3600}}`}},
+		{"a failed create, and a coarser time series of another", `[]`, `[{"name": "t", "type": "timeseries", "options": {"timeseries": {"timeField": "at", "granularity": "hours", "bucketMaxSpanSeconds": 2592000}}}]`,
+			`{"create": "t", "timeseries": {"timeField": "at"}}`, []string{`{"create":"t","timeseries":{"timeField":"at","granularity":"hours","bucketMaxSpanSeconds":2592000}}`}},
+		{"a coarse time series completed", `[]`, `[{"name": "t", "type": "timeseries", "options": {"timeseries": {"timeField": "at", "granularity": "hours", "bucketMaxSpanSeconds": 2592000}}}]`,
+			`{"create": "t", "timeseries": {"timeField": "at", "granularity": "hours"}}`, []string{`{"create":"t","timeseries":{"timeField":"at","granularity":"hours"}}`}},
+		{"a failed create, and a collation of another", `[]`, `[{"name": "c", "options": {"collation": {"locale": "de", "caseLevel": false, "strength": 1, "version": "57.1"}}}]`,
+			`{"create": "c", "collation": {"locale": "de"}}`, []string{`{"create":"c","collation":{"locale":"de","caseLevel":false,"strength":1,"version":"57.1"}}`}},
+		{"a failed convert, and another made anew", `[{"name": "c", "uuid": "1"}]`, `[{"name": "c", "uuid": "2", "options": {"capped": true, "size": 8192}}]`,
+			`{"convertToCapped": "c", "size": 4096}`, []string{`{"drop":"c"}`, `{"create":"c","capped":true,"size":8192}`}},
+		{"a failed convert, and another made anew with more", `[{"name": "c", "uuid": "1"}]`, `[{"name": "c", "uuid": "2", "options": {"capped": true, "size": 4096, "max": 5}}]`,
+			`{"convertToCapped": "c", "size": 4096}`, []string{`{"drop":"c"}`, `{"create":"c","capped":true,"size":4096,"max":5}`}},
+		{"convert, with a size that is rounded and the options kept", `[{"name": "c", "uuid": "1", "options": {"validator": {"a": 1}}}]`, `[{"name": "c", "uuid": "2", "options": {"validator": {"a": 1}, "capped": true, "size": 5120}}]`,
+			`{"convertToCapped": "c", "size": 5000}`, []string{`{"convertToCapped":"c","size":5000}`}},
+		{"a failed index, and one of another with more", `[{"name": "c"}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a_1", "expireAfterSeconds": 60}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a_1"}]}`, []string{`{"createIndexes":"c","indexes":[{"key":{"a":1},"name":"a_1","expireAfterSeconds":60}]}`}},
+		{"a failed index, and a sparse one of another", `[{"name": "c"}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a_1", "sparse": true}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a_1"}]}`, []string{`{"createIndexes":"c","indexes":[{"key":{"a":1},"name":"a_1","sparse":true}]}`}},
+		{"a failed index with a collation", `[{"name": "c"}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a_1"}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a_1", "collation": {"locale": "de"}}]}`, []string{`{"createIndexes":"c","indexes":[{"key":{"a":1},"name":"a_1"}]}`}},
+		{"a failed index without the collation of another", `[{"name": "c"}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a_1", "collation": {"locale": "de", "strength": 3}}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a_1"}]}`, []string{`{"createIndexes":"c","indexes":[{"key":{"a":1},"name":"a_1","collation":{"locale":"de","strength":3}}]}`}},
+		{"an index with its collection's collation", `[{"name": "c", "options": {"collation": {"locale": "de", "strength": 3}}}]`,
+			`[{"name": "c", "options": {"collation": {"locale": "de", "strength": 3}}, "indexes": [{"key": {"a": 1}, "name": "a_1", "collation": {"locale": "de", "strength": 3}}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a_1"}]}`, []string{`{"createIndexes":"c","indexes":[{"key":{"a":1},"name":"a_1"}]}`}},
+		{"an index with the simple collation", `[{"name": "c", "options": {"collation": {"locale": "de", "strength": 3}}}]`,
+			`[{"name": "c", "options": {"collation": {"locale": "de", "strength": 3}}, "indexes": [{"key": {"a": 1}, "name": "a_1"}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a_1", "collation": {"locale": "simple"}}]}`,
+			[]string{`{"createIndexes":"c","indexes":[{"key":{"a":1},"name":"a_1","collation":{"locale":"simple"}}]}`}},
+		{"an index's collation completed", `[{"name": "c"}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a_1", "collation": {"locale": "de", "strength": 3}}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a_1", "collation": {"locale": "de"}}]}`,
+			[]string{`{"createIndexes":"c","indexes":[{"key":{"a":1},"name":"a_1","collation":{"locale":"de"}}]}`}},
+		{"a failed text index of other fields", `[{"name": "c"}]`, `[{"name": "c", "indexes": [{"key": {"_fts": "text", "_ftsx": 1}, "name": "t", "weights": {"a": 1}, "default_language": "english", "language_override": "language", "textIndexVersion": 3}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"b": "text"}, "name": "t"}]}`,
+			[]string{`{"createIndexes":"c","indexes":[{"key":{"_fts":"text","_ftsx":1},"name":"t","weights":{"a":1},"default_language":"english","language_override":"language","textIndexVersion":3}]}`}},
+		{"a failed text index of another weight", `[{"name": "c"}]`, `[{"name": "c", "indexes": [{"key": {"_fts": "text", "_ftsx": 1}, "name": "t", "weights": {"a": 1}, "default_language": "english"}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"a": "text"}, "name": "t", "weights": {"a": 5}}]}`,
+			[]string{`{"createIndexes":"c","indexes":[{"key":{"_fts":"text","_ftsx":1},"name":"t","weights":{"a":1},"default_language":"english"}]}`}},
+		{"a failed text index of another language", `[{"name": "c"}]`, `[{"name": "c", "indexes": [{"key": {"_fts": "text", "_ftsx": 1}, "name": "t", "weights": {"a": 1}, "default_language": "german"}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"a": "text"}, "name": "t"}]}`,
+			[]string{`{"createIndexes":"c","indexes":[{"key":{"_fts":"text","_ftsx":1},"name":"t","weights":{"a":1},"default_language":"german"}]}`}},
+		{"a text index among other keys", `[{"name": "c"}]`, `[{"name": "c", "indexes": [{"key": {"k": 1, "_fts": "text", "_ftsx": 1, "z": -1}, "name": "t", "weights": {"a": 1, "b": 9}, "default_language": "english", "language_override": "language", "textIndexVersion": 3}]}]`,
+			`{"createIndexes": "c", "indexes": [{"key": {"k": 1, "b": "text", "a": "text", "z": -1}, "name": "t", "weights": {"b": 9}}]}`,
+			[]string{`{"createIndexes":"c","indexes":[{"key":{"k":1,"b":"text","a":"text","z":-1},"name":"t","weights":{"b":9}}]}`}},
+		{"a failed collMod of an index, with more", `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a", "hidden": true}]}]`,
+			`{"collMod": "c", "index": {"name": "a", "hidden": true, "expireAfterSeconds": 5}}`, []string{`{"collMod":"c","index":{"name":"a","hidden":true}}`}},
+		{"a collMod of another key", `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}, {"key": {"b": 1}, "name": "b", "hidden": true}]}]`,
+			`[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a", "hidden": true}, {"key": {"b": 1}, "name": "b", "hidden": true}]}]`,
+			`{"collMod": "c", "index": {"keyPattern": {"b": 1}, "hidden": true}}`, []string{`{"collMod":"c","index":{"name":"a","hidden":true}}`}},
+		{"collMod of nothing", `[{"name": "c"}]`, `[{"name": "c", "options": {"validationLevel": "strict", "validationAction": "error"}}]`,
+			`{"collMod": "c"}`, []string{`{"collMod":"c","validationLevel":"strict","validationAction":"error"}`}},
 		{"of another collection", `[]`, `[{"name": "c"}]`, `{"create": "d"}`, []string{`{"create":"c"}`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -205,6 +258,44 @@ func TestClientsWordsAreTakenWhereTheyAreWhatHappened(t *testing.T) {
 			}
 			if !slices.Equal(got, test.want) {
 				t.Errorf("got\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(test.want, "\n\t"))
+			}
+		})
+	}
+}
+
+// TestWordsOfSeveralAreToldApart has which of the commands that were said, by
+// their number, each change is of.
+func TestWordsOfSeveralAreToldApart(t *testing.T) {
+	for _, test := range []struct {
+		name, before, after string
+		said                []string
+		want                []int
+	}{
+		{"what createIndexes made", `[]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}]`,
+			[]string{`{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}`}, []int{0, 0}},
+		{"a create, and an index", `[]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}]`,
+			[]string{`{"create": "c"}`, `{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}`}, []int{0, 1}},
+		{"a capped one that nobody said, and an index", `[]`, `[{"name": "c", "options": {"capped": true, "size": 4096}, "indexes": [{"key": {"a": 1}, "name": "a"}]}]`,
+			[]string{`{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}`}, []int{-1, 0}},
+		{"an index, and one of its name that failed", `[{"name": "c"}]`, `[{"name": "c", "indexes": [{"key": {"a": 1}, "name": "a", "sparse": true}]}]`,
+			[]string{`{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a", "sparse": true}]}`, `{"createIndexes": "c", "indexes": [{"key": {"a": 1}, "name": "a"}]}`}, []int{0}},
+		{"dropDatabase", `[{"name": "c", "uuid": "1"}, {"name": "d", "uuid": "2"}]`, `[{"name": "d", "uuid": "3", "options": {"capped": true}}]`,
+			[]string{`{"dropDatabase": 1}`, `{"create": "d", "capped": true}`}, []int{0, 0, 1}},
+		{"a dropDatabase that failed", `[{"name": "c", "uuid": "1"}, {"name": "d", "uuid": "2"}, {"name": "e", "uuid": "3"}]`, `[{"name": "e", "uuid": "3"}]`,
+			[]string{`{"dropDatabase": 1}`}, []int{-1, -1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before, after := mongoSchema(t, test.before), mongoSchema(t, test.after)
+			var said []bson.D
+			for _, text := range test.said {
+				said = append(said, bsonOf(t, text))
+			}
+			var got []int
+			for _, c := range InClientsWords("db", before, after, CompareMongo("db", before, after), said) {
+				got = append(got, c.Said)
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
 	}

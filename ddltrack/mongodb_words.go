@@ -27,6 +27,7 @@ func InClientsWords(database string, before, after []MongoCollection, changes []
 			w.command(command, said)
 		}
 	}
+	w.impliedCollections()
 	return w.changes
 }
 
@@ -37,20 +38,24 @@ type words struct {
 	changes       []MongoChange
 }
 
-// command finds the change that the command made. What createIndexes made
-// beside its indexes, the collection, is of the same unit.
+// command finds the change that the command made.
 func (w *words) command(command bson.D, said int) {
 	i := slices.IndexFunc(w.changes, func(c MongoChange) bool { return c.Said < 0 && w.did(c.Command, command) })
 	if i < 0 {
 		return
 	}
 	w.changes[i].Command, w.changes[i].Said = command, said
-	if command[0].Key != "createIndexes" || i == 0 {
-		return
-	}
-	made := &w.changes[i-1]
-	if made.Said < 0 && made.Command[0].Key == "create" && made.Command[0].Value == command[0].Value {
-		made.Said = said
+}
+
+// impliedCollections are those that createIndexes made beside its indexes, since
+// nobody else said so: they are of its unit.
+func (w *words) impliedCollections() {
+	for i := 1; i < len(w.changes); i++ {
+		made, of := &w.changes[i-1], w.changes[i]
+		if made.Said < 0 && of.Said >= 0 && of.Command[0].Key == "createIndexes" &&
+			sameBSON(made.Command, bson.D{{Key: "create", Value: of.Command[0].Value}}) {
+			made.Said = of.Said
+		}
 	}
 }
 
@@ -69,7 +74,7 @@ func (w *words) did(found, command bson.D) bool {
 	case "drop":
 		return true
 	case "create":
-		return didCreate(found, command)
+		return didCreate(found, command) && isCompleted(found[1:], command)
 	case "createIndexes":
 		return didCreateIndexes(found, command, named(w.after, collection))
 	case "dropIndexes":
@@ -147,6 +152,59 @@ func became(key string, asked, is any) bool {
 	return sameBSON(asked, is)
 }
 
+// isCompleted says whether the documents among the options have nothing that was
+// not asked for but what the server fills in.
+func isCompleted(options, command bson.D) bool {
+	for _, o := range options {
+		is, _ := o.Value.(bson.D)
+		switch o.Key {
+		case "timeseries", "collation", "clusteredIndex":
+			asked := documentOf(command, o.Key)
+			if slices.ContainsFunc(is, func(e bson.E) bool {
+				_, given := fieldOf(asked, e.Key)
+				return !given && !supplied(o.Key, e, asked)
+			}) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// supplied says whether a field of an option has the value that the server gives
+// it where none was asked for. The defaults of some locales are others; their
+// collations stay in the server's words.
+func supplied(option string, e bson.E, asked bson.D) bool {
+	var by any
+	switch option + "." + e.Key {
+	case "collation.version", "clusteredIndex.v":
+		return true
+	case "collation.caseLevel", "collation.numericOrdering", "collation.normalization", "collation.backwards":
+		by = false
+	case "collation.caseFirst":
+		by = "off"
+	case "collation.strength":
+		by = 3.0
+	case "collation.alternate":
+		by = "non-ignorable"
+	case "collation.maxVariable":
+		by = "punct"
+	case "clusteredIndex.name":
+		by = "_id_"
+	case "timeseries.granularity":
+		by = "seconds"
+	case "timeseries.bucketMaxSpanSeconds":
+		by = 3600.0
+		switch textOf(asked, "granularity") {
+		case "minutes":
+			by = 86400.0
+		case "hours":
+			by = 2592000.0
+		}
+	}
+	return by != nil && sameBSON(by, e.Value)
+}
+
 // How the server rounds the size of a capped collection, in bytes.
 const (
 	leastCapped = 4096
@@ -162,107 +220,23 @@ func localeOf(command bson.D) string {
 	return locale
 }
 
-// didCreateIndexes says whether the indexes that were made are among those of
-// the command, and all of the command's are there now.
-func didCreateIndexes(found, command bson.D, now MongoCollection) bool {
-	asked := map[string]bool{}
-	for _, a := range arrayOf(command, "indexes") {
-		spec, _ := a.(bson.D)
-		listed, has := now.index(textOf(spec, "name"))
-		if !has || !sameIndex(spec, listed) {
-			return false
-		}
-		asked[textOf(spec, "name")] = true
-	}
-	for _, made := range arrayOf(found, "indexes") {
-		spec, _ := made.(bson.D)
-		if !asked[textOf(spec, "name")] {
-			return false
-		}
-	}
-	return true
-}
-
-// sameIndex compares an index as it was asked for with what it is.
-func sameIndex(asked, listed bson.D) bool {
-	for _, e := range asked {
-		is, has := fieldOf(listed, e.Key)
-		switch e.Key {
-		case "key":
-			key, _ := e.Value.(bson.D)
-			if !sameKey(key, documentOf(listed, "key")) {
-				return false
-			}
-		case "v", "ns", "background", "collation", "weights", "default_language", "language_override", "textIndexVersion", "2dsphereIndexVersion":
-		case "unique", "sparse", "hidden":
-			if truthOf(asked, e.Key) != truthOf(listed, e.Key) {
-				return false
-			}
-		default:
-			if !has || !sameBSON(is, e.Value) {
-				return false
-			}
-		}
-	}
-	return truthOf(asked, "unique") == truthOf(listed, "unique")
-}
-
-// sameKey compares the keys of an index; that of a text index is listed in the
-// server's own form.
-func sameKey(asked, listed bson.D) bool {
-	if _, isText := fieldOf(listed, "_fts"); isText {
-		return slices.ContainsFunc(asked, func(e bson.E) bool { return e.Value == "text" || e.Key == "_fts" })
-	}
-	return sameBSON(asked, listed)
-}
-
-// didDropIndexes says whether the indexes that are gone are those of the
-// command.
-func didDropIndexes(found, command bson.D, old, now MongoCollection) bool {
-	gone := namesIn(found)
-	switch index, _ := fieldOf(command, "index"); asked := index.(type) {
-	case string:
-		return asked == "*" && len(now.Indexes) == 0 || slices.Equal(gone, []string{asked})
-	case bson.D:
-		if len(gone) != 1 {
-			return false
-		}
-		spec, had := old.index(gone[0])
-		return had && sameKey(asked, documentOf(spec, "key"))
-	case bson.A:
-		return slices.Equal(slices.Sorted(slices.Values(gone)), slices.Sorted(slices.Values(namesIn(command))))
-	}
-	return false
-}
-
-// namesIn are the names of a dropIndexes.
-func namesIn(command bson.D) []string {
-	switch index, _ := fieldOf(command, "index"); v := index.(type) {
-	case string:
-		return []string{v}
-	case bson.A:
-		var names []string
-		for _, e := range v {
-			name, _ := e.(string)
-			names = append(names, name)
-		}
-		return names
-	}
-	return nil
-}
-
 // didModify says whether the command sets all that was changed, and all that it
 // sets is so now.
 func didModify(found, command bson.D, now MongoCollection) bool {
+	validates := false
+	for _, key := range []string{"validator", "validationLevel", "validationAction"} {
+		_, asked := fieldOf(command, key)
+		validates = validates || asked
+	}
 	for _, e := range found[1:] {
-		if _, asked := fieldOf(command, e.Key); !asked && !filledIn(e) {
+		if _, asked := fieldOf(command, e.Key); !asked && !(validates && filledIn(e)) {
 			return false
 		}
 	}
 	for _, e := range command[1:] {
 		if e.Key == "index" {
 			asked, _ := e.Value.(bson.D)
-			if !didModifyIndex(documentOf(found, "index"), asked) {
+			if !didModifyIndex(documentOf(found, "index"), asked, now) {
 				return false
 			}
 			continue
@@ -285,23 +259,16 @@ func filledIn(e bson.E) bool {
 	return e.Key == "validationLevel" && e.Value == "strict" || e.Key == "validationAction" && e.Value == "error"
 }
 
-// didModifyIndex compares what became of an index with what was asked for; it
-// may have been named by its key.
-func didModifyIndex(found, asked bson.D) bool {
-	for _, e := range found {
-		if e.Key == "name" && textOf(asked, "name") == "" {
-			continue
-		}
-		if v, has := fieldOf(asked, e.Key); !has || !sameBSON(v, e.Value) {
-			return false
-		}
-	}
-	return len(found) > 0
-}
-
 // dropDatabase makes one unit of the drops; each stays a command of its own,
-// since a whole database is more than a schema change should take with it.
+// since a whole database is more than a schema change should take with it. Where
+// a collection is left that was there, it has failed, or came before them.
 func (w *words) dropDatabase(said int) {
+	if slices.ContainsFunc(w.before, func(old MongoCollection) bool {
+		fresh := named(w.after, old.Name)
+		return fresh.Name != "" && fresh.UUID == old.UUID
+	}) {
+		return
+	}
 	for i := range w.changes {
 		if w.changes[i].Said < 0 && w.changes[i].Command[0].Key == "drop" {
 			w.changes[i].Said = said
@@ -345,7 +312,7 @@ func (w *words) convert(command bson.D, said int) {
 		})
 	}
 	dropped, made := about("drop"), about("create")
-	if dropped < 0 || made < 0 || !truthOf(w.changes[made].Command, "capped") {
+	if dropped < 0 || made < 0 || !isConverted(named(w.before, collection).Options, named(w.after, collection).Options, command) {
 		return
 	}
 	w.changes[made] = MongoChange{Command: command, Said: said, Description: Description{
@@ -355,4 +322,15 @@ func (w *words) convert(command bson.D, said int) {
 		Warnings:   []string{"deletes the oldest documents beyond the size", "drops the collection's indexes"},
 	}}
 	w.changes = slices.Delete(w.changes, dropped, dropped+1)
+}
+
+// isConverted says whether a collection's options are what a convertToCapped
+// makes of the old ones: it keeps all others.
+func isConverted(old, fresh, command bson.D) bool {
+	others := func(options bson.D) bson.D {
+		return slices.DeleteFunc(slices.Clone(options), func(e bson.E) bool { return e.Key == "capped" || e.Key == "size" })
+	}
+	asked, _ := fieldOf(command, "size")
+	is, _ := fieldOf(fresh, "size")
+	return truthOf(fresh, "capped") && became("size", asked, is) && sameBSONFields(others(old), others(fresh))
 }

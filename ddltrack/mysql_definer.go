@@ -13,8 +13,24 @@ func WithoutDefinerMySQL(s MySQLStatement, user string) MySQLStatement {
 	s.bare = 0
 	s.Text = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(s.Text), generated))
 	h := readMySQL(s, MySQLCommand{})
-	if d := h.definer; d.user == user && d.to > d.from && d.to < len(h.tokens) {
-		s.Text = s.Text[:h.tokens[d.from].start] + s.Text[h.tokens[d.to].start:]
+	if h.definer.user == user {
+		s.Text = h.withoutDefiner(s.Text)
 	}
 	return s
+}
+
+// WithoutAnyDefinerMySQL is a statement without its DEFINER, whoever that is.
+func WithoutAnyDefinerMySQL(s MySQLStatement) MySQLStatement {
+	h := readMySQL(s, MySQLCommand{})
+	s.bare = 0
+	s.Text = h.withoutDefiner(s.Text)
+	return s
+}
+
+func (h *mysqlHead) withoutDefiner(text string) string {
+	d := h.definer
+	if d.to <= d.from || d.to >= len(h.tokens) {
+		return text
+	}
+	return text[:h.tokens[d.from].start] + text[h.tokens[d.to].start:]
 }

@@ -17,7 +17,8 @@ import (
 // runnable in order: sequences, tables, functions and procedures, views by what
 // they select from, triggers, events. A foreign key on a table that comes later
 // is added when that one is there. The workspace's own role is not named as a
-// DEFINER, since whoever runs the statement becomes that. The database's collation
+// DEFINER, since whoever runs the statement becomes that, and the database is not
+// named, since they are to be run in any. The database's collation
 // comes first, where it is not that of a new one. A program or view that was made
 // under other settings than a new session's stands between two SET statements, and
 // a program that was made when the database had another collation between two
@@ -33,7 +34,9 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 	if err := c.exec(ctx, trustedSettings); err != nil {
 		return nil, fmt.Errorf("read definitions of %s: %w", t.Database, err)
 	}
-	steps, err := e.steps(ctx, c, t.Database)
+	steps, err := e.steps(ctx, c, t.Database, func(s ddltrack.MySQLStatement) ddltrack.MySQLStatement {
+		return ddltrack.WithoutDefinerMySQL(s, t.Role)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read definitions of %s: %w", t.Database, err)
 	}
@@ -41,15 +44,16 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 	for _, step := range steps {
 		for _, text := range []string{step.Before, step.Statement, step.After} {
 			if text != "" {
-				statements = append(statements, ddltrack.WithoutDefinerMySQL(ddltrack.MySQLStatement{Text: text}, t.Role).Text)
+				statements = append(statements, text)
 			}
 		}
 	}
 	return statements, nil
 }
 
-// steps are the definitions in an order in which they can be run.
-func (e *Engine) steps(ctx context.Context, c *conn, database string) ([]schema.Step, error) {
+// steps are the definitions in an order in which they can be run in any database.
+// undefined takes from views and programs the definers who are not there.
+func (e *Engine) steps(ctx context.Context, c *conn, database string, undefined func(ddltrack.MySQLStatement) ddltrack.MySQLStatement) ([]schema.Step, error) {
 	collations, err := c.row(ctx, "SELECT @@collation_database, COLLATION(_utf8mb4'')")
 	if err != nil {
 		return nil, err
@@ -73,6 +77,11 @@ func (e *Engine) steps(ctx context.Context, c *conn, database string) ([]schema.
 		case "table", "view":
 			// MariaDB writes the database of a default's or a column's sequence.
 			d.text = strings.ReplaceAll(d.text, "nextval("+quote(database)+".", "nextval(")
+		}
+		if d.kind != "table" && d.kind != "sequence" {
+			// Programs are in their client's words, and MariaDB writes the
+			// database of the functions that a view calls.
+			d.text = undefined(ddltrack.WithinMySQL(oneStatement(d.text, f.mode(d.mode)), database, f.foldNames)).Text
 		}
 		switch d.kind {
 		case "table":
@@ -104,14 +113,22 @@ func collate(collation string) schema.Step {
 }
 
 // inSession is a definition with the settings that it was made under, where they
-// are not those of a new session.
+// are not known to be those of a new session.
 func (f *facts) inSession(d definition) schema.Step {
 	var set, reset []string
 	change := func(name, value string) {
-		if value != f.defaults[name] {
-			set = append(set, name+" = "+literal(value))
-			reset = append(reset, name+" = "+literal(f.defaults[name]))
+		own, known := f.defaults[name]
+		switch {
+		case value == own:
+			return
+		case known:
+			reset = append(reset, name+" = "+literal(own))
+		case name == collationConnection:
+			reset = append(reset, "NAMES utf8mb4")
+		default:
+			reset = append(reset, name+" = DEFAULT")
 		}
+		set = append(set, name+" = "+literal(value))
 	}
 	switch d.kind {
 	case "procedure", "function", "trigger", "package", "package body", "event":
@@ -125,7 +142,7 @@ func (f *facts) inSession(d definition) schema.Step {
 	}
 	step := schema.Step{Statement: d.text, Object: d.name}
 	if m := triggerTable.FindStringSubmatch(d.text); m != nil && d.kind == "trigger" {
-		step.Table = strings.ReplaceAll(m[1]+m[2], "``", "`")
+		step.Table = strings.ReplaceAll(m[1]+m[2]+m[3], "``", "`")
 	}
 	if len(set) > 0 {
 		step.Before, step.After = "SET "+strings.Join(set, ", "), "SET "+strings.Join(reset, ", ")
@@ -134,7 +151,7 @@ func (f *facts) inSession(d definition) schema.Step {
 }
 
 // triggerTable finds the table of a trigger's definition.
-var triggerTable = regexp.MustCompile("(?is)\\sON\\s+(?:(?:`(?:[^`]|``)*`|[\\w$]+)\\s*\\.\\s*)?(?:`((?:[^`]|``)*)`|([\\w$]+))\\s+FOR\\s+EACH\\s+ROW\\b")
+var triggerTable = regexp.MustCompile("(?is)\\sON\\s+(?:(?:`(?:[^`]|``)*`|[\\w$]+)\\s*\\.\\s*)?(?:`((?:[^`]|``)*)`|\"((?:[^\"]|\"\")*)\"|([\\w$]+))\\s+FOR\\s+EACH\\s+ROW\\b")
 
 // readDefinitions skips what is dropped meanwhile.
 func readDefinitions(ctx context.Context, c *conn, database string) ([]definition, error) {

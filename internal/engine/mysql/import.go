@@ -22,6 +22,12 @@ const sourceImport = "import"
 // read, so that none is pushed out of what sessions announced.
 const announcedAtMost = maxAnnouncedTexts / 2
 
+// What a server says of a setting whose value it does not have.
+const (
+	wrongValue       = 1231
+	unknownCollation = 1273
+)
+
 // importUnit is one import's mark in the journal.
 func importUnit() string { return sourceImport + ":" + rand.Text()[:9] }
 
@@ -87,7 +93,7 @@ func (i *importer) step(ctx context.Context, step schema.Step) error {
 		i.conn = c
 	}
 	if step.Before != "" {
-		if err := i.conn.exec(ctx, step.Before); err != nil {
+		if err := i.prepare(ctx, step.Before); err != nil {
 			return statementError(err)
 		}
 	}
@@ -98,6 +104,23 @@ func (i *importer) step(ctx context.Context, step schema.Step) error {
 		}
 	}
 	return err
+}
+
+// prepare gives the session the settings of a definition. MySQL and MariaDB do not
+// have the same: a collation that the server does not know is left out, as is the
+// sql_mode NO_AUTO_CREATE_USER, which is only about GRANT.
+func (i *importer) prepare(ctx context.Context, settings string) error {
+	err := i.conn.exec(ctx, settings)
+	if number := errno(err); number != unknownCollation && number != wrongValue {
+		return err
+	}
+	for one := range strings.SplitSeq(strings.TrimPrefix(settings, "SET "), ", ") {
+		err := i.conn.exec(ctx, "SET "+strings.Replace(one, "NO_AUTO_CREATE_USER", "", 1))
+		if err != nil && errno(err) != unknownCollation {
+			return err
+		}
+	}
+	return nil
 }
 
 func (i *importer) run(ctx context.Context, text string) error {

@@ -49,7 +49,7 @@ func TestImportIsOneUnitWhoseFailuresLeaveTheRest(t *testing.T) {
 		"CREATE TABLE a (id int)",
 		"CREATE TABLE c (id int); CREATE TABLE d (id int)",
 		"DROP DATABASE "+quote(target.Database),
-		"CREATE TABLE slow AS SELECT SLEEP(60)",
+		"CREATE TABLE slow AS SELECT count(*) AS n FROM information_schema.COLLATIONS a, information_schema.COLLATIONS b, information_schema.COLLATIONS c, information_schema.COLLATIONS d",
 		"CREATE USER other",
 		"CREATE INDEX a_id ON a (id)",
 		"CREATE TABLE e (a int, FOREIGN KEY (a) REFERENCES a (id))",
@@ -98,13 +98,13 @@ func TestLongImportsAreOneUnitEach(t *testing.T) {
 	}
 }
 
-const sourceSchema = "CREATE TABLE users (id int unsigned AUTO_INCREMENT PRIMARY KEY, email varchar(255) NOT NULL UNIQUE, kind enum('a','b') NOT NULL DEFAULT 'a', is_on tinyint(1) NOT NULL DEFAULT 1," +
-	" seen timestamp NULL, made datetime(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), note longtext, data json, age int CHECK (age >= 0));" +
+var sourceSchema = []string{"CREATE TABLE users (id int unsigned AUTO_INCREMENT PRIMARY KEY, email varchar(255) NOT NULL UNIQUE, kind enum('a','b') NOT NULL DEFAULT 'a', is_on tinyint(1) NOT NULL DEFAULT 1," +
+	" seen timestamp NULL, made datetime(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), note longtext, data json, age int CHECK (age >= 0))",
 	"CREATE TABLE orders (id bigint PRIMARY KEY, user_id int unsigned NOT NULL, total decimal(10,2) NOT NULL DEFAULT 0, shape geometry, `order` year," +
-	" KEY by_user (user_id, total), FULLTEXT KEY words (note), note text, FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE);" +
-	"CREATE VIEW dear AS SELECT id, total FROM orders WHERE total > 5;" +
-	"CREATE PROCEDURE p() SELECT 1;" +
-	"CREATE TRIGGER t BEFORE INSERT ON orders FOR EACH ROW SET NEW.total = 1;"
+		" KEY by_user (user_id, total), FULLTEXT KEY words (note), note text, FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE)",
+	"CREATE VIEW dear AS SELECT id, total FROM orders WHERE total > 5",
+	"CREATE PROCEDURE p() SELECT 1",
+	"CREATE TRIGGER t BEFORE INSERT ON orders FOR EACH ROW SET NEW.total = 1"}
 
 func loginTo(t *testing.T, target workspace.Target) workspace.SourceLogin {
 	t.Helper()
@@ -115,7 +115,7 @@ func loginTo(t *testing.T, target workspace.Target) workspace.SourceLogin {
 func TestSourceOfTheSameTypeIsTakenExactly(t *testing.T) {
 	e := newEngine(t)
 	from, to := newWorkspace(t, e), newTracked(t, e)
-	newSession(t, e, from).run(sourceSchema)
+	newSession(t, e, from).run(sourceSchema...)
 	steps, err := Source{}.Statements(t.Context(), loginTo(t, from))
 	must(t, err)
 	for _, step := range steps {
@@ -137,7 +137,7 @@ func TestSourceOfTheSameTypeIsTakenExactly(t *testing.T) {
 func TestSourceForOtherTypes(t *testing.T) {
 	e := newEngine(t)
 	from := newWorkspace(t, e)
-	newSession(t, e, from).run(sourceSchema)
+	newSession(t, e, from).run(sourceSchema...)
 	found, warnings, err := Source{}.Schema(t.Context(), loginTo(t, from))
 	must(t, err)
 	carried, more := found.CarriedOver(schema.MySQL)
@@ -171,11 +171,15 @@ func TestSourceForOtherTypes(t *testing.T) {
 func TestSourceThatCanNotBeReadIsABadRequestWithoutASecret(t *testing.T) {
 	e := newEngine(t)
 	from := newWorkspace(t, e)
+	verified := "not trusted" // MySQL makes a certificate for itself
+	if e.known().mariaDB {
+		verified = "not with this encryption"
+	}
 	for says, change := range map[string]func(l *workspace.SourceLogin){
-		"denied":                   func(l *workspace.SourceLogin) { l.Password = "planted-secret-wrong" },
-		"nowhere":                  func(l *workspace.SourceLogin) { l.Database = "nowhere" },
-		"connection refused":       func(l *workspace.SourceLogin) { l.Port = 1 },
-		"not with this encryption": func(l *workspace.SourceLogin) { l.TLS = "verify" },
+		"denied":             func(l *workspace.SourceLogin) { l.Password = "planted-secret-wrong" },
+		"nowhere":            func(l *workspace.SourceLogin) { l.Database = "nowhere" },
+		"connection refused": func(l *workspace.SourceLogin) { l.Port = 1 },
+		verified:             func(l *workspace.SourceLogin) { l.TLS = "verify" },
 	} {
 		login := loginTo(t, from)
 		change(&login)
@@ -186,5 +190,81 @@ func TestSourceThatCanNotBeReadIsABadRequestWithoutASecret(t *testing.T) {
 		if err != nil && strings.Contains(workspace.Causes(err), "planted-secret") {
 			t.Errorf("the error has the password: %v", workspace.Causes(err))
 		}
+	}
+}
+
+// What a source names by its own database is meant in the workspace's.
+func TestSourceNamesItsOwnDatabase(t *testing.T) {
+	e := newEngine(t)
+	from, to := newWorkspace(t, e), newTracked(t, e)
+	own := quote(from.Database)
+	newSession(t, e, from).run("CREATE TABLE users (id int)", "CREATE TABLE log (id int)",
+		"CREATE TRIGGER "+own+".noted BEFORE INSERT ON "+own+".users FOR EACH ROW INSERT INTO "+own+" . log VALUES (NEW.id)",
+		"CREATE FUNCTION "+own+".logged() RETURNS int READS SQL DATA RETURN (SELECT max("+own+".log.id) FROM "+own+".log)",
+		"CREATE VIEW "+own+".seen AS SELECT "+own+".logged() AS id FROM "+own+".users")
+	steps, err := Source{}.Statements(t.Context(), loginTo(t, from))
+	must(t, err)
+	for i, o := range imported(t, e, to, workspace.Limits{}, steps...) {
+		if o.Err != nil {
+			t.Errorf("%s: %v", steps[i].Statement, o.Err)
+		}
+	}
+	s := newSession(t, e, to)
+	s.run("INSERT INTO users VALUES (7)")
+	if got := s.value("SELECT id FROM seen"); got != "7" {
+		t.Errorf("got %s, want 7", got)
+	}
+	list := taken(t, e, to)
+	wantReplay(t, e, to, list)
+}
+
+// A program is read under the settings that it was made under, which are not
+// those of a session here, though they are those of its server.
+func TestSourceWithSettingsOfItsOwn(t *testing.T) {
+	e := newEngine(t)
+	admin := administrator(t, e)
+	mode := admin.value("SELECT @@global.sql_mode")
+	restore := "SET GLOBAL sql_mode = " + literal(mode)
+	defer admin.run(restore)
+	admin.run("SET GLOBAL sql_mode = " + literal(mode+",ANSI_QUOTES"))
+	from := newWorkspace(t, e)
+	newSession(t, e, from).run(`CREATE TABLE "t" (id int)`, `CREATE FUNCTION largest() RETURNS int READS SQL DATA RETURN (SELECT max("id") FROM t)`, `CREATE FUNCTION one() RETURNS int DETERMINISTIC RETURN 1`)
+	steps, err := Source{}.Statements(t.Context(), loginTo(t, from))
+	must(t, err)
+	admin.run(restore)
+	e = newEngine(t)
+	to := newTracked(t, e)
+	steps = append(steps, schema.Step{Statement: `CREATE TABLE later (a varchar(9) DEFAULT "x")`})
+	for i, o := range imported(t, e, to, workspace.Limits{}, steps...) {
+		if o.Err != nil {
+			t.Errorf("%s: %v", steps[i].Statement, o.Err)
+		}
+	}
+	s := newSession(t, e, to)
+	s.run("INSERT INTO t VALUES (7)")
+	if got := s.value("SELECT largest()"); got != "7" {
+		t.Errorf("got %s, want 7", got)
+	}
+	wantReplay(t, e, to, taken(t, e, to))
+}
+
+// MySQL and MariaDB have settings that the other does not know.
+func TestSettingsOfTheOtherKindOfServer(t *testing.T) {
+	e := newEngine(t)
+	to := newTracked(t, e)
+	own := "utf8mb4_bin"
+	outcomes := imported(t, e, to, workspace.Limits{},
+		schema.Step{Before: "SET sql_mode = 'ANSI_QUOTES,NO_AUTO_CREATE_USER,NO_ENGINE_SUBSTITUTION', collation_connection = 'utf8mb4_of_others'", Statement: `CREATE PROCEDURE "p"() SELECT 1`, After: "SET sql_mode = DEFAULT, NAMES utf8mb4"},
+		schema.Step{Before: "SET sql_mode = 'ANSI_QUOTES,NO_AUTO_CREATE_USER', collation_connection = '" + own + "'", Statement: `CREATE VIEW "v" AS SELECT 'a' AS a`, After: "SET sql_mode = DEFAULT, NAMES utf8mb4"},
+		schema.Step{Before: "SET sql_mode = 'ANSI_QUOTES,A_MODE_OF_OTHERS'", Statement: `CREATE PROCEDURE "q"() SELECT 1`, After: "SET sql_mode = DEFAULT"},
+		schema.Step{Statement: `CREATE TABLE t (a varchar(9) DEFAULT "x")`},
+	)
+	for i, want := range []string{"", "", "A_MODE_OF_OTHERS", ""} {
+		if err := outcomes[i].Err; (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("step %d: got %v, want %q", i, err, want)
+		}
+	}
+	if got := newSession(t, e, to).value("SELECT COLLATION(a) FROM v"); got != own {
+		t.Errorf("got collation %s, want %s", got, own)
 	}
 }

@@ -20,28 +20,16 @@ type Source struct{}
 
 var _ workspace.SchemaSource = Source{}
 
-// Statements are the database's Definitions. Whoever runs them becomes their
-// definer.
+// Statements are the database's Definitions, with the settings that programs and
+// views were made under: what a session here begins with is not what it begins
+// with there. Whoever runs them becomes their definer.
 func (Source) Statements(ctx context.Context, l workspace.SourceLogin) (steps []schema.Step, err error) {
 	err = readSource(ctx, l, func(e *Engine, c *conn) error {
-		steps, err = e.steps(ctx, c, l.Database)
+		e.known().defaults = nil
+		steps, err = e.steps(ctx, c, l.Database, ddltrack.WithoutAnyDefinerMySQL)
 		return err
 	})
-	for i := range steps {
-		steps[i].Statement = withoutDefiner(steps[i].Statement)
-	}
 	return steps, err
-}
-
-var definerPattern = regexp.MustCompile("^CREATE (?:OR REPLACE )?(?:ALGORITHM=\\w+ )?DEFINER=`((?:[^`]|``)*)`@")
-
-// withoutDefiner takes the definer out, who is nobody on this server.
-func withoutDefiner(text string) string {
-	m := definerPattern.FindStringSubmatch(text)
-	if m == nil {
-		return text
-	}
-	return ddltrack.WithoutDefinerMySQL(ddltrack.MySQLStatement{Text: text}, strings.ReplaceAll(m[1], "``", "`")).Text
 }
 
 // Schema is the database's tables with what any SQL database has of them.

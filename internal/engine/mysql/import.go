@@ -57,7 +57,7 @@ func (e *Engine) Import(ctx context.Context, t workspace.Target, steps []schema.
 				continue
 			}
 		}
-		outcomes[n].Err = i.step(ctx, step)
+		outcomes[n] = i.step(ctx, step)
 	}
 	return outcomes, nil
 }
@@ -83,27 +83,32 @@ type importer struct {
 
 // step runs one statement with its settings around it. A session that was cut
 // off is followed by another.
-func (i *importer) step(ctx context.Context, step schema.Step) error {
+func (i *importer) step(ctx context.Context, step schema.Step) (out workspace.Outcome) {
 	if i.conn.broken {
 		c, err := i.engine.connectAs(ctx, i.target)
 		if err != nil {
-			return err
+			return workspace.Outcome{Err: err}
 		}
 		i.conn.close()
 		i.conn = c
 	}
 	if step.Before != "" {
 		if err := i.prepare(ctx, step.Before); err != nil {
-			return statementError(err)
+			return workspace.Outcome{Err: statementError(err)}
 		}
 	}
-	err := i.run(ctx, step.Statement)
+	out.Err = i.run(ctx, step.Statement)
+	if errno(out.Err) == unknownCollation {
+		if own, others := withOwnCollations(step.Statement, i.engine.known().mariaDB); len(others) > 0 {
+			out = workspace.Outcome{Err: i.run(ctx, own), Warning: collationWarning(step.Object, others)}
+		}
+	}
 	if step.After != "" && !i.conn.broken {
-		if resetErr := i.conn.exec(ctx, step.After); resetErr != nil && err == nil {
-			err = statementError(resetErr)
+		if err := i.conn.exec(ctx, step.After); err != nil && out.Err == nil {
+			out.Err = statementError(err)
 		}
 	}
-	return err
+	return out
 }
 
 // prepare gives the session the settings of a definition. MySQL and MariaDB do not

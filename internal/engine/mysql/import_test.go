@@ -268,3 +268,29 @@ func TestSettingsOfTheOtherKindOfServer(t *testing.T) {
 		t.Errorf("got collation %s, want %s", got, own)
 	}
 }
+
+func TestCollationsOfTheOtherKindOfServer(t *testing.T) {
+	e := newEngine(t)
+	to := newTracked(t, e)
+	others, own := "utf8mb4_uca1400_as_ci", "utf8mb4_0900_as_ci"
+	if e.known().mariaDB {
+		others, own = "utf8mb4_0900_as_ci", "utf8mb4_uca1400_nopad_as_ci"
+	}
+	outcomes := imported(t, e, to, workspace.Limits{},
+		schema.Step{Statement: "CREATE TABLE t (a varchar(9)) DEFAULT CHARSET=utf8mb4 COLLATE=" + others, Object: "t"},
+		schema.Step{Statement: "CREATE TABLE u (a varchar(9) COLLATE utf8mb4_of_nobody)", Object: "u"})
+	if out := outcomes[0]; out.Err != nil || !strings.Contains(out.Warning, "t: the server has no "+others) {
+		t.Errorf("got %+v", out)
+	}
+	if out := outcomes[1]; out.Err == nil || out.Warning != "" || !strings.Contains(out.Err.Error(), "utf8mb4_of_nobody") {
+		t.Errorf("got %+v", out)
+	}
+	s := newSession(t, e, to)
+	s.run("INSERT INTO t VALUES ('A')")
+	if got := s.value("SELECT max(COLLATION(a)) FROM t WHERE a = 'a'"); got != own {
+		t.Errorf("got collation %s, want %s", got, own)
+	}
+	list := taken(t, e, to)
+	wantStatements(t, list, "CREATE TABLE t (a varchar(9)) DEFAULT CHARSET=utf8mb4 COLLATE="+own)
+	wantReplay(t, e, to, list)
+}

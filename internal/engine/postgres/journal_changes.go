@@ -36,7 +36,7 @@ func (e *Engine) Changes(ctx context.Context, t workspace.Target) ([]workspace.C
 		return nil, err
 	}
 	inCommitOrder(j.rows)
-	reader := journalReader{bodies: j.bodies, role: t.Role, defaults: defaults, last: lastRows(j.rows)}
+	reader := journalReader{bodies: j.bodies, database: t.Database, role: t.Role, defaults: defaults, last: lastRows(j.rows)}
 	var (
 		changes []workspace.Change
 		none    []int64 // rows about temporary objects only
@@ -94,6 +94,7 @@ func forget(ctx context.Context, conn *pgx.Conn, ids []int64) error {
 // is split once.
 type journalReader struct {
 	bodies   map[int64]string
+	database string            // the workspace's
 	role     string            // the workspace's
 	defaults map[string]string // settings of a fresh session, names in lower case
 	last     map[string]int64  // by unit, its last row
@@ -127,7 +128,9 @@ func (r *journalReader) change(row journalRow) (workspace.Change, bool) {
 		if !found {
 			return c, false
 		}
-		statement = row.rewritten(statement, func(s ddltrack.Statement) ddltrack.Statement { return ddltrack.AsOwner(s, r.role) })
+		statement = row.rewritten(statement, func(s ddltrack.Statement) ddltrack.Statement {
+			return ddltrack.AsOwner(ddltrack.WithinDatabase(s, r.database), r.role)
+		})
 		c.Statement = statement.Text
 	}
 	d := ddltrack.Describe(statement, command)

@@ -279,3 +279,31 @@ func TestTheWorkspacesRoleIsRecordedAsCurrentUser(t *testing.T) {
 	s.run("COMMENT ON SCHEMA " + role + " IS 'the role''s'")
 	wantStatements(t, changes(t, e, target), "CREATE SCHEMA "+target.Role+" AUTHORIZATION CURRENT_USER", "COMMENT ON SCHEMA "+role+" IS 'the role''s'")
 }
+
+// Nor is its database's name: GUI tools write it before that of the schema.
+func TestStatementsThatNameTheWorkspacesDatabaseAreThoseOfAny(t *testing.T) {
+	e := newEngine(t)
+	target, to := newTracked(t, e), newTenant(t, e)
+	s := newSession(t, target)
+	s.run("SET standard_conforming_strings = off")
+	s.run(strings.ReplaceAll(`CREATE TABLE %s.public.users (id serial PRIMARY KEY, note text DEFAULT 'a\\''b')`, "%s", quote(target.Database)))
+	s.run("SET standard_conforming_strings = on")
+	for _, sql := range []string{
+		"CREATE TYPE %s.public.mood AS ENUM ('ok')", "ALTER TABLE %s.public.users ADD m %s.public.mood", "CREATE VIEW %s.public.v AS SELECT * FROM %s.public.users",
+		"DO $$ BEGIN CREATE INDEX ON %s.public.users (m); END $$", "CREATE TEMP TABLE t (a int); COMMENT ON COLUMN %s.public.users.m IS 'x'",
+	} {
+		s.run(strings.ReplaceAll(sql, "%s", quote(target.Database)))
+	}
+	list := changes(t, e, target)
+	for _, c := range list {
+		if strings.Contains(c.Statement, quote(target.Database)+".public.users") {
+			t.Errorf("recorded: %s", c.Statement)
+		}
+	}
+	for _, v := range versionsOf(list) {
+		if err := e.Deploy(t.Context(), to, v); err != nil {
+			t.Errorf("%s: %v", v.Entries[0].Statement, err)
+		}
+	}
+	wantReplay(t, e, target, list)
+}

@@ -109,6 +109,19 @@ func TestTablesForMongoDB(t *testing.T) {
 		"users: the check email <> '' is left out: only lists and bounds of values have a form in MongoDB")
 }
 
+// A driver sends a number as the BSON type that it takes for it.
+func TestNumbersForMongoDBAndBack(t *testing.T) {
+	statements, warnings := rendered(t, MongoDB, `{"tables": [{"name": "t", "columns": [{"name": "n", "type": "int unsigned"}, {"name": "b", "type": "bigint", "nullable": false},
+		{"name": "price", "type": "numeric(10,2)", "check": "price >= 0"}, {"name": "ratio", "type": "real"}]}]}`)
+	validator := `{"$jsonSchema":{"bsonType":"object","required":["b"],"properties":{"n":{"bsonType":["int","long","null"]},"b":{"bsonType":["int","long"]},` +
+		`"price":{"bsonType":["int","long","double","decimal","null"],"minimum":0},"ratio":{"bsonType":["int","long","double","decimal","null"]}}}}`
+	same(t, statements, `{"create":"t","validator":`+validator+`}`)
+	same(t, warnings)
+	statements, warnings = rendered(t, PostgreSQL, `{"collections": [{"name": "t", "validator": `+validator+`}]}`)
+	same(t, statements, `CREATE TABLE "t" ( "_id" CHAR(24) NOT NULL, "n" BIGINT, "b" BIGINT NOT NULL, "price" NUMERIC(38,10), "ratio" NUMERIC(38,10), PRIMARY KEY ("_id") )`)
+	same(t, warnings)
+}
+
 func TestCollectionsAsTheyAre(t *testing.T) {
 	statements, warnings := rendered(t, MongoDB, `{"collections": [{"name": "a \"b\"", "validator": {"z": 1, "a": {"$gt": {"$numberLong": "5"}}}, "validation_level": "moderate", "validation_action": "warn",
 		"indexes": ["_id_", "lost_1", {"keys": {"z": -1, "a": "text"}, "sparse": true, "ttl": 60}, {"name": "n", "keys": {"a": 1}, "unique": true, "partial": {"a": {"$exists": true}}}]}]}`)

@@ -113,12 +113,12 @@ func (w *collectionWriter) indexes(c *Collection) {
 // property is what the validator says of a column.
 func (w *collectionWriter) property(c Column) string {
 	if w.isReference(c.Name) {
-		return kinds("objectId", c.Nullable).String()
+		return kinds(c.Nullable, "objectId").String()
 	}
 	if c.Type.Arrays > 0 {
-		return kinds("array", c.Nullable).String()
+		return kinds(c.Nullable, "array").String()
 	}
-	p := kinds(bsonKind(c.Type.Name), c.Nullable)
+	p := kinds(c.Nullable, bsonKinds(c.Type.Name)...)
 	values := c.Type.Values
 	for _, check := range w.table.Checks {
 		if column, list := oneOf(check); column == c.Name {
@@ -146,14 +146,18 @@ func (w *collectionWriter) property(c Column) string {
 	return p.String()
 }
 
-func kinds(kind string, nullable bool) command {
-	switch {
-	case kind == "":
+// kinds allows values of some BSON types; of none: any.
+func kinds(nullable bool, names ...string) command {
+	if len(names) == 0 {
 		return command{}
-	case nullable:
-		return command{{"bsonType", `["` + kind + `","null"]`}}
 	}
-	return command{{"bsonType", `"` + kind + `"`}}
+	if nullable {
+		names = append(names, "null")
+	}
+	if len(names) == 1 {
+		return command{{"bsonType", `"` + names[0] + `"`}}
+	}
+	return command{{"bsonType", `["` + strings.Join(names, `","`) + `"]`}}
 }
 
 // isReference says whether a column has the _id of another table's document.
@@ -169,29 +173,27 @@ func (w *collectionWriter) isReference(column string) bool {
 	return false
 }
 
-// bsonKind is the BSON type of a column's values; empty: any.
-func bsonKind(name string) string {
+// bsonKinds are the BSON types of a column's values; none: any. Of a number they
+// are all that hold it: a driver chooses by the value (mongosh sends 5 as an int,
+// 5.5 as a double) or by its language's type.
+func bsonKinds(name string) []string {
 	switch name {
-	case "tinyint", "smallint", "mediumint", "int", "year":
-		return "int"
-	case "bigint":
-		return "long"
-	case "numeric", "money":
-		return "decimal"
-	case "real", "double", "float":
-		return "double"
+	case "tinyint", "smallint", "mediumint", "int", "bigint", "year":
+		return []string{"int", "long"}
+	case "numeric", "money", "real", "double", "float":
+		return []string{"int", "long", "double", "decimal"}
 	case "boolean":
-		return "bool"
+		return []string{"bool"}
 	case "date", "timestamp", "timestamptz", "datetime":
-		return "date"
+		return []string{"date"}
 	case "bytea", "tinyblob", "blob", "mediumblob", "longblob", "binary", "varbinary", "bit", "varbit":
-		return "binData"
+		return []string{"binData"}
 	case "set":
-		return "array"
+		return []string{"array"}
 	case "json", "jsonb":
-		return ""
+		return nil
 	}
-	return "string"
+	return []string{"string"}
 }
 
 var oneOfPattern = regexp.MustCompile(`(?is)^\s*"?([a-z_][a-z0-9_]*)"?\s+IN\s*\((\s*'(?:[^'\\]|'')*'(?:\s*,\s*'(?:[^'\\]|'')*')*\s*)\)\s*$`)

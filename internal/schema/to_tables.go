@@ -1,6 +1,9 @@
 package schema
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // idType holds an ObjectId in hexadecimal digits.
 var idType = Type{Name: "char", Args: []int{24}}
@@ -96,6 +99,9 @@ func (w *tableMaker) typeOf(p member) (t Type, nullable bool) {
 			names = append(names, item.text)
 		}
 	}
+	if number := widestNumber(names); number != "" {
+		names = []string{number}
+	}
 	if len(names) != 1 {
 		return Type{Name: "jsonb"}, nullable
 	}
@@ -120,6 +126,24 @@ func (w *tableMaker) typeOf(p member) (t Type, nullable bool) {
 		return Type{Name: "bytea"}, nullable
 	}
 	return Type{Name: "jsonb"}, nullable
+}
+
+// widestNumber is the one of several kinds of numbers that holds all of them;
+// empty where there is another kind among them.
+func widestNumber(names []string) string {
+	widest := -1
+	order := []string{"int", "integer", "long", "double", "number", "decimal"}
+	for _, name := range names {
+		i := slices.Index(order, name)
+		if i < 0 {
+			return ""
+		}
+		widest = max(widest, i)
+	}
+	if widest < 0 {
+		return ""
+	}
+	return order[widest]
 }
 
 func (w *tableMaker) stringType(p member) Type {

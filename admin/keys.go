@@ -23,6 +23,7 @@ type keyItem struct {
 	Role        string   `json:"role"`
 	ScopeType   string   `json:"scope_type"`
 	ScopeValues []string `json:"scope_values"`
+	ProxyUser   *string  `json:"proxy_user"` // null for a key that is older than these logins
 	CreatedAt   string   `json:"created_at"`
 }
 
@@ -34,6 +35,7 @@ func keyItemOf(k workspace.APIKey) keyItem {
 		Role:        k.Role,
 		ScopeType:   k.Scope.Type,
 		ScopeValues: orEmpty(k.Scope.Values),
+		ProxyUser:   orNull(k.ProxyUser()),
 		CreatedAt:   utc(k.CreatedAt),
 	}
 }
@@ -74,20 +76,16 @@ func (a *api) createKey(x *exchange) error {
 		return err
 	}
 	x.note(slog.String("target", key.ID))
-	var password *string // null where there is none for the role and scope
-	if key.ProxyPassword != "" {
-		password = &key.ProxyPassword
-	}
 	return x.created(&struct {
 		envelope
 		keyItem
-		APIKey        string  `json:"api_key"`
-		ProxyPassword *string `json:"proxy_password"`
-		Message       string  `json:"message"`
+		APIKey        string `json:"api_key"`
+		ProxyPassword string `json:"proxy_password"`
+		Message       string `json:"message"`
 	}{
 		keyItem:       keyItemOf(key.APIKey),
 		APIKey:        key.Secret,
-		ProxyPassword: password,
+		ProxyPassword: key.ProxyPassword,
 		Message:       "API key created. Save it - it won't be shown again!",
 	})
 }
@@ -104,4 +102,12 @@ func (a *api) revokeKey(x *exchange) error {
 		ID      string `json:"id"`
 		Message string `json:"message"`
 	}{ID: id, Message: "API key revoked"})
+}
+
+// orNull is text, or JSON's null where it is empty.
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }

@@ -120,7 +120,7 @@ func TestNoLogHasASecret(t *testing.T) {
 		return workspace.CreatedProject{APIKey: "planted_key", ProxyPassword: "planted_password"}, nil
 	}
 	f.service.createKey = func(workspace.KeyRequest) (workspace.CreatedKey, error) {
-		key := workspace.APIKey{ID: "key_2", Role: "write", Scope: workspace.Scope{Type: "project"}}
+		key := workspace.APIKey{ID: "key_2", ProjectID: "tdb_1", Role: "write", Scope: workspace.Scope{Type: "project"}}
 		return workspace.CreatedKey{APIKey: key, Secret: "planted_key", ProxyPassword: "planted_password"}, nil
 	}
 	f.service.createTenant = func(workspace.TenantRequest) (workspace.TenantDetails, error) {

@@ -52,7 +52,7 @@ func TestKeysAreListedWithoutSecrets(t *testing.T) {
 	}
 	f.call(t, "GET", "/apikeys", "").is(`{"success": true, "http_status": 200, "code": "ok", "api_keys": [
 		{"id": "key_1", "name": "ci", "prefix": "tenantsdb_sk_12345678", "role": "write", "scope_type": "project",
-		"scope_values": [], "created_at": "2025-01-15T10:30:00Z"}], "count": 1}`)
+		"scope_values": [], "proxy_user": null, "created_at": "2025-01-15T10:30:00Z"}], "count": 1}`)
 }
 
 func TestNewKeyShowsItsSecretsOnce(t *testing.T) {
@@ -62,25 +62,28 @@ func TestNewKeyShowsItsSecretsOnce(t *testing.T) {
 		if want := (workspace.KeyRequest{Name: "ci", Role: "read", Scope: scope}); !reflect.DeepEqual(r, want) {
 			t.Errorf("got %+v, want %+v", r, want)
 		}
-		key := workspace.APIKey{ID: "key_2", Name: r.Name, Prefix: "tenantsdb_sk_1", Role: r.Role, Scope: r.Scope, CreatedAt: tenantWorkspace().CreatedAt}
-		return workspace.CreatedKey{APIKey: key, Secret: "tenantsdb_sk_123"}, nil
+		key := workspace.APIKey{
+			ID: "key_2", Name: r.Name, Prefix: "tenantsdb_sk_1", Role: r.Role, Scope: r.Scope, CreatedAt: tenantWorkspace().CreatedAt,
+			Login: workspace.Credential{ProjectID: "tdb_3"},
+		}
+		return workspace.CreatedKey{APIKey: key, Secret: "tenantsdb_sk_123", ProxyPassword: "tdb_4"}, nil
 	}
 	body := `{"name": "ci", "role": "read", "scope_type": "workspace", "scope_values": ["main"]}`
 	f.call(t, "POST", "/apikeys", body).is(`{"success": true, "http_status": 201, "code": "created",
 		"id": "key_2", "name": "ci", "prefix": "tenantsdb_sk_1", "role": "read", "scope_type": "workspace", "scope_values": ["main"],
-		"created_at": "2025-01-15T10:30:00Z", "api_key": "tenantsdb_sk_123", "proxy_password": null,
+		"proxy_user": "tdb_3", "created_at": "2025-01-15T10:30:00Z", "api_key": "tenantsdb_sk_123", "proxy_password": "tdb_4",
 		"message": "API key created. Save it - it won't be shown again!"}`)
 }
 
 func TestNewKeyOfTheWholeProjectHasItsPassword(t *testing.T) {
 	f := newFixture(t)
 	f.service.createKey = func(workspace.KeyRequest) (workspace.CreatedKey, error) {
-		key := workspace.APIKey{Role: "write", Scope: workspace.Scope{Type: "project"}}
+		key := workspace.APIKey{ProjectID: "tdb_1", Role: "write", Scope: workspace.Scope{Type: "project"}}
 		return workspace.CreatedKey{APIKey: key, Secret: "s", ProxyPassword: "tdb_2"}, nil
 	}
 	got := f.call(t, "POST", "/apikeys", `{"name": "ci"}`).want(http.StatusCreated, "created")
-	if got.body["proxy_password"] != "tdb_2" {
-		t.Errorf("got proxy_password %v", got.body["proxy_password"])
+	if got.body["proxy_user"] != "tdb_1" || got.body["proxy_password"] != "tdb_2" {
+		t.Errorf("got proxy_user %v and proxy_password %v", got.body["proxy_user"], got.body["proxy_password"])
 	}
 }
 

@@ -67,6 +67,7 @@ const (
 	Deleted                     // the workspace was deleted; statements are not waited for
 	Cut                         // the proxy is shutting down and its patience is over
 	Suspended                   // the tenant is suspended; statements are not waited for
+	Revoked                     // the API key of the login was revoked; statements are not waited for
 )
 
 func (r Reason) String() string {
@@ -81,6 +82,8 @@ func (r Reason) String() string {
 		return "cut"
 	case Suspended:
 		return "suspended"
+	case Revoked:
+		return "revoked"
 	}
 	return "unknown"
 }

@@ -21,6 +21,7 @@ type slot struct {
 	registry  *registry
 	workspace int64
 	live      *workspace.Live
+	key       *workspace.LiveKey // nil: of a login that is no key's
 	released  chan struct{}
 
 	// Under the registry's lock: the relay once there is one, and why it is to
@@ -31,7 +32,8 @@ type slot struct {
 
 // take counts and registers a session in one critical section, or says why
 // not. The slot's release must be deferred.
-func (g *registry) take(live *workspace.Live) (*slot, protocols.Reason) {
+func (g *registry) take(route workspace.Route) (*slot, protocols.Reason) {
+	live := route.Live
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.draining {
@@ -39,6 +41,9 @@ func (g *registry) take(live *workspace.Live) (*slot, protocols.Reason) {
 	}
 	if live.Suspended() {
 		return nil, protocols.Suspended
+	}
+	if route.Key.Revoked() {
+		return nil, protocols.Revoked
 	}
 	if !live.Enter() {
 		return nil, protocols.Full
@@ -51,7 +56,7 @@ func (g *registry) take(live *workspace.Live) (*slot, protocols.Reason) {
 		taken = make(map[*slot]struct{})
 		g.workspaces[live.ID] = taken
 	}
-	s := &slot{registry: g, workspace: live.ID, live: live, released: make(chan struct{})}
+	s := &slot{registry: g, workspace: live.ID, live: live, key: route.Key, released: make(chan struct{})}
 	taken[s] = struct{}{}
 	if live.Deleted() {
 		// Removed between the login and here; its sessions may have been
@@ -89,7 +94,17 @@ func (s *slot) release() {
 // closeWorkspace stops the sessions of a workspace that is deleted, or of a
 // tenant's database that is suspended, and waits until they ended or ctx did.
 func (g *registry) closeWorkspace(ctx context.Context, id int64) {
-	for _, s := range g.stop(g.whyClosed(id), func(workspaceID int64) bool { return workspaceID == id }) {
+	awaitRelease(ctx, g.stop(g.whyClosed(id), func(s *slot) bool { return s.workspace == id }))
+}
+
+// closeKey stops the sessions of a key that is revoked, and waits until they
+// ended or ctx did.
+func (g *registry) closeKey(ctx context.Context, key *workspace.LiveKey) {
+	awaitRelease(ctx, g.stop(protocols.Revoked, func(s *slot) bool { return s.key == key }))
+}
+
+func awaitRelease(ctx context.Context, slots []*slot) {
+	for _, s := range slots {
 		select {
 		case <-s.released:
 		case <-ctx.Done():
@@ -116,18 +131,18 @@ func (g *registry) stopAll(reason protocols.Reason) {
 	g.mu.Lock()
 	g.draining = true
 	g.mu.Unlock()
-	g.stop(reason, func(int64) bool { return true })
+	g.stop(reason, func(*slot) bool { return true })
 }
 
-func (g *registry) stop(reason protocols.Reason, match func(workspaceID int64) bool) []*slot {
+func (g *registry) stop(reason protocols.Reason, match func(*slot) bool) []*slot {
 	g.mu.Lock()
 	var slots []*slot
 	var relays []protocols.Relay
-	for id, taken := range g.workspaces {
-		if !match(id) {
-			continue
-		}
+	for _, taken := range g.workspaces {
 		for s := range taken {
+			if !match(s) {
+				continue
+			}
 			slots = append(slots, s)
 			if reason != protocols.Draining || s.stopped == 0 {
 				s.stopped = reason

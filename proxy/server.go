@@ -153,7 +153,7 @@ func (s *Server) serve(conn net.Conn, name string, protocol protocols.Protocol) 
 		return
 	}
 	live := session.Route().Live
-	held, reason := s.sessions.take(live)
+	held, reason := s.sessions.take(session.Route())
 	if reason != 0 {
 		session.Refuse(reason)
 		s.metrics.refused(name, reason)
@@ -231,6 +231,11 @@ func (s *Server) recover(name string) {
 func (s *Server) CloseWorkspace(ctx context.Context, workspaceID int64) {
 	s.sessions.closeWorkspace(ctx, workspaceID)
 	s.Renew(workspaceID)
+}
+
+// CloseKey ends the sessions of a revoked key's login.
+func (s *Server) CloseKey(ctx context.Context, key *workspace.LiveKey) {
+	s.sessions.closeKey(ctx, key)
 }
 
 // Renew has the next sessions of a workspace find nothing that earlier ones left

@@ -98,14 +98,23 @@ func addKey(ctx context.Context, tx *sql.Tx, k workspace.APIKey) error {
 		(id, project_id, name, prefix, hash, role, scope_type, scope_values, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		k.ID, k.ProjectID, k.Name, k.Prefix, k.Hash, k.Role, k.Scope.Type, string(values), micros(k.CreatedAt))
+	l := k.Login
+	if err != nil || l.ID == "" {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO key_logins
+		(key_id, login, credential, sealed, iterations, salt, stored_key, server_key)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		k.ID, l.ProjectID, l.ID, l.Sealed, l.SCRAM.Iterations, l.SCRAM.Salt, l.SCRAM.StoredKey, l.SCRAM.ServerKey)
 	return err
 }
 
 // Keys implements workspace.Catalog.
 func (c *Catalog) Keys(ctx context.Context) ([]workspace.APIKey, error) {
 	all, err := rows(ctx, c.reader, scanKey, `SELECT
-		id, project_id, name, prefix, hash, role, scope_type, scope_values, created_at, revoked_at
-		FROM api_keys ORDER BY created_at, id`)
+		id, project_id, name, prefix, hash, role, scope_type, scope_values, created_at, revoked_at,
+		login, credential, sealed, iterations, salt, stored_key, server_key
+		FROM api_keys LEFT JOIN key_logins ON key_id = id ORDER BY created_at, id`)
 	if err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}
@@ -116,11 +125,18 @@ func scanKey(r scanner) (k workspace.APIKey, err error) {
 	var values string
 	var created int64
 	var revoked sql.Null[int64]
-	err = r.Scan(&k.ID, &k.ProjectID, &k.Name, &k.Prefix, &k.Hash, &k.Role, &k.Scope.Type, &values, &created, &revoked)
+	var login, credential sql.Null[string]
+	var iterations sql.Null[int]
+	l := &k.Login
+	err = r.Scan(&k.ID, &k.ProjectID, &k.Name, &k.Prefix, &k.Hash, &k.Role, &k.Scope.Type, &values, &created, &revoked,
+		&login, &credential, &l.Sealed, &iterations, &l.SCRAM.Salt, &l.SCRAM.StoredKey, &l.SCRAM.ServerKey)
 	if err != nil {
 		return k, err
 	}
 	k.CreatedAt = fromMicros(created)
+	if login.Valid {
+		l.ProjectID, l.ID, l.SCRAM.Iterations, l.CreatedAt = login.V, credential.V, iterations.V, k.CreatedAt
+	}
 	if revoked.Valid {
 		at := fromMicros(revoked.V)
 		k.RevokedAt = &at
@@ -131,6 +147,10 @@ func scanKey(r scanner) (k workspace.APIKey, err error) {
 // RevokeKey implements workspace.Catalog.
 func (c *Catalog) RevokeKey(ctx context.Context, id string, at time.Time) error {
 	return c.write(ctx, "revoke key", func(tx *sql.Tx) error {
-		return exec(ctx, tx, `UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?`, micros(at), id)
+		if err := exec(ctx, tx, `UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?`, micros(at), id); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM key_logins WHERE key_id = ?`, id)
+		return err
 	})
 }

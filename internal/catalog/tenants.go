@@ -142,6 +142,9 @@ func (c *Catalog) RemoveTenantDatabase(ctx context.Context, id int64) error {
 		if err != nil {
 			return err
 		}
+		if err := removeReader(ctx, tx, id); err != nil {
+			return err
+		}
 		return release(ctx, tx, blueprint)
 	})
 }

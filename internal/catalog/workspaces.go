@@ -88,6 +88,9 @@ func (c *Catalog) SetSettings(ctx context.Context, id int64, s workspace.Setting
 // RemoveWorkspace implements workspace.Catalog.
 func (c *Catalog) RemoveWorkspace(ctx context.Context, id int64) error {
 	return c.write(ctx, "remove workspace", func(tx *sql.Tx) error {
-		return exec(ctx, tx, `DELETE FROM workspaces WHERE id = ?`, id)
+		if err := exec(ctx, tx, `DELETE FROM workspaces WHERE id = ?`, id); err != nil {
+			return err
+		}
+		return removeReader(ctx, tx, id)
 	})
 }

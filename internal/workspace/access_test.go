@@ -151,14 +151,17 @@ func TestRolesBoundWhatAKeyMay(t *testing.T) {
 }
 
 func TestScopeBoundsWhatAKeyReaches(t *testing.T) {
-	_, s, p, _ := newWorkspace(t)
+	i, s, p, _ := newWorkspace(t)
 	_, err := s.Create(t.Context(), p, "blog", "PostgreSQL", "tenant")
 	must(t, err)
 	k, err := s.CreateKey(t.Context(), p, workspace.KeyRequest{
 		Name: "shop only", Role: "admin", Scope: workspace.Scope{Type: "workspace", Values: []string{"shop"}},
 	})
 	must(t, err)
-	equal(t, "proxy password", k.ProxyPassword, "")
+	form(t, "proxy password", k.ProxyPassword, "tdb_", 16)
+	if k.ProxyPassword == i.boot.ProxyPassword {
+		t.Error("it has the project's proxy password")
+	}
 	who, err := s.Authenticate(t.Context(), k.Secret)
 	must(t, err)
 	all, err := s.List(t.Context(), who)

@@ -34,8 +34,16 @@ type Catalog interface {
 
 	AddKey(ctx context.Context, k APIKey) error
 	Keys(ctx context.Context) ([]APIKey, error) // oldest first, revoked ones too
-	// RevokeKey keeps the time of the first revocation.
+	// RevokeKey keeps the time of the first revocation, and of the key's login
+	// nothing.
 	RevokeKey(ctx context.Context, id string, at time.Time) error
+
+	// AddReader keeps the reader of a database, which has one; it goes with the
+	// record of the database.
+	AddReader(ctx context.Context, r ReaderRecord) error
+	Readers(ctx context.Context) ([]ReaderRecord, error)
+	// RemoveReader is no error where there is none.
+	RemoveReader(ctx context.Context, databaseID int64) error
 
 	// AddWorkspace gives the record its ID, which is never used again.
 	AddWorkspace(ctx context.Context, w Workspace) (id int64, err error)
@@ -140,6 +148,18 @@ type APIKey struct {
 	Scope     Scope
 	CreatedAt time.Time
 	RevokedAt *time.Time
+	// Login is how clients log in at the proxy as the key; its ProjectID is the
+	// user name. It is zero where that is the project's, and where the key has
+	// none, being older than these logins.
+	Login Credential
+}
+
+// ReaderRecord is the physical role that may only read the database of a
+// workspace or a tenant.
+type ReaderRecord struct {
+	DatabaseID int64
+	Role       string
+	RoleSecret []byte // the role's password, sealed under the master key
 }
 
 // Scope is what part of its project a key reaches.

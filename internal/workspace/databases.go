@@ -6,7 +6,8 @@ import "slices"
 // in order. It reads memory only.
 func (s *Service) Databases(t DatabaseType, user string) []string {
 	var names []string
-	for _, h := range s.directory.routesOf(t, user) {
+	_, all := s.directory.routesOf(t, user)
+	for _, h := range all {
 		names = append(names, h.target.Database)
 	}
 	slices.Sort(names)

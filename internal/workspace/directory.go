@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // directory is the catalog's projects, keys, workspaces and tenants in memory,
@@ -16,11 +17,15 @@ type directory struct {
 	keys     map[[sha256.Size]byte]APIKey
 	byID     map[int64]*held
 	byName   map[nameKey]*held
-	byLogin  map[loginKey]*held
 	tenants  map[nameKey]*heldTenant
+
+	// Those of one name, oldest first: on two servers two databases of tenants
+	// may have the same.
+	byDatabase map[databaseKey][]*held
 
 	users      map[string]*heldUser
 	byPassword map[[sha256.Size]byte]*heldUser // by the hash of the proxy password
+	reading    map[*heldUser]bool              // those who may only read, also before they may log in
 }
 
 // heldProject never changes.
@@ -29,37 +34,32 @@ type heldProject struct {
 	*heldUser // its ID
 }
 
-// heldUser is who clients log in as: a project, which reaches its workspaces, or
-// the user of a tenant's database, which reaches that. It never changes.
-type heldUser struct {
-	user     string
-	password string
-	scram    SCRAM
-}
-
 // held is a workspace, or a tenant's database, with what the Service needs to
 // serve it.
 type held struct {
 	server *server // nil where the configuration no longer has it
 	target Target
 	live   *Live
-	user   string   // that its clients log in as
+	user   string   // that its own clients log in as
 	of     *tenancy // nil: it is a workspace
 	record recorder
+
+	readers sync.Mutex             // held while its reader is made or removed, and while it becomes Ready or is dropped
+	reader  atomic.Pointer[reader] // nil: it has none
 
 	deploying sync.Mutex // held by the deployment whose turn it is, before changing
 	changing  sync.Mutex // held by create, delete, skip, revert, settings and deployments: one at a time
 	w         Workspace  // guarded by directory.mu; of a tenant's database its name is <blueprint>__<tenant>
 }
 
-// nameKey is a name that is unique for its owner: a project or a user.
+// nameKey is a name that is unique in its project.
 type nameKey struct {
-	owner string
-	name  string
+	project string
+	name    string
 }
 
-type loginKey struct {
-	user     string
+type databaseKey struct {
+	project  string
 	dbType   DatabaseType
 	database string
 }
@@ -70,11 +70,13 @@ func newDirectory() *directory {
 		keys:     map[[sha256.Size]byte]APIKey{},
 		byID:     map[int64]*held{},
 		byName:   map[nameKey]*held{},
-		byLogin:  map[loginKey]*held{},
 		tenants:  map[nameKey]*heldTenant{},
+
+		byDatabase: map[databaseKey][]*held{},
 
 		users:      map[string]*heldUser{},
 		byPassword: map[[sha256.Size]byte]*heldUser{},
+		reading:    map[*heldUser]bool{},
 	}
 }
 
@@ -85,25 +87,11 @@ func (d *directory) addProject(p *heldProject) {
 	d.addUser(p.heldUser)
 }
 
-// addUser lets u log in; mu is held.
-func (d *directory) addUser(u *heldUser) {
-	d.users[u.user] = u
-	d.byPassword[sha256.Sum256([]byte(u.password))] = u
-}
-
-// removeUser forgets the user of that name; mu is held.
-func (d *directory) removeUser(name string) {
-	if u := d.users[name]; u != nil {
-		delete(d.byPassword, sha256.Sum256([]byte(u.password)))
-	}
-	delete(d.users, name)
-}
-
-// user is nil where there is none.
-func (d *directory) user(name string) *heldUser {
+// project is nil where there is none.
+func (d *directory) project(id string) *heldProject {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return d.users[name]
+	return d.projects[id]
 }
 
 // removeProject forgets the project and its keys.
@@ -114,16 +102,10 @@ func (d *directory) removeProject(id string) {
 	delete(d.projects, id)
 	for hash, k := range d.keys {
 		if k.ProjectID == id {
+			d.removeUser(k.Login.ProjectID)
 			delete(d.keys, hash)
 		}
 	}
-}
-
-// project is nil where there is none.
-func (d *directory) project(id string) *heldProject {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.projects[id]
 }
 
 // allProjects is oldest first.
@@ -138,18 +120,6 @@ func (d *directory) allProjects() []Project {
 		return byAge(a.CreatedAt, a.ID, b.CreatedAt, b.ID)
 	})
 	return all
-}
-
-func (d *directory) addKey(k APIKey) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.keys[[sha256.Size]byte(k.Hash)] = k
-}
-
-func (d *directory) removeKey(k APIKey) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.keys, [sha256.Size]byte(k.Hash))
 }
 
 // key finds a secret's key by its hash: what the time of a look-up can tell is
@@ -182,8 +152,9 @@ func (d *directory) add(h *held) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.byID[h.w.ID] = h
-	d.byName[nameKey{h.user, h.w.Name}] = h
-	d.byLogin[loginKey{h.user, h.w.Type, h.w.Database}] = h
+	d.byName[nameKey{h.w.ProjectID, h.w.Name}] = h
+	key := databaseKey{h.w.ProjectID, h.w.Type, h.w.Database}
+	d.byDatabase[key] = append(d.byDatabase[key], h)
 	if h.of != nil {
 		d.addUser(h.of.user)
 		h.of.tenant.databases = append(h.of.tenant.databases, h)
@@ -195,8 +166,11 @@ func (d *directory) remove(h *held) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.byID, h.w.ID)
-	delete(d.byName, nameKey{h.user, h.w.Name})
-	delete(d.byLogin, loginKey{h.user, h.w.Type, h.w.Database})
+	delete(d.byName, nameKey{h.w.ProjectID, h.w.Name})
+	key := databaseKey{h.w.ProjectID, h.w.Type, h.w.Database}
+	if d.byDatabase[key] = slices.DeleteFunc(d.byDatabase[key], func(other *held) bool { return other == h }); len(d.byDatabase[key]) == 0 {
+		delete(d.byDatabase, key)
+	}
 	if h.of != nil {
 		d.removeUser(h.user)
 		t := h.of.tenant
@@ -233,7 +207,7 @@ func (d *directory) named(project, name string) (*held, Workspace) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	h := d.byName[nameKey{project, name}]
-	if h == nil {
+	if h == nil || h.of != nil {
 		return nil, Workspace{}
 	}
 	return h, h.w
@@ -275,84 +249,4 @@ func (d *directory) current(h *held) Workspace {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return h.w
-}
-
-// route finds where a login leads. u is nil for an unknown user, h for a
-// database that can't be connected to.
-func (d *directory) route(t DatabaseType, user, database string) (u *heldUser, h *held) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	h = d.byLogin[loginKey{user, t, database}]
-	if h != nil && !h.reachable() {
-		h = nil
-	}
-	return d.users[user], h
-}
-
-// reachable says whether clients may be let in; the directory's mu is held.
-func (h *held) reachable() bool {
-	return h.w.State == Ready && h.server != nil && (h.of == nil || h.of.tenant.record.State != TenantTrash)
-}
-
-// routeUser finds where a login without a database leads: to the only database
-// of that type that the user reaches. u is nil for an unknown user, h where
-// there is no such database or more than one.
-func (d *directory) routeUser(t DatabaseType, user string) (u *heldUser, h *held) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	u = d.users[user]
-	if u == nil {
-		return nil, nil
-	}
-	h = d.only(t, user)
-	switch {
-	case h == nil || h.reachable():
-		return u, h
-	case h.of != nil:
-		return nil, nil // whose only database is in the trash is nobody
-	}
-	return u, nil
-}
-
-// routesOf is the databases of that type that the user reaches now.
-func (d *directory) routesOf(t DatabaseType, user string) []*held {
-	return d.databases(func(h *held) bool { return h.user == user && h.w.Type == t && h.reachable() })
-}
-
-// routeByPassword finds where a login without a database leads: its password
-// decides who it is, the name that it gives names a workspace of that type of
-// theirs, or, as anyWorkspace, the only one of that type. Nil where it leads
-// nowhere. The password is found by its hash, as keys are.
-func (d *directory) routeByPassword(t DatabaseType, name, password string) (*heldUser, *held) {
-	hash := sha256.Sum256([]byte(password))
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	u := d.byPassword[hash]
-	if u == nil {
-		return nil, nil
-	}
-	h := d.byName[nameKey{u.user, name}]
-	if (h == nil || h.w.Type != t) && (name == anyWorkspace || name == "") {
-		h = d.only(t, u.user)
-	}
-	if h == nil || h.w.Type != t || !h.reachable() {
-		return nil, nil
-	}
-	return u, h
-}
-
-// only is the one database of that type that the user reaches, nil where there
-// is none or more; mu is held.
-func (d *directory) only(t DatabaseType, user string) *held {
-	var found *held
-	for _, h := range d.byID {
-		if h.user != user || h.w.Type != t || h.w.State != Ready {
-			continue
-		}
-		if found != nil {
-			return nil
-		}
-		found = h
-	}
-	return found
 }

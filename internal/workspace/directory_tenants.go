@@ -70,7 +70,7 @@ func (d *directory) projectTenants(project string) []*heldTenant {
 	defer d.mu.RUnlock()
 	var all []*heldTenant
 	for key, t := range d.tenants {
-		if key.owner == project {
+		if key.project == project {
 			all = append(all, t)
 		}
 	}

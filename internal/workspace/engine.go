@@ -45,6 +45,11 @@ type Target struct {
 	Owner         string
 	OwnerPassword string
 
+	// Reader may only read the database: what is in it, and what will be. Empty:
+	// there is none.
+	Reader         string
+	ReaderPassword string
+
 	// Client is how the workspace's own clients log in at the proxy, for
 	// engines that run queries through it.
 	Client ClientLogin
@@ -85,12 +90,19 @@ type Engine interface {
 	// Prepare makes the server safe to hold workspaces; called once at start.
 	Prepare(ctx context.Context) error
 	Ping(ctx context.Context) error
-	// Create makes the role and its database, and the owner where there is one;
-	// of those that exist it puts back what they may. tracked installs what
+	// Create makes the role and its database, and the owner and the reader where
+	// there is one; of those that exist it puts back what they may. tracked installs what
 	// Changes needs; only tenant-mode workspaces are tracked.
 	Create(ctx context.Context, t Target, tracked bool) error
-	// Drop ends the database's sessions and removes database, role and owner.
+	// Drop ends the database's sessions and removes database, role, owner and
+	// reader.
 	Drop(ctx context.Context, t Target) error
+	// SetReader makes the reader of a database that is there, or puts back what
+	// it may; Create does so too where t has one. It is no change of the schema:
+	// neither Definitions nor Changes show it.
+	SetReader(ctx context.Context, t Target) error
+	// DropReader ends the reader's sessions and removes it.
+	DropReader(ctx context.Context, t Target) error
 	// Exists says whether a database or role of that name is on the server.
 	Exists(ctx context.Context, name string) (bool, error)
 
@@ -185,6 +197,8 @@ type Sessions interface {
 	// telling each client in its protocol that it is gone or suspended, and
 	// waits until they ended.
 	CloseWorkspace(ctx context.Context, workspaceID int64)
+	// CloseKey ends every session of that key's login, as CloseWorkspace does.
+	CloseKey(ctx context.Context, key *LiveKey)
 	// Renew has the workspace's next sessions make connections of their own,
 	// instead of taking over those of sessions that ended.
 	Renew(workspaceID int64)

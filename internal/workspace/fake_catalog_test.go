@@ -21,6 +21,22 @@ func (c faultyCatalog) AddWorkspace(ctx context.Context, w workspace.Workspace) 
 	return id, err
 }
 
+func (c faultyCatalog) AddKey(ctx context.Context, k workspace.APIKey) error {
+	return c.faults.around("add key", func() error { return c.Catalog.AddKey(ctx, k) })
+}
+
+func (c faultyCatalog) RevokeKey(ctx context.Context, id string, at time.Time) error {
+	return c.faults.around("revoke key", func() error { return c.Catalog.RevokeKey(ctx, id, at) })
+}
+
+func (c faultyCatalog) AddReader(ctx context.Context, r workspace.ReaderRecord) error {
+	return c.faults.around("add reader", func() error { return c.Catalog.AddReader(ctx, r) })
+}
+
+func (c faultyCatalog) RemoveReader(ctx context.Context, id int64) error {
+	return c.faults.around("remove reader", func() error { return c.Catalog.RemoveReader(ctx, id) })
+}
+
 func (c faultyCatalog) SetState(ctx context.Context, id int64, s workspace.State) error {
 	return c.faults.around("set state", func() error { return c.Catalog.SetState(ctx, id, s) })
 }

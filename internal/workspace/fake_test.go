@@ -30,6 +30,7 @@ type fakeDatabase struct {
 	journal  []workspace.Change
 	schema   []string
 	versions []int64 // deployed to it
+	reader   string  // that it has
 }
 
 func newFakeServer(t workspace.DatabaseType, f *faults) *fakeServer {
@@ -68,6 +69,39 @@ func (f *fakeServer) Drop(_ context.Context, t workspace.Target) error {
 		delete(f.databases, t.Database)
 		return nil
 	})
+}
+
+func (f *fakeServer) SetReader(_ context.Context, t workspace.Target) error {
+	return f.faults.around("set reader", func() error {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.databases[t.Database].reader = t.Reader
+		return nil
+	})
+}
+
+func (f *fakeServer) DropReader(_ context.Context, t workspace.Target) error {
+	return f.faults.around("drop reader", func() error {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if db := f.databases[t.Database]; db != nil {
+			db.reader = ""
+		}
+		return nil
+	})
+}
+
+// readers is the databases that have a reader.
+func (f *fakeServer) readers() (all []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, db := range f.databases {
+		if db.reader != "" {
+			all = append(all, name)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 func (f *fakeServer) Exists(_ context.Context, name string) (found bool, err error) {
@@ -258,10 +292,13 @@ func (f *faults) died() bool {
 	return f.alive == 0
 }
 
-// fakeSessions remembers which workspaces were closed.
+// fakeSessions remembers which workspaces, and which keys' logins, were closed.
 type fakeSessions struct {
-	onClose func(id int64)
+	onClose    func(id int64)
+	onCloseKey func(key *workspace.LiveKey)
 }
+
+func (x fakeSessions) CloseKey(_ context.Context, key *workspace.LiveKey) { x.onCloseKey(key) }
 
 func (x fakeSessions) CloseWorkspace(_ context.Context, id int64) { x.onClose(id) }
 

@@ -180,7 +180,7 @@ func (s *Service) missing(ctx context.Context, h *held, made plan, result *Impor
 	}
 	defined := map[string]bool{}
 	if made.literal {
-		statements, err := h.server.engine.Definitions(ctx, h.target)
+		statements, err := h.server.engine.Definitions(ctx, h.targetNow())
 		if err != nil {
 			return nil, fmt.Errorf("read schema: %w", err)
 		}

@@ -51,7 +51,7 @@ func (s *Service) definitions(ctx context.Context, h *held) ([]string, error) {
 	if err := s.Record(ctx, h.live.ID); err != nil {
 		return nil, err
 	}
-	all, err := h.server.engine.Definitions(ctx, h.target)
+	all, err := h.server.engine.Definitions(ctx, h.targetNow())
 	if all == nil && err == nil {
 		all = []string{}
 	}

@@ -27,11 +27,13 @@ type KeyRequest struct {
 type CreatedKey struct {
 	APIKey
 	Secret        string
-	ProxyPassword string // empty where the key's role and scope have none
+	ProxyPassword string // of ProxyUser
 }
 
-// CreateKey makes an API key in the principal's project. Its proxy password is
-// the project's, for a key that may write in the whole project.
+// CreateKey makes an API key in the principal's project, and how it logs in at
+// the proxy: as the project, where it may write in the whole of it, and else by
+// a login of its own. Of a key that may only read, all databases that it reaches
+// have their readers before it is there.
 func (s *Service) CreateKey(ctx context.Context, p Principal, r KeyRequest) (CreatedKey, error) {
 	if err := p.mayAdminister(); err != nil {
 		return CreatedKey{}, err
@@ -50,13 +52,22 @@ func (s *Service) CreateKey(ctx context.Context, p Principal, r KeyRequest) (Cre
 		return CreatedKey{}, Errorf(Unauthorized, "unknown or revoked API key")
 	}
 	key, secret := s.newKey(p.ProjectID, r)
-	if err := s.catalog.AddKey(ctx, key); err != nil {
-		return CreatedKey{}, storeFailed(err)
+	created := CreatedKey{APIKey: key, Secret: secret, ProxyPassword: project.password}
+	if key.sharesLogin() {
+		if err := s.catalog.AddKey(ctx, key); err != nil {
+			return CreatedKey{}, storeFailed(err)
+		}
+		s.directory.addKey(key, nil)
+		return created, nil
 	}
-	s.directory.addKey(key)
-	created := CreatedKey{APIKey: key, Secret: secret}
-	if r.Role != roleRead && r.Scope.Type == scopeProject {
-		created.ProxyPassword = project.password
+	var u *heldUser
+	var err error
+	if created.APIKey, u, err = s.newLogin(key); err != nil {
+		return CreatedKey{}, err
+	}
+	created.ProxyPassword = u.password
+	if err := s.addKeyWithLogin(ctx, created.APIKey, u); err != nil {
+		return CreatedKey{}, err
 	}
 	return created, nil
 }
@@ -113,7 +124,7 @@ func (s *Service) ListKeys(_ context.Context, p Principal) ([]APIKey, error) {
 	return s.directory.projectKeys(p.ProjectID), nil
 }
 
-// RevokeKey ends a key at once. The last one that may make others stays: nobody
+// RevokeKey ends a key at once, and the sessions of its login. The last one that may make others stays: nobody
 // could mend what depends on it.
 func (s *Service) RevokeKey(ctx context.Context, p Principal, id string) error {
 	if err := p.mayAdminister(); err != nil {
@@ -133,7 +144,7 @@ func (s *Service) RevokeKey(ctx context.Context, p Principal, id string) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return storeFailed(err)
 	}
-	s.directory.removeKey(keys[i])
+	s.endLogin(ctx, s.directory.removeKey(keys[i]))
 	return nil
 }
 

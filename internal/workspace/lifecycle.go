@@ -100,7 +100,7 @@ func (s *Service) reserve(ctx context.Context, v *server, w Workspace) (*held, e
 		return nil, fmt.Errorf("prepare %s: %w", v.label(), err)
 	}
 	var err error
-	if w.Database, w.Role, err = s.freePlace(ctx, v, w.Name+"_workspace"); err != nil {
+	if w.Database, w.Role, err = s.freePlace(ctx, v, w.ProjectID, w.Name+"_workspace"); err != nil {
 		return nil, err
 	}
 	password := randomHex(rolePasswordSize)
@@ -127,6 +127,16 @@ func (s *Service) realize(ctx context.Context, h *held) error {
 	w := s.directory.current(h)
 	if err := h.server.engine.Create(ctx, h.target, w.Mode == Tenant); err != nil {
 		return fmt.Errorf("create database: %w", err)
+	}
+	return s.open(ctx, h)
+}
+
+// open lets logins into a workspace, those who may only read among them.
+func (s *Service) open(ctx context.Context, h *held) error {
+	h.readers.Lock()
+	defer h.readers.Unlock()
+	if err := s.readerFor(ctx, h); err != nil {
+		return err
 	}
 	return s.setState(ctx, h, Ready)
 }
@@ -229,7 +239,9 @@ func (s *Service) openSessions() Sessions {
 // remove drops the database and then the record of it, so that a crash between
 // the two is only repeated. changing is held.
 func (s *Service) remove(ctx context.Context, h *held) error {
-	if err := h.server.engine.Drop(ctx, h.target); err != nil {
+	h.readers.Lock()
+	defer h.readers.Unlock()
+	if err := h.server.engine.Drop(ctx, h.targetNow()); err != nil {
 		return fmt.Errorf("drop database: %w", err)
 	}
 	forget := s.catalog.RemoveWorkspace

@@ -39,11 +39,35 @@ type SCRAM struct {
 // Route is where a login leads: a database as a role on a physical server.
 type Route struct {
 	Live     *Live
+	Key      *LiveKey // whose login it is; nil: the project's or the tenant's own
 	Address  Address
 	Database string
 	Role     string // empty where the server knows no users
 	Password string // of Role on the physical server
 }
+
+// Reads says whether the login may only read. Role is a reader then, and where
+// the server knows no users the protocol refuses what writes.
+func (r Route) Reads() bool { return r.Key != nil && r.Key.Reads }
+
+// SameLogin says whether other leads to the same database with the same rights,
+// and for as long: one session may then pass from one login to the other.
+func (r Route) SameLogin(other Route) bool { return r.Live == other.Live && r.Key == other.Key }
+
+// LiveKey is the part of an API key's login that its open sessions share.
+type LiveKey struct {
+	Reads bool // it may not write
+
+	revoked atomic.Bool
+}
+
+// Revoked says that the key is no more. A session that was let in just before
+// must look once more after it is counted among the open ones. Nil is never
+// revoked.
+func (k *LiveKey) Revoked() bool { return k != nil && k.revoked.Load() }
+
+// SetRevoked ends the key's login.
+func (k *LiveKey) SetRevoked() { k.revoked.Store(true) }
 
 // Live is the part of a workspace, or of a tenant's database, that its open
 // sessions share. Limits change

@@ -40,8 +40,9 @@ func (s *Service) LoginUser(_ context.Context, t DatabaseType, user string) (Log
 // password and reads memory only.
 func (s *Service) Routes(_ context.Context, t DatabaseType, user string) ([]Route, error) {
 	var routes []Route
-	for _, h := range s.directory.routesOf(t, user) {
-		routes = append(routes, routeTo(h))
+	u, all := s.directory.routesOf(t, user)
+	for _, h := range all {
+		routes = append(routes, routeTo(u, h))
 	}
 	slices.SortFunc(routes, func(a, b Route) int { return strings.Compare(a.Database, b.Database) })
 	return routes, nil
@@ -52,8 +53,9 @@ func (s *Service) Routes(_ context.Context, t DatabaseType, user string) ([]Rout
 const anyWorkspace = "workspace"
 
 // LoginByPassword is Login for protocols whose login names no database: user is
-// the workspace's name, or "workspace" or empty where the project that the
-// password belongs to has just one workspace of that type. The password has been
+// the name of the workspace or the tenant's database, or "workspace" or empty
+// where the one that the password belongs to reaches just one of that type. The
+// password has been
 // checked where the Login is Known; one that is not may be any password but not
 // the right one. It reads memory only.
 func (s *Service) LoginByPassword(_ context.Context, t DatabaseType, user, password string) (Login, error) {
@@ -65,13 +67,20 @@ func (s *Service) LoginByPassword(_ context.Context, t DatabaseType, user, passw
 }
 
 func loginTo(u *heldUser, h *held) Login {
-	return Login{Known: true, Password: u.password, SCRAM: u.scram, Route: routeTo(h)}
+	return Login{Known: true, Password: u.password, SCRAM: u.scram, Route: routeTo(u, h)}
 }
 
-func routeTo(h *held) Route {
-	route := Route{Live: h.live, Address: h.server.engine.Address(), Database: h.target.Database}
-	if engine, may := h.server.engine.(Roleless); !may || engine.HasRoles() {
-		route.Role, route.Password = h.target.Role, h.target.Password
+func routeTo(u *heldUser, h *held) Route {
+	route := Route{Live: h.live, Key: u.key, Address: h.server.engine.Address(), Database: h.target.Database}
+	if engine, may := h.server.engine.(Roleless); may && !engine.HasRoles() {
+		return route
+	}
+	route.Role, route.Password = h.target.Role, h.target.Password
+	if u.reads() {
+		route.Role, route.Password = "", ""
+		if r := h.reader.Load(); r != nil { // it goes only after the last of its keys was revoked
+			route.Role, route.Password = r.role, r.password
+		}
 	}
 	return route
 }

@@ -17,13 +17,20 @@ const (
 // freePlace finds a physical database and role: name for both, a shorter role
 // where the type's may not be as long, or a number and that as the role where
 // databases are numbered. What another project has, or somebody whom the catalog
-// does not know, is left alone. naming is held.
-func (s *Service) freePlace(ctx context.Context, v *server, name string) (database, role string, err error) {
+// does not know, is left alone, and so is a name that the project has on another
+// server: a login may reach both. naming is held.
+func (s *Service) freePlace(ctx context.Context, v *server, project, name string) (database, role string, err error) {
 	databases, roles := map[string]bool{}, map[string]bool{}
-	for _, h := range s.directory.databases(func(h *held) bool { return h.server == v }) {
-		databases[h.target.Database], roles[h.target.Role], roles[h.target.Owner] = true, true, true
-	}
 	numbered, ok := v.engine.(Numbered)
+	for _, h := range s.directory.databases(func(h *held) bool { return h.w.Type == v.engine.Type() }) {
+		switch {
+		case h.server == v:
+			t := h.targetNow()
+			databases[t.Database], roles[t.Role], roles[t.Owner], roles[t.Reader] = true, true, true, true
+		case !ok && h.w.ProjectID == project:
+			databases[h.target.Database] = true
+		}
+	}
 	if !ok {
 		return freeNames(ctx, v, name, databases, roles)
 	}

@@ -137,12 +137,17 @@ func (s *Service) loadProjects(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("open the proxy password of project %s: %w", p.ID, err)
 		}
-		s.directory.addProject(&heldProject{p, &heldUser{p.ID, password, c.SCRAM}})
+		s.directory.addProject(&heldProject{p, &heldUser{user: p.ID, password: password, scram: c.SCRAM, project: p.ID}})
 	}
 	for _, k := range keys {
-		if k.RevokedAt == nil {
-			s.directory.addKey(k)
+		if k.RevokedAt != nil {
+			continue
 		}
+		u, err := s.openLogin(k)
+		if err != nil {
+			return fmt.Errorf("open the proxy password of API key %s: %w", k.ID, err)
+		}
+		s.directory.addKey(k, u)
 	}
 	return nil
 }
@@ -188,8 +193,8 @@ func (s *Service) addProject(ctx context.Context, name string, keep func(Bootstr
 	if err != nil {
 		return CreatedProject{}, storeFailed(err)
 	}
-	s.directory.addProject(&heldProject{project, &heldUser{id, password, scram}})
-	s.directory.addKey(key)
+	s.directory.addProject(&heldProject{project, &heldUser{user: id, password: password, scram: scram, project: id}})
+	s.directory.addKey(key, nil)
 	return CreatedProject{Project: project, APIKey: secret, ProxyPassword: password}, nil
 }
 
@@ -197,8 +202,8 @@ func (s *Service) projectNamed(name string) bool {
 	return slices.ContainsFunc(s.directory.allProjects(), func(p Project) bool { return p.Name == name })
 }
 
-// freeUser is a user name that no project and no tenant's database has: with 32
-// bits, two of many may well fall together.
+// freeUser is a user name that no project, tenant's database or API key has: with
+// 32 bits, two of many may well fall together.
 func (s *Service) freeUser() (string, error) {
 	for range userTries {
 		user := userPrefix + randomHex(userSize)

@@ -164,6 +164,7 @@ func (s *Service) keepUp(ctx context.Context, every time.Duration) {
 			s.log.Error("server can't be prepared", "error", err)
 		}
 		s.finish(ctx)
+		s.keepReaders(ctx)
 	}
 }
 

@@ -19,7 +19,7 @@ func (s *Service) restoreRoles(ctx context.Context, v *server) error {
 	return r.Restore(ctx, func() []Target {
 		var targets []Target
 		for _, h := range s.directory.databases(func(h *held) bool { return h.server == v && h.w.State == Ready }) {
-			targets = append(targets, h.target)
+			targets = append(targets, h.targetKept())
 		}
 		return targets
 	})

@@ -2,7 +2,7 @@ package workspace
 
 import "context"
 
-// RestoreRole puts the workspace's physical role back as it was made. A role
+// RestoreRole puts the workspace's physical roles back as they were made. A role
 // may change its own password, on PostgreSQL nobody can forbid it, and would
 // lock its workspace's clients out; the relay asks for this when the server
 // refuses ours.
@@ -16,5 +16,7 @@ func (s *Service) RestoreRole(ctx context.Context, workspaceID int64) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
 	defer cancel()
-	return h.server.engine.Create(ctx, h.target, w.Mode == Tenant)
+	h.readers.Lock()
+	defer h.readers.Unlock()
+	return h.server.engine.Create(ctx, h.targetKept(), w.Mode == Tenant)
 }

@@ -86,6 +86,7 @@ func NewService(ctx context.Context, c Config) (*Service, error) {
 		return nil, err
 	}
 	s.finish(ctx)
+	s.keepReaders(ctx)
 
 	every, watchEvery := cmp.Or(c.RecordEvery, recordEvery), cmp.Or(c.RestoreEvery, restoreEvery)
 	s.background, s.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -143,7 +144,7 @@ func (s *Service) load(ctx context.Context) error {
 		return fmt.Errorf("open the installation's secret: %w", err)
 	}
 	s.decoy = decoy{key: []byte(key)}
-	return errors.Join(s.loadProjects(ctx), s.loadWorkspaces(ctx), s.loadTenants(ctx))
+	return errors.Join(s.loadProjects(ctx), s.loadWorkspaces(ctx), s.loadTenants(ctx), s.loadReaders(ctx))
 }
 
 func (s *Service) loadWorkspaces(ctx context.Context) error {

@@ -118,11 +118,16 @@ func (s *Service) addDatabases(ctx context.Context, t *heldTenant, asked []Tenan
 	return made, s.setReady(ctx, made)
 }
 
-// setReady lets clients into databases that were made together.
+// setReady lets logins into databases that were made together.
 func (s *Service) setReady(ctx context.Context, made []*held) error {
 	ids := make([]int64, len(made))
 	for i, h := range made {
 		ids[i] = h.live.ID
+		h.readers.Lock()
+		defer h.readers.Unlock()
+		if err := s.readerFor(ctx, h); err != nil {
+			return err
+		}
 	}
 	if err := s.catalog.SetTenantDatabasesReady(ctx, ids, s.time()); err != nil {
 		return storeFailed(err)
@@ -155,7 +160,7 @@ func (s *Service) reserveDatabase(ctx context.Context, t *heldTenant, blueprint 
 		TenantID: record.ID, BlueprintID: b.ID, State: Creating, IsolationLevel: level,
 		Server: v.name, Settings: b.Settings, CreatedAt: s.time(),
 	}
-	secrets, err := s.placeDatabase(ctx, v, &d, tenantDatabaseName(b.Name, record.Name))
+	secrets, err := s.placeDatabase(ctx, v, &d, record.ProjectID, tenantDatabaseName(b.Name, record.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -178,14 +183,14 @@ type tenantSecrets struct {
 
 // placeDatabase gives d its database, roles and login on v, each with a new
 // password. v.naming is held.
-func (s *Service) placeDatabase(ctx context.Context, v *server, d *TenantDatabase, name string) (tenantSecrets, error) {
+func (s *Service) placeDatabase(ctx context.Context, v *server, d *TenantDatabase, project, name string) (tenantSecrets, error) {
 	secrets := tenantSecrets{
 		role:  randomHex(rolePasswordSize),
 		owner: randomHex(rolePasswordSize),
 		login: proxyPasswordPrefix + randomHex(proxyPasswordSize),
 	}
 	var err error
-	d.Database, d.Role, err = s.freePlace(ctx, v, name)
+	d.Database, d.Role, err = s.freePlace(ctx, v, project, name)
 	if err != nil {
 		return secrets, err
 	}
@@ -212,7 +217,7 @@ func (s *Service) placeDatabase(ctx context.Context, v *server, d *TenantDatabas
 func (s *Service) holdDatabase(d TenantDatabase, t *heldTenant, blueprint *held, secrets tenantSecrets) *held {
 	record, _ := s.directory.tenantNow(t)
 	b := s.directory.current(blueprint)
-	u := &heldUser{d.Login.ProjectID, secrets.login, d.Login.SCRAM}
+	u := &heldUser{user: d.Login.ProjectID, password: secrets.login, scram: d.Login.SCRAM, project: record.ProjectID}
 	h := s.hold(Workspace{
 		ID: d.ID, ProjectID: record.ProjectID, Name: tenantDatabaseName(b.Name, record.Name), Type: b.Type, Mode: Deployed, State: d.State,
 		Server: d.Server, Database: d.Database, Role: d.Role, RoleSecret: d.RoleSecret,

@@ -31,6 +31,8 @@ type command struct {
 	// sequences are the names that its document sequences may have.
 	sequences []string
 
+	// reads says that it writes nothing, as far as readOnly does not look.
+	reads  bool
 	timed  bool       // it takes maxTimeMS
 	cursor bool       // its reply is a cursor's, of documents
 	change changeKind // of the schema
@@ -106,17 +108,18 @@ func (t commands) refuse(why, names string) { t.add(command{why: why}, names) }
 // addOwn adds what passes to the workspace's own database.
 func (t commands) addOwn() {
 	own := command{own: passes}
-	t.add(command{own: passes, timed: true, cursor: true}, "find")
-	t.add(command{own: passes, timed: true, cursor: true, look: lookPipeline, change: mayWriteOut}, "aggregate")
-	t.add(command{own: passes, cursor: true}, "getMore")
-	t.add(own, "killCursors listCollections listIndexes collStats collstats dbStats dbstats dataSize datasize "+
-		"dbHash dbhash validate reIndex compact filemd5 getLastError getlasterror "+
-		"planCacheClear planCacheClearFilters planCacheListFilters planCacheSetFilter planCacheListPlans "+
-		"planCacheListQueryShapes listSearchIndexes startSession")
-	t.add(command{own: passes, timed: true}, "count")
-	t.add(own, "distinct") // FerretDB refuses a limit of its own there
+	reading := command{own: passes, reads: true}
+	t.add(command{own: passes, reads: true, timed: true, cursor: true}, "find")
+	t.add(command{own: passes, reads: true, timed: true, cursor: true, look: lookPipeline, change: mayWriteOut}, "aggregate")
+	t.add(command{own: passes, reads: true, cursor: true}, "getMore")
+	t.add(reading, "killCursors listCollections listIndexes collStats collstats dbStats dbstats dataSize datasize "+
+		"dbHash dbhash filemd5 getLastError getlasterror listSearchIndexes startSession")
+	t.add(own, "validate reIndex compact planCacheClear planCacheClearFilters planCacheListFilters planCacheSetFilter "+
+		"planCacheListPlans planCacheListQueryShapes")
+	t.add(command{own: passes, reads: true, timed: true}, "count")
+	t.add(reading, "distinct") // FerretDB refuses a limit of its own there
 	t.add(command{own: passes, timed: true, look: lookMapReduce, change: mayWriteOut}, "mapReduce mapreduce")
-	t.add(command{own: passes, look: lookExplain}, "explain")
+	t.add(command{own: passes, reads: true, look: lookExplain}, "explain")
 	t.add(command{own: passes, timed: true, look: lookWrite, change: mayCreate, sequences: []string{"documents"}}, "insert")
 	t.add(command{own: passes, timed: true, look: lookWrite, change: mayCreate, sequences: []string{"updates"}}, "update")
 	t.add(command{own: passes, timed: true, look: lookWrite, sequences: []string{"deletes"}}, "delete")
@@ -131,17 +134,17 @@ func (t commands) addOwn() {
 
 // addAnswered adds what the proxy answers, for some databases.
 func (t commands) addAnswered() {
-	t.add(command{own: passes, admin: answered, open: true, answer: answerPing}, "ping")
+	t.add(command{own: passes, admin: answered, open: true, reads: true, answer: answerPing}, "ping")
 	t.add(command{own: answered, admin: answered, open: true, answer: answerHello}, "hello isMaster ismaster")
 	t.add(command{own: answered, admin: answered, open: true, answer: answerBuildInfo}, "buildInfo buildinfo")
 	t.add(command{own: answered, admin: answered, answer: answerWhatsMyURI}, "whatsmyuri")
 	t.add(command{own: answered, admin: answered, open: true, answer: answerConnectionStatus}, "connectionStatus")
 	t.add(command{own: answered, admin: answered, answer: answerLogout}, "logout")
 	t.add(command{own: answered, admin: answered, answer: answerSASL}, "saslStart saslContinue")
-	t.add(command{own: passes, admin: passes, answer: answerOK}, "endSessions refreshSessions")
-	t.add(command{own: passes, admin: passes, look: lookKillSessions, answer: answerOK}, "killSessions")
-	t.add(command{admin: passes, change: mayCommit}, "commitTransaction")
-	t.add(command{admin: passes}, "abortTransaction")
+	t.add(command{own: passes, admin: passes, reads: true, answer: answerOK}, "endSessions refreshSessions")
+	t.add(command{own: passes, admin: passes, reads: true, look: lookKillSessions, answer: answerOK}, "killSessions")
+	t.add(command{admin: passes, reads: true, change: mayCommit}, "commitTransaction")
+	t.add(command{admin: passes, reads: true}, "abortTransaction")
 	t.add(command{admin: answered, answer: answerListDatabases}, "listDatabases")
 	t.add(command{admin: answered, answer: answerGetParameter}, "getParameter")
 	t.add(command{admin: answered, answer: answerGetLog}, "getLog")

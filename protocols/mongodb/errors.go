@@ -101,6 +101,8 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
 			fmt.Sprintf("%s '%s' has all of its %d connections (max_connections in its settings)", live.Kind(), live.Name, live.MaxConnections())}
 	case protocols.Deleted:
 		return &failure{215, "DatabaseDropPending", fmt.Sprintf("%s '%s' was deleted", live.Kind(), live.Name)}
+	case protocols.Revoked:
+		return unauthorized("the API key of this login was revoked")
 	case protocols.Suspended:
 		return unauthorized("tenant database '%s' is suspended; resume or restore the tenant through the admin API", live.Name)
 	}

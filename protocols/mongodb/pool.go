@@ -11,6 +11,7 @@ import (
 type poolKey struct {
 	workspaceID int64
 	role        string
+	reads       bool   // where the server has no users, of which role tells
 	addr        string // another one is another server: a primary may change
 }
 
@@ -20,7 +21,7 @@ func (k poolKey) Workspace() int64 { return k.workspaceID }
 type pool = window.Pool[poolKey, *backend]
 
 func keyOf(route workspace.Route) poolKey {
-	return poolKey{route.Live.ID, route.Role, route.Address.Addr}
+	return poolKey{route.Live.ID, route.Role, route.Reads(), route.Address.Addr}
 }
 
 // take gives a warm backend, or dials.

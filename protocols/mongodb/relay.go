@@ -194,6 +194,11 @@ func (r *relay) judge(q *request) (*command, *failure) {
 			return c, f
 		}
 	}
+	if r.route.Reads() && c.onDatabase(r.route.Database, q) == passes {
+		if f := readOnly(q, c); f != nil {
+			return c, f
+		}
+	}
 	if r.fixed {
 		if f := schemaFixed(q, c); f != nil {
 			return c, f

@@ -27,7 +27,8 @@ func (c windowConn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// changeUser lets the client authenticate anew, for the same workspace, and
+// changeUser lets the client authenticate anew, for the same workspace and with
+// the same rights, and
 // makes the backend's session as new. No reply is owed, so that the frontend's
 // direction alone talks to the client. command is a COM_CHANGE_USER
 // (https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_change_user.html).
@@ -44,7 +45,7 @@ func (r *relay) changeUser(ctx context.Context, command []byte) error {
 		return fmt.Errorf("change user: %w", err)
 	}
 	last, err := st.authenticate(login)
-	if err != nil || login.Route.Live != r.live {
+	if err != nil || !login.Route.SameLogin(r.route) {
 		r.protocol.guard.Failed(ctx, r.front.RemoteAddr())
 		_ = st.refuse(accessDenied(next.user))
 		return errors.Join(errChangeUser, err)

@@ -81,6 +81,8 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
 		return failf(mysql.ER_SERVER_SHUTDOWN, stateConnection, "Server shutdown in progress: the proxy is shutting down")
 	case protocols.Deleted:
 		return failf(mysql.ER_BAD_DB_ERROR, stateSyntaxOrRight, "Unknown database: %s %q was deleted", live.Kind(), live.Name)
+	case protocols.Revoked:
+		return failf(mysql.ER_ACCESS_DENIED_ERROR, "28000", "Access denied: the API key of this login was revoked")
 	case protocols.Suspended:
 		return failf(numberAccountLocked, stateGeneral, "Access denied: tenant database %q is suspended; resume or restore the tenant through the admin API", live.Name)
 	}

@@ -105,7 +105,7 @@ func (l *lobby) kill(ctx context.Context, k kill) error {
 	if err != nil {
 		return errors.Join(l.refuse(noLogins()), err)
 	}
-	if !login.Known || login.Route.Live != r.live {
+	if !login.Known || !login.Route.SameLogin(r.route) {
 		return l.say(noThread(k.id))
 	}
 	target := l.protocol.sessions.target(k.id, r.live.ID)

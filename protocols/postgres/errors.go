@@ -77,6 +77,8 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) *failure {
 	case protocols.Suspended:
 		return fatal(codeCannotConnectNow, "tenant database %q is suspended", live.Name).
 			withHint("Resume or restore the tenant through the admin API.")
+	case protocols.Revoked:
+		return fatal(codeAdminShutdown, "terminating connection because the API key of this login was revoked")
 	}
 	return fatal(codeConnectionFailure, "terminating connection")
 }

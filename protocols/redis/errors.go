@@ -44,6 +44,8 @@ func reasonFailure(r protocols.Reason, live *workspace.Live) failure {
 		return "-ERR the proxy is shutting down"
 	case protocols.Deleted:
 		return failure(fmt.Sprintf("-ERR %s was deleted", named(live)))
+	case protocols.Revoked:
+		return "-ERR the API key of this login was revoked"
 	case protocols.Suspended:
 		return failure(fmt.Sprintf("-ERR %s is suspended; resume or restore the tenant through the admin API", named(live)))
 	}

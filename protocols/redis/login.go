@@ -90,7 +90,8 @@ func (r *relay) reset(b []byte, q *request) {
 	t.args = 0
 }
 
-// sameLogin checks a login that must lead to where the session is.
+// sameLogin checks a login that must lead to where the session is, with its
+// rights.
 func (r *relay) sameLogin(user, password string) bool {
 	ctx, done := context.WithTimeout(context.Background(), askTimeout)
 	defer done()
@@ -99,7 +100,7 @@ func (r *relay) sameLogin(user, password string) bool {
 		r.log.Warn("login not checked", "workspace", r.live.Name, "error", err)
 		return false
 	}
-	if login.Known && login.Route.Live != nil && login.Route.Live.ID == r.live.ID {
+	if login.Known && login.Route.SameLogin(r.route) {
 		return true
 	}
 	r.protocol.guard.Failed(ctx, r.front.RemoteAddr())

@@ -16,6 +16,11 @@ func (e *Engine) setUsers(ctx context.Context, t workspace.Target) error {
 	if err != nil || !n.users {
 		return err
 	}
+	if t.Reader != "" {
+		if err := e.SetReader(ctx, t); err != nil {
+			return err
+		}
+	}
 	if t.Owner == "" {
 		return e.setUser(ctx, t.Database, t.Role, t.Password, ownerRole)
 	}
@@ -28,8 +33,35 @@ func (e *Engine) setUsers(ctx context.Context, t workspace.Target) error {
 	return e.setUser(ctx, t.Database, t.Role, t.Password, t.Role)
 }
 
-// ownerRole is the server's own role that may do anything within a database.
-const ownerRole = "dbOwner"
+// SetReader makes the user who may only read the database, where the server has
+// users; the proxy alone holds readers to that where it has none.
+func (e *Engine) SetReader(ctx context.Context, t workspace.Target) error {
+	n, err := e.kind(ctx)
+	if err != nil || !n.users {
+		return err
+	}
+	return e.setUser(ctx, t.Database, t.Reader, t.ReaderPassword, readerRole)
+}
+
+// DropReader removes that user, whose sessions may do nothing from then on.
+func (e *Engine) DropReader(ctx context.Context, t workspace.Target) error {
+	n, err := e.kind(ctx)
+	if err != nil || !n.users {
+		return err
+	}
+	err = e.client.Database(t.Database).RunCommand(ctx, bson.D{{Key: "dropUser", Value: t.Reader}}).Err()
+	if err != nil && code(err) != codeUserNotFound {
+		return e.failed("drop user "+t.Reader, err)
+	}
+	return nil
+}
+
+// The server's own roles that may do anything within a database, and that may
+// only read it.
+const (
+	ownerRole  = "dbOwner"
+	readerRole = "read"
+)
 
 // setUser makes a user with one role of its database, or puts back what the one
 // that is there has.

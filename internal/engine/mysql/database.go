@@ -32,14 +32,14 @@ func (e *Engine) Create(ctx context.Context, t workspace.Target, tracked bool) e
 	if err := c.exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quote(t.Database)+" CHARACTER SET utf8mb4"); err != nil {
 		return fmt.Errorf("create database %s: %w", t.Database, err)
 	}
-	return e.setRoles(ctx, t)
+	return e.setRoles(ctx, t, rolesOf(t)...)
 }
 
 // Drop removes the roles, ends the database's sessions and removes the database,
 // its journal and what is noted of its deployments; what is already gone is no
 // error.
 func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
-	if t.Role == e.config.User || t.Owner == e.config.User || slices.Contains(systemDatabases, t.Database) {
+	if slices.ContainsFunc(rolesOf(t), func(r role) bool { return r.name == e.config.User }) || slices.Contains(systemDatabases, t.Database) {
 		return fmt.Errorf("drop database %s: it is the administrator's", t.Database)
 	}
 	c, release, err := e.admin(ctx)
@@ -52,7 +52,11 @@ func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
 			return err
 		}
 	}
-	if err := endSessions(ctx, c, t); err != nil {
+	theirs := "DB = " + literal(t.Database)
+	for _, r := range rolesOf(t) {
+		theirs += " OR USER = " + literal(r.name)
+	}
+	if err := endSessions(ctx, c, t.Database, theirs); err != nil {
 		return err
 	}
 	// That it is dropped is no change of its schema.
@@ -66,19 +70,16 @@ func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
 	return nil
 }
 
-// endSessions ends those of the roles and those that are in their database.
-func endSessions(ctx context.Context, c *conn, t workspace.Target) error {
-	theirs := "DB = " + literal(t.Database)
-	for _, r := range rolesOf(t) {
-		theirs += " OR USER = " + literal(r.name)
-	}
+// endSessions ends those that are somebody's, by a condition on the list of
+// processes.
+func endSessions(ctx context.Context, c *conn, whose, theirs string) error {
 	rows, err := c.rows(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() AND ("+theirs+")")
 	if err != nil {
-		return fmt.Errorf("find sessions of %s: %w", t.Database, err)
+		return fmt.Errorf("find sessions of %s: %w", whose, err)
 	}
 	for _, row := range rows {
 		if err := c.exec(ctx, "KILL "+string(row[0])); err != nil && errno(err) != noSuchThread {
-			return fmt.Errorf("end session of %s: %w", t.Database, err)
+			return fmt.Errorf("end session of %s: %w", whose, err)
 		}
 	}
 	return nil

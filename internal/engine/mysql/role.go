@@ -12,10 +12,12 @@ import (
 )
 
 // What roles may do in their database. A tenant's clients use what is there: its
-// rows, sequences and programs, and temporary tables.
+// rows, sequences and programs, and temporary tables. A reader may call no
+// programs, which may write with their definers' rights.
 const (
-	ownerRights = "ALL PRIVILEGES"
-	usersRights = "SELECT, INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, SHOW VIEW"
+	ownerRights  = "ALL PRIVILEGES"
+	readerRights = "SELECT, SHOW VIEW"
+	usersRights  = "SELECT, INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, SHOW VIEW"
 )
 
 // role is one user of a database, which has an account at each host.
@@ -23,15 +25,42 @@ type role struct{ name, password, rights string }
 
 // rolesOf are those of a workspace's or a tenant's database.
 func rolesOf(t workspace.Target) []role {
-	if t.Owner == "" {
-		return []role{{t.Role, t.Password, ownerRights}}
+	roles := []role{{t.Role, t.Password, ownerRights}}
+	if t.Owner != "" {
+		roles = []role{{t.Owner, t.OwnerPassword, ownerRights}, {t.Role, t.Password, usersRights}}
 	}
-	return []role{{t.Owner, t.OwnerPassword, ownerRights}, {t.Role, t.Password, usersRights}}
+	if t.Reader != "" {
+		roles = append(roles, readerOf(t))
+	}
+	return roles
 }
 
-// setRoles makes the accounts of the database's roles, or puts back their
+func readerOf(t workspace.Target) role { return role{t.Reader, t.ReaderPassword, readerRights} }
+
+// SetReader makes the accounts of the role that may only read.
+func (e *Engine) SetReader(ctx context.Context, t workspace.Target) error {
+	return e.setRoles(ctx, t, readerOf(t))
+}
+
+// DropReader removes the role that may only read, and ends its sessions.
+func (e *Engine) DropReader(ctx context.Context, t workspace.Target) error {
+	if t.Reader == e.config.User {
+		return fmt.Errorf("drop role %s: it is the administrator's", t.Reader)
+	}
+	c, release, err := e.admin(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := dropRole(ctx, c, t.Reader); err != nil {
+		return err
+	}
+	return endSessions(ctx, c, t.Reader, "USER = "+literal(t.Reader))
+}
+
+// setRoles makes the accounts of those roles of the database, or puts back their
 // passwords and grants.
-func (e *Engine) setRoles(ctx context.Context, t workspace.Target) error {
+func (e *Engine) setRoles(ctx context.Context, t workspace.Target, roles ...role) error {
 	c, release, err := e.admin(ctx)
 	if err != nil {
 		return err
@@ -41,7 +70,7 @@ func (e *Engine) setRoles(ctx context.Context, t workspace.Target) error {
 	if err != nil {
 		return fmt.Errorf("make roles of %s: %w", t.Database, err)
 	}
-	for _, r := range rolesOf(t) {
+	for _, r := range roles {
 		if r.name == e.config.User || r.name == "" {
 			return fmt.Errorf("make role %q: it is the administrator's", r.name)
 		}

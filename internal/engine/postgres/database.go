@@ -38,16 +38,18 @@ func (e *Engine) Create(ctx context.Context, t workspace.Target, tracked bool) e
 	if err := ownPublicSchema(ctx, conn, own.Role); err != nil {
 		return fmt.Errorf("create database %s: %w", t.Database, err)
 	}
-	if t.Owner != "" {
-		return letIn(ctx, conn, t)
+	switch {
+	case t.Owner != "":
+		err = letIn(ctx, conn, t)
+	case tracked:
+		if err = installJournal(ctx, conn); err != nil {
+			err = fmt.Errorf("create database %s: %w", t.Database, err)
+		}
 	}
-	if !tracked {
-		return nil
+	if err != nil || t.Reader == "" {
+		return err
 	}
-	if err := installJournal(ctx, conn); err != nil {
-		return fmt.Errorf("create database %s: %w", t.Database, err)
-	}
-	return nil
+	return e.SetReader(ctx, t)
 }
 
 // createDatabase makes the database from template0, which nobody can have
@@ -98,7 +100,7 @@ func ownPublicSchema(ctx context.Context, conn *pgx.Conn, role string) error {
 // Drop ends the database's sessions and removes database, role and owner; what
 // is already gone is no error.
 func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
-	if t.Role == e.config.User || t.Owner == e.config.User || t.Database == e.config.Database {
+	if t.Role == e.config.User || t.Owner == e.config.User || t.Reader == e.config.User || t.Database == e.config.Database {
 		return fmt.Errorf("drop database %s: it is the admin's", t.Database)
 	}
 	conn, release, err := e.admin(ctx, e.config.Database)
@@ -119,7 +121,10 @@ func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
 	if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
 		return fmt.Errorf("drop database %s: %w", t.Database, err)
 	}
-	for _, role := range []string{t.Role, owner(t).Role} {
+	for _, role := range []string{t.Role, owner(t).Role, t.Reader} {
+		if role == "" {
+			continue
+		}
 		if _, err := conn.Exec(ctx, "DROP ROLE IF EXISTS "+quote(role)); err != nil {
 			return fmt.Errorf("drop role %s: %w", role, err)
 		}

@@ -21,7 +21,7 @@ func (e *Engine) Definitions(ctx context.Context, t workspace.Target) ([]string,
 		if err != nil {
 			return err
 		}
-		more, err := remarks(ctx, tx)
+		more, err := remarks(ctx, tx, t.Reader)
 		statements = append(g.statements(), more...)
 		return err
 	})
@@ -40,13 +40,19 @@ func readGraph(ctx context.Context, tx pgx.Tx) (*graph, error) {
 	return g, g.connect(ctx, tx)
 }
 
-// remarks are the statements behind those that make objects.
-func remarks(ctx context.Context, tx pgx.Tx) ([]string, error) {
+// remarks are the statements behind those that make objects, without what lets
+// the reader read.
+func remarks(ctx context.Context, tx pgx.Tx, reader string) ([]string, error) {
 	var statements []string
-	for _, read := range []struct{ what, sql string }{
-		{"comments", commentsSQL}, {"privileges", privilegesSQL}, {"default privileges", defaultPrivilegesSQL},
+	for _, read := range []struct {
+		what, sql string
+		args      []any
+	}{
+		{"comments", commentsSQL, nil},
+		{"privileges", privilegesSQL, []any{reader}},
+		{"default privileges", defaultPrivilegesSQL, []any{reader}},
 	} {
-		more, err := txNames(ctx, tx, read.sql)
+		more, err := names(ctx, tx, read.sql, read.args...)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", read.what, err)
 		}
@@ -73,12 +79,4 @@ func atOneMoment(ctx context.Context, conn *pgx.Conn, read func(pgx.Tx) error) e
 		}
 		return read(tx)
 	})
-}
-
-func txNames(ctx context.Context, tx pgx.Tx, sql string) ([]string, error) {
-	rows, err := tx.Query(ctx, sql)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
 }

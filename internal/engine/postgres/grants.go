@@ -23,8 +23,8 @@ const commentsSQL = `
 	ORDER BY 1`
 
 // privilegesSQL gives the REVOKE and GRANT statements that lead from an
-// object's default privileges to its own, in the order in which they are kept.
-// Schema public begins with what PostgreSQL gives a new database.
+// object's default privileges to its own, in the order in which they are kept;
+// without those of the reader $1, which are not the client's. Schema public begins with what PostgreSQL gives a new database.
 const privilegesSQL = `
 	WITH target (what, acl, base, owner, ord) AS (
 		SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE ' ELSE 'TABLE ' END || c.oid::regclass, c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, c.relowner), c.relowner, c.relname::text
@@ -54,7 +54,7 @@ const privilegesSQL = `
 		UNION ALL
 		SELECT 'GRANT ' || b.privilege_type || ' ON ' || t.what || ' TO ' || ` + grantee + ` || CASE WHEN b.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END, t.ord || t.what, 2, b.n
 		FROM target t, aclexplode(t.acl) WITH ORDINALITY b (grantor, grantee, privilege_type, is_grantable, n)
-		WHERE NOT EXISTS (SELECT FROM aclexplode(t.base) a WHERE a.grantee = b.grantee AND a.privilege_type = b.privilege_type AND a.is_grantable = b.is_grantable)
+		WHERE ` + notReaders + ` AND NOT EXISTS (SELECT FROM aclexplode(t.base) a WHERE a.grantee = b.grantee AND a.privilege_type = b.privilege_type AND a.is_grantable = b.is_grantable)
 		UNION ALL
 		SELECT 'GRANT ' || b.privilege_type || ' (' || quote_ident(a.attname) || ') ON TABLE ' || c.oid::regclass || ' TO ' || CASE WHEN b.grantee = 0 THEN 'PUBLIC' WHEN b.grantee = c.relowner THEN 'CURRENT_USER' ELSE b.grantee::regrole::text END
 			|| CASE WHEN b.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END, c.relname || a.attnum, 3, b.n
@@ -65,11 +65,15 @@ const privilegesSQL = `
 	)
 	SELECT statement FROM change ORDER BY step = 3, ord, step, n`
 
+// notReaders says that privilege b is not the reader's.
+const notReaders = `b.grantee IS DISTINCT FROM (SELECT oid FROM pg_roles WHERE rolname = $1)`
+
 // grantee is role b.grantee of target t; the owner is whoever runs the
 // statements.
 const grantee = `CASE WHEN b.grantee = 0 THEN 'PUBLIC' WHEN b.grantee = t.owner THEN 'CURRENT_USER' ELSE b.grantee::regrole::text END`
 
-// defaultPrivilegesSQL come last, so that they do not touch what is made here.
+// defaultPrivilegesSQL come last, so that they do not touch what is made here; the
+// reader $1 is left out.
 const defaultPrivilegesSQL = `
 	WITH target (within, acl, base, owner, kind) AS (
 		SELECT coalesce(' IN SCHEMA ' || quote_ident(n.nspname), ''), d.defaclacl,
@@ -83,6 +87,6 @@ const defaultPrivilegesSQL = `
 		UNION ALL
 		SELECT 'ALTER DEFAULT PRIVILEGES' || t.within || ' GRANT ' || b.privilege_type || ' ON ' || t.kind || ' TO ' || ` + grantee + ` || CASE WHEN b.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END, t.within || t.kind, 2, b.n
 		FROM target t, aclexplode(t.acl) WITH ORDINALITY b (grantor, grantee, privilege_type, is_grantable, n)
-		WHERE NOT EXISTS (SELECT FROM aclexplode(t.base) a WHERE a.grantee = b.grantee AND a.privilege_type = b.privilege_type AND a.is_grantable = b.is_grantable)
+		WHERE ` + notReaders + ` AND NOT EXISTS (SELECT FROM aclexplode(t.base) a WHERE a.grantee = b.grantee AND a.privilege_type = b.privilege_type AND a.is_grantable = b.is_grantable)
 	)
 	SELECT statement FROM change ORDER BY ord, step, n`

@@ -164,7 +164,7 @@ func definitionSteps(ctx context.Context, tx pgx.Tx) ([]schema.Step, error) {
 		return nil, err
 	}
 	steps := g.importSteps()
-	more, err := remarks(ctx, tx)
+	more, err := remarks(ctx, tx, "")
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,28 @@ func grantRows(ctx context.Context, tx pgx.Tx, t workspace.Target) error {
 // lackingSQL gives the statements of grantRows, for the owner $1 and the role $2.
 // It compares access lists, of which the catalog's rows are enough: to ask for
 // privileges would look up each object.
-const lackingSQL = `
+const lackingSQL = ownedSQL + `
+	SELECT 'REVOKE CREATE ON SCHEMA ' || quote_ident(s.nspname) || ' FROM PUBLIC'
+	FROM space s, pg_catalog.aclexplode(s.nspacl) a
+	WHERE a.grantee = 0 AND a.privilege_type = 'CREATE' AND pg_catalog.pg_has_role($1, s.nspowner, 'USAGE')
+	UNION ALL
+	SELECT DISTINCT 'REVOKE TRIGGER, REFERENCES ON TABLE ' || r.name || ' FROM PUBLIC'
+	FROM relation r, pg_catalog.aclexplode(r.relacl) a
+	WHERE r.relkind <> 'S' AND a.grantee = 0 AND a.privilege_type IN ('TRIGGER', 'REFERENCES')
+	UNION ALL
+	` + lackingUsageSQL + `
+	UNION ALL
+	SELECT 'GRANT USAGE, SELECT, UPDATE ON SEQUENCE ' || r.name || ' TO ' || role.name
+	FROM relation r, role
+	WHERE r.relkind = 'S' AND (` + holdsSequence + `) IS NOT TRUE
+	UNION ALL
+	SELECT 'GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLE ' || r.name || ' TO ' || role.name
+	FROM relation r, role
+	WHERE r.relkind <> 'S' AND (` + holdsRows + `) IS NOT TRUE`
+
+// ownedSQL begins a statement with the role $2, and with the schemas and relations
+// of the owner $1.
+const ownedSQL = `
 	WITH role (oid, name) AS (
 		SELECT oid, quote_ident(rolname) FROM pg_catalog.pg_roles WHERE rolname = $2
 	), space AS (
@@ -76,27 +97,13 @@ const lackingSQL = `
 		SELECT c.relkind, c.relacl, c.relowner, pg_catalog.format('%I.%I', s.nspname, c.relname) AS name
 		FROM pg_catalog.pg_class c JOIN space s ON s.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND pg_catalog.pg_has_role($1, c.relowner, 'USAGE')
-	)
-	SELECT 'REVOKE CREATE ON SCHEMA ' || quote_ident(s.nspname) || ' FROM PUBLIC'
-	FROM space s, pg_catalog.aclexplode(s.nspacl) a
-	WHERE a.grantee = 0 AND a.privilege_type = 'CREATE' AND pg_catalog.pg_has_role($1, s.nspowner, 'USAGE')
-	UNION ALL
-	SELECT DISTINCT 'REVOKE TRIGGER, REFERENCES ON TABLE ' || r.name || ' FROM PUBLIC'
-	FROM relation r, pg_catalog.aclexplode(r.relacl) a
-	WHERE r.relkind <> 'S' AND a.grantee = 0 AND a.privilege_type IN ('TRIGGER', 'REFERENCES')
-	UNION ALL
-	SELECT 'GRANT USAGE ON SCHEMA ' || quote_ident(s.nspname) || ' TO ' || role.name
+	)`
+
+// lackingUsageSQL gives the statements that let the role into the owner's schemas.
+const lackingUsageSQL = `SELECT 'GRANT USAGE ON SCHEMA ' || quote_ident(s.nspname) || ' TO ' || role.name
 	FROM space s, role
 	WHERE pg_catalog.pg_has_role($1, s.nspowner, 'USAGE')
-		AND (s.nspacl @> pg_catalog.makeaclitem(role.oid, s.nspowner, 'USAGE', false)) IS NOT TRUE
-	UNION ALL
-	SELECT 'GRANT USAGE, SELECT, UPDATE ON SEQUENCE ' || r.name || ' TO ' || role.name
-	FROM relation r, role
-	WHERE r.relkind = 'S' AND (` + holdsSequence + `) IS NOT TRUE
-	UNION ALL
-	SELECT 'GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON TABLE ' || r.name || ' TO ' || role.name
-	FROM relation r, role
-	WHERE r.relkind <> 'S' AND (` + holdsRows + `) IS NOT TRUE`
+		AND (s.nspacl @> pg_catalog.makeaclitem(role.oid, s.nspowner, 'USAGE', false)) IS NOT TRUE`
 
 // holdsSequence and holdsRows say whether relation r's access list gives role its
 // rights.

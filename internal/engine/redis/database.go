@@ -37,8 +37,10 @@ func (e *Engine) Create(ctx context.Context, t workspace.Target, _ bool) error {
 func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
 	e.roles.Lock()
 	defer e.roles.Unlock()
-	if err := e.dropRole(ctx, t.Role); err != nil {
-		return err
+	for _, role := range []string{t.Reader, t.Role} {
+		if err := e.dropRole(ctx, role); err != nil {
+			return err
+		}
 	}
 	e.saveRoles(ctx)
 	inside, err := e.within(t)
@@ -49,6 +51,34 @@ func (e *Engine) Drop(ctx context.Context, t workspace.Target) error {
 	if err := inside.FlushDBAsync(ctx).Err(); err != nil {
 		return e.failed("empty database "+t.Database, err)
 	}
+	return nil
+}
+
+// SetReader makes the user who may only read the database.
+func (e *Engine) SetReader(ctx context.Context, t workspace.Target) error {
+	e.roles.Lock()
+	defer e.roles.Unlock()
+	if err := e.loadRules(ctx); err != nil {
+		return err
+	}
+	if err := e.checkRole(t, t.Reader); err != nil {
+		return err
+	}
+	if err := e.admin.Do(ctx, e.readerCommand(t)...).Err(); err != nil {
+		return e.failed("make user "+t.Reader, err)
+	}
+	e.saveRoles(ctx)
+	return nil
+}
+
+// DropReader removes the user who may only read, which ends its sessions.
+func (e *Engine) DropReader(ctx context.Context, t workspace.Target) error {
+	e.roles.Lock()
+	defer e.roles.Unlock()
+	if err := e.dropRole(ctx, t.Reader); err != nil {
+		return err
+	}
+	e.saveRoles(ctx)
 	return nil
 }
 

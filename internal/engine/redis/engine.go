@@ -50,7 +50,9 @@ type Engine struct {
 	// on), which makes a second wall; guarded by roles.
 	scoped bool
 	rules  []string // of every workspace's user on this run of the server; guarded by roles
-	run    string   // id of the server's run that has all users; guarded by roles
+	// unwriting are the rules that make a reader of such a user; guarded by roles.
+	unwriting []string
+	run       string // id of the server's run that has all users; guarded by roles
 }
 
 // New makes an Engine that has not connected yet.

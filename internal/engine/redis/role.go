@@ -26,10 +26,17 @@ func (e *Engine) setRoles(ctx context.Context, targets []workspace.Target) error
 	for batch := range slices.Chunk(targets, restoreBatch) {
 		commands := e.admin.Pipeline()
 		for _, t := range batch {
-			if err := e.checkRole(t); err != nil {
+			if err := e.checkRole(t, t.Role); err != nil {
 				return err
 			}
-			commands.Do(ctx, e.roleCommand(t)...)
+			commands.Do(ctx, e.roleCommand(t, t.Role, t.Password)...)
+			if t.Reader == "" {
+				continue
+			}
+			if err := e.checkRole(t, t.Reader); err != nil {
+				return err
+			}
+			commands.Do(ctx, e.readerCommand(t)...)
 		}
 		if _, err := commands.Exec(ctx); err != nil {
 			return e.failed("make users", err)
@@ -38,26 +45,36 @@ func (e *Engine) setRoles(ctx context.Context, targets []workspace.Target) error
 	return nil
 }
 
-func (e *Engine) checkRole(t workspace.Target) error {
-	if t.Role == e.config.User || t.Role == defaultUser || t.Role == "" || strings.ContainsAny(t.Role, " \x00") {
-		return fmt.Errorf("make user %q: not the name of a workspace's user", t.Role)
+func (e *Engine) checkRole(t workspace.Target, role string) error {
+	if role == e.config.User || role == defaultUser || role == "" || strings.ContainsAny(role, " \x00") {
+		return fmt.Errorf("make user %q: not the name of a workspace's user", role)
 	}
 	if _, err := number(t.Database); err != nil {
-		return fmt.Errorf("make user %s: %w", t.Role, err)
+		return fmt.Errorf("make user %s: %w", role, err)
 	}
 	return nil
 }
 
 // roleCommand makes the user all that it is to be. The server is given the hash
 // of its password, which is random enough for that.
-func (e *Engine) roleCommand(t workspace.Target) []any {
-	hash := sha256.Sum256([]byte(t.Password))
-	args := []any{"acl", "setuser", t.Role, "reset", "on", "sanitize-payload", "#" + hex.EncodeToString(hash[:]), "~*"}
+func (e *Engine) roleCommand(t workspace.Target, role, password string) []any {
+	hash := sha256.Sum256([]byte(password))
+	args := []any{"acl", "setuser", role, "reset", "on", "sanitize-payload", "#" + hex.EncodeToString(hash[:]), "~*"}
 	for _, rule := range append(channels(t.Database), e.rules...) {
 		args = append(args, rule)
 	}
 	if e.scoped {
 		args = append(args, "resetdbs", "db="+t.Database)
+	}
+	return args
+}
+
+// readerCommand makes the user who may only read: what a workspace's may, without
+// what changes something. Scripts are held to that command by command.
+func (e *Engine) readerCommand(t workspace.Target) []any {
+	args := e.roleCommand(t, t.Reader, t.ReaderPassword)
+	for _, rule := range e.unwriting {
+		args = append(args, rule)
 	}
 	return args
 }
@@ -72,7 +89,7 @@ func (e *Engine) loadRules(ctx context.Context) (err error) {
 		return e.failed("read the default user", err)
 	}
 	e.scoped = hasField(reply, "databases")
-	if e.rules, err = readRules(ctx, e.admin); err != nil {
+	if e.rules, e.unwriting, err = readRules(ctx, e.admin); err != nil {
 		return e.failed("read commands", err)
 	}
 	return nil
@@ -82,6 +99,9 @@ func (e *Engine) loadRules(ctx context.Context) (err error) {
 func (e *Engine) dropRole(ctx context.Context, role string) error {
 	if role == e.config.User || role == defaultUser {
 		return fmt.Errorf("drop user %s: it is the administrator's", role)
+	}
+	if role == "" {
+		return nil
 	}
 	if err := e.admin.Do(ctx, "acl", "deluser", role).Err(); err != nil {
 		return e.failed("drop user "+role, err)

@@ -95,22 +95,33 @@ func exceptions() []command {
 // denied: without a key there is nothing that says what they touch.
 var keyless = []string{"randomkey", "dbsize", "scan", "lolwut", "keys", "flushdb"}
 
-// readRules makes the rules for the commands that the server has: it refuses a
-// rule for one that it does not know.
-func readRules(ctx context.Context, server *goredis.Client) ([]string, error) {
+// unwriting is what a reader may not beyond what is in @write: it changes no key,
+// and others hear or find it.
+var unwriting = []string{"publish", "spublish", "script|load"}
+
+// readRules makes the rules for the commands that the server has, since it
+// refuses a rule for one that it does not know: of a workspace's user, and those
+// that make a reader of it.
+func readRules(ctx context.Context, server *goredis.Client) (rules, reader []string, err error) {
 	names, err := server.CommandList(ctx, nil).Result()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	details, err := server.Command(ctx).Result()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	known := map[string]bool{}
 	for _, name := range names {
 		known[strings.ToLower(name)] = true
 	}
-	rules := slices.Clone(categories)
+	rules = slices.Clone(categories)
+	reader = []string{"-@write"}
+	for _, name := range unwriting {
+		if known[name] {
+			reader = append(reader, "-"+name)
+		}
+	}
 	for _, c := range exceptions() {
 		if known[c.name] {
 			rules = append(rules, c.rule())
@@ -123,12 +134,16 @@ func readRules(ctx context.Context, server *goredis.Client) ([]string, error) {
 	for _, c := range details {
 		touches := slices.Contains(c.ACLFlags, "@read") || slices.Contains(c.ACLFlags, "@write")
 		hasKeys := c.FirstKeyPos != 0 || slices.Contains(c.Flags, "movablekeys")
-		if name := strings.ToLower(c.Name); touches && !hasKeys && !judged(name) {
+		name := strings.ToLower(c.Name)
+		if touches && !hasKeys && !judged(name) {
 			doubtful = append(doubtful, "-"+name)
+		}
+		if slices.Contains(c.Flags, "write") {
+			reader = append(reader, "-"+name) // whatever category it is in
 		}
 	}
 	slices.Sort(doubtful)
-	return append(rules, doubtful...), nil
+	return append(rules, doubtful...), reader, nil
 }
 
 func (c command) rule() string {

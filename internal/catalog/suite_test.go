@@ -46,6 +46,8 @@ func suite(t *testing.T, store func(t *testing.T) (open func() workspace.Catalog
 		"UnfinishedTenantHadNothing":         testUnfinishedTenantHadNothing,
 		"VersionsLeaveOutWhatWasSkipped":     testVersionsLeaveOutWhatWasSkipped,
 		"DeploymentsSurvive":                 testDeploymentsSurvive,
+		"LoginsOfKeysSurvive":                testLoginsOfKeysSurvive,
+		"ReadersGoWithTheirDatabases":        testReadersGoWithTheirDatabases,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, store(t)) })
 	}

@@ -144,6 +144,9 @@ func (r *relay) decideSpecial(b []byte, q *request, c *command) (need int, err e
 	case "flushall", "flushdb":
 		return 0, r.flushKeys(b, q)
 	case "copy":
+		if r.route.Reads() {
+			return 0, r.pass(q) // refused, as a script in its place would be in other words
+		}
 		return r.decideCopy(b, q, c)
 	case "auth":
 		return 0, r.decideAuth(b, q)

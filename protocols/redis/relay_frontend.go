@@ -59,9 +59,14 @@ func (r *relay) forwardFrontend() error {
 	return nil
 }
 
-// refreshRules compiles the workspace's settings where they changed.
+// refreshRules compiles the workspace's settings where they changed. They are for
+// what makes keys: a reader's commands go as they are to the server, which refuses
+// those.
 func (r *relay) refreshRules() {
 	t := &r.track
+	if r.route.Reads() {
+		return
+	}
 	if s := r.live.KeyRules(); s != t.settings {
 		t.settings, t.rules = s, compile(s)
 	}

@@ -18,10 +18,15 @@ const (
 	internalError = "XX000" // "tuple concurrently updated": somebody else changed the same grants
 )
 
+// makesObjects are the functions with which everyone may make large objects, also
+// in a transaction that is read-only. While a database has a reader they are its
+// own roles' alone.
+const makesObjects = "pg_catalog.lo_creat(integer), pg_catalog.lo_create(oid), pg_catalog.lo_from_bytea(oid, bytea)"
+
 // SetReader makes the role that may only read the database: what its owner has in
 // it now, and makes later. The rights of pg_read_all_data would reach further, to
 // the passwords of the server. That its transactions are read-only to begin with
-// keeps it from what PostgreSQL lets everyone do, large objects and notices.
+// is for functions of the owner's that write with the owner's rights.
 func (e *Engine) SetReader(ctx context.Context, t workspace.Target) error {
 	reader := t
 	reader.Role, reader.Password = t.Reader, t.ReaderPassword
@@ -52,10 +57,13 @@ func (e *Engine) SetReader(ctx context.Context, t workspace.Target) error {
 // nothing of it.
 func grantReads(ctx context.Context, conn *pgx.Conn, t workspace.Target) error {
 	reader, own := quote(t.Reader), quote(owner(t).Role)
+	roles := own + ", " + quote(t.Role)
 	future := strings.Join([]string{
 		"ALTER ROLE " + reader + " RESET ALL",
 		"ALTER ROLE " + reader + " SET default_transaction_read_only = on",
 		"GRANT CONNECT ON DATABASE " + quote(t.Database) + " TO " + reader,
+		"REVOKE EXECUTE ON FUNCTION " + makesObjects + " FROM PUBLIC",
+		"GRANT EXECUTE ON FUNCTION " + makesObjects + " TO " + roles,
 		"ALTER DEFAULT PRIVILEGES FOR ROLE " + own + " GRANT USAGE ON SCHEMAS TO " + reader,
 		"ALTER DEFAULT PRIVILEGES FOR ROLE " + own + " GRANT SELECT ON TABLES TO " + reader,
 		"ALTER DEFAULT PRIVILEGES FOR ROLE " + own + " GRANT SELECT ON SEQUENCES TO " + reader,
@@ -113,7 +121,7 @@ func (e *Engine) DropReader(ctx context.Context, t workspace.Target) error {
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	reader := quote(t.Reader)
+	reader, roles := quote(t.Reader), quote(owner(t).Role)+", "+quote(t.Role)
 	// Nobody logs in as it between the end of its sessions and its own.
 	if _, err := conn.Exec(ctx, "ALTER ROLE "+reader+" NOLOGIN"); err != nil {
 		return fmt.Errorf("close role %s: %w", t.Reader, err)
@@ -123,7 +131,13 @@ func (e *Engine) DropReader(ctx context.Context, t workspace.Target) error {
 	}
 	for range readerTries {
 		err = unjournaled(ctx, conn, func(tx pgx.Tx) error {
-			_, err := tx.Conn().PgConn().Exec(ctx, "DROP OWNED BY "+reader+"; DROP ROLE "+reader).ReadAll()
+			script := strings.Join([]string{
+				"GRANT EXECUTE ON FUNCTION " + makesObjects + " TO PUBLIC",
+				"REVOKE EXECUTE ON FUNCTION " + makesObjects + " FROM " + roles,
+				"DROP OWNED BY " + reader,
+				"DROP ROLE " + reader,
+			}, ";\n")
+			_, err := tx.Conn().PgConn().Exec(ctx, script).ReadAll()
 			return err
 		})
 		if sqlState(err) != internalError {

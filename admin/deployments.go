@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"bufio"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -165,28 +167,40 @@ type tenantPlan struct {
 	DDL         []string `json:"ddl"`
 }
 
-// planDeployment answers what a deployment would do, and does nothing.
+// planDeployment answers what a deployment would do, and does nothing. Many tenants
+// may each have many statements to come: it holds the text of one tenant at a time.
 func (a *api) planDeployment(x *exchange, asked workspace.DeploymentRequest) error {
 	plan, err := a.service.PlanDeployment(x.r.Context(), x.principal, asked)
 	if err != nil {
 		return err
 	}
-	tenants := make([]tenantPlan, len(plan.Tenants))
-	for i, t := range plan.Tenants {
-		tenants[i] = tenantPlan{TenantID: t.Tenant, FromVersion: t.From, ToVersion: t.To, DDL: orEmpty(t.Statements)}
-	}
-	return x.ok(&struct {
+	x.code = "ok"
+	head := struct {
 		envelope
-		DryRun        bool         `json:"dry_run"`
-		BlueprintName string       `json:"blueprint_name"`
-		Version       int64        `json:"version"`
-		TenantsTotal  int          `json:"tenants_total"`
-		Plan          []tenantPlan `json:"plan"`
-	}{
-		DryRun:        true,
-		BlueprintName: plan.Blueprint,
-		Version:       plan.Version,
-		TenantsTotal:  len(tenants),
-		Plan:          tenants,
+		DryRun        bool   `json:"dry_run"`
+		BlueprintName string `json:"blueprint_name"`
+		Version       int64  `json:"version"`
+	}{envelope{Success: true, HTTPStatus: http.StatusOK, Code: x.code}, true, plan.Blueprint, plan.Version}
+	tail := struct {
+		TenantsTotal int `json:"tenants_total"`
+	}{len(plan.Tenants)}
+	return x.streamed(func(out *bufio.Writer) error {
+		return writeAround(out, head, "plan", func() error { return writePlans(out, plan.Tenants) }, tail)
 	})
+}
+
+func writePlans(out *bufio.Writer, plans []workspace.TenantPlan) error {
+	for i, t := range plans {
+		if i > 0 {
+			_ = out.WriteByte(',') // a bufio.Writer keeps its first error for Flush
+		}
+		text, err := encode(tenantPlan{TenantID: t.Tenant, FromVersion: t.From, ToVersion: t.To, DDL: orEmpty(t.Statements)})
+		if err != nil {
+			return fmt.Errorf("encode the plan for tenant %s: %w", t.Tenant, err)
+		}
+		if _, err := out.Write(text); err != nil {
+			return fmt.Errorf("write the plan for tenant %s: %w", t.Tenant, err)
+		}
+	}
+	return nil
 }

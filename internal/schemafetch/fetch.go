@@ -121,6 +121,7 @@ func (f *Fetcher) client() *http.Client {
 			if _, err := parse(r.URL.String()); err != nil {
 				return errInsecure
 			}
+			r.Header.Del("Referer") // the URL may hold a secret, which is none of another server's
 			return nil
 		},
 	}
@@ -128,7 +129,7 @@ func (f *Fetcher) client() *http.Client {
 
 var (
 	errRedirects = errors.New("the server redirects too often")
-	errInsecure  = errors.New("the server redirects to what is not an https:// URL")
+	errInsecure  = errors.New("the server redirects to what is not an https:// URL without a login")
 )
 
 // judge is called with the address of each connection before it is made.

@@ -143,6 +143,9 @@ func TestRedirectsAreJudgedLikeTheFirstURL(t *testing.T) {
 	to.Store("")
 	s, f := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/end" {
+			if from := r.Header.Get("Referer"); from != "" {
+				t.Errorf("the server is told of the URL that led there: %s", from)
+			}
 			fmt.Fprint(w, "{}")
 			return
 		}

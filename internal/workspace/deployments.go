@@ -55,20 +55,31 @@ func (s *Service) PlanDeployment(ctx context.Context, p Principal, r DeploymentR
 		return DeploymentPlan{}, err
 	}
 	plan := DeploymentPlan{Blueprint: blueprint.live.Name, Version: version}
+	from := map[int64][]string{} // the statements for those that have a version, which they share
 	for _, h := range targets {
 		w, record := s.directory.tenancyNow(h)
-		t := TenantPlan{Tenant: record.Name, From: w.Version, To: max(w.Version, version)}
-		for _, v := range versions {
-			if v.Number <= w.Version || v.Number > version {
-				continue
-			}
-			for _, e := range v.Entries {
-				t.Statements = append(t.Statements, e.Statement)
-			}
+		statements, known := from[w.Version]
+		if !known {
+			statements = statementsBetween(versions, w.Version, version)
+			from[w.Version] = statements
 		}
-		plan.Tenants = append(plan.Tenants, t)
+		plan.Tenants = append(plan.Tenants, TenantPlan{Tenant: record.Name, From: w.Version, To: max(w.Version, version), Statements: statements})
 	}
 	return plan, nil
+}
+
+// statementsBetween are those of the versions behind one and up to another, in
+// their order.
+func statementsBetween(versions []Version, behind, to int64) (statements []string) {
+	for _, v := range versions {
+		if v.Number <= behind || v.Number > to {
+			continue
+		}
+		for _, e := range v.Entries {
+			statements = append(statements, e.Statement)
+		}
+	}
+	return statements
 }
 
 // deploymentTargets is the blueprint, the version and the databases that a

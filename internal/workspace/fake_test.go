@@ -21,6 +21,7 @@ type fakeServer struct {
 	databases map[string]*fakeDatabase
 	reads     int // of journals
 	rows      int // that a query gives
+	bytes     int64
 }
 
 type fakeDatabase struct {
@@ -119,7 +120,7 @@ func (f *fakeServer) Query(_ context.Context, t workspace.Target, text string, l
 		f.commit(t.Database, change(text))
 		return nil
 	})
-	return workspace.Result{RowCount: l.MaxRows, Rows: make([][]any, f.rows)}, err
+	return workspace.Result{RowCount: l.MaxRows, Rows: make([][]any, f.rows), Bytes: f.bytes}, err
 }
 
 func (f *fakeServer) Tables(context.Context, workspace.Target) (tables []workspace.Table, err error) {

@@ -72,5 +72,5 @@ type TenantPlan struct {
 	Tenant     string
 	From       int64    // the version that it has
 	To         int64    // the one that it would have; From where it is ahead
-	Statements []string // that would run, in their order
+	Statements []string // that would run, in their order; shared, not to be changed
 }

@@ -10,8 +10,11 @@ import (
 )
 
 const (
-	parallelQueries = 4       // tenants asked at once
-	maxRowsOfAll    = 100_000 // rows of one answer, about: what comes behind is not asked
+	parallelQueries = 4 // tenants asked at once
+
+	// What one answer holds, about: tenants that come behind are not asked.
+	maxRowsOfAll  = 100_000
+	maxBytesOfAll = 128 << 20
 )
 
 // QueryTenants runs a query in one tenant's database, whose failure is the
@@ -51,10 +54,10 @@ func (s *Service) queryAll(ctx context.Context, p Principal, q TenantQuery) ([]T
 	results := make([]TenantResult, len(all))
 	slots := make(chan struct{}, parallelQueries)
 	var wg sync.WaitGroup
-	var rows atomic.Int64
+	var rows, bytes atomic.Int64
 	for i, h := range all {
 		slots <- struct{}{}
-		if rows.Load() > maxRowsOfAll {
+		if rows.Load() > maxRowsOfAll || bytes.Load() > maxBytesOfAll {
 			results[i] = TenantResult{Tenant: s.tenantOf(h).Name, Err: tooManyOfAll()}
 			<-slots
 			continue
@@ -63,6 +66,7 @@ func (s *Service) queryAll(ctx context.Context, p Principal, q TenantQuery) ([]T
 			defer func() { <-slots }()
 			results[i] = s.queryTenant(ctx, h, q.Text)
 			rows.Add(int64(len(results[i].Result.Rows)))
+			bytes.Add(results[i].Result.Bytes)
 		})
 	}
 	wg.Wait()
@@ -76,7 +80,7 @@ func (s *Service) queryAll(ctx context.Context, p Principal, q TenantQuery) ([]T
 }
 
 func tooManyOfAll() *Error {
-	return Errorf(BadRequest, "not asked: the tenants before have given more than %d rows together; ask for fewer rows, or tenants one by one", maxRowsOfAll)
+	return Errorf(BadRequest, "not asked: the tenants before have given more than %d rows or %d MiB together; ask for less, or tenants one by one", maxRowsOfAll, maxBytesOfAll>>20)
 }
 
 // tenantOf is the record of h's tenant now.

@@ -53,19 +53,24 @@ func TestQueryOfAllTenantsIsBounded(t *testing.T) {
 		_, err := s.CreateTenant(t.Context(), p, tenant(fmt.Sprint("t", n), "shop"))
 		must(t, err)
 	}
-	i.server.rows = 40_000
-	results, err := s.QueryTenants(t.Context(), p, workspace.TenantQuery{Blueprint: "shop", Text: "select", All: true})
-	must(t, err)
-	asked, refusals := 0, 0
-	for _, r := range results {
-		if r.Err == nil {
-			asked++
-			continue
+	for what, give := range map[string]func(){
+		"rows":  func() { i.server.rows, i.server.bytes = 40_000, 0 },
+		"bytes": func() { i.server.rows, i.server.bytes = 1, 50<<20 },
+	} {
+		give()
+		results, err := s.QueryTenants(t.Context(), p, workspace.TenantQuery{Blueprint: "shop", Text: "select", All: true})
+		must(t, err)
+		asked, refusals := 0, 0
+		for _, r := range results {
+			if r.Err == nil {
+				asked++
+				continue
+			}
+			refusals++
+			refused(t, r.Err, workspace.BadRequest, "100000 rows or 128 MiB")
 		}
-		refusals++
-		refused(t, r.Err, workspace.BadRequest, "100000 rows")
-	}
-	if asked < 3 || asked > 3+4 || refusals != len(results)-asked { // three fill it, four are asked at once
-		t.Errorf("of %d tenants %d were asked and %d refused", len(results), asked, refusals)
+		if asked < 3 || asked > 3+4 || refusals != len(results)-asked { // three fill it, four are asked at once
+			t.Errorf("%s: of %d tenants %d were asked and %d refused", what, len(results), asked, refusals)
+		}
 	}
 }

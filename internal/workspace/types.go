@@ -156,6 +156,7 @@ type Result struct {
 	Rows         [][]any // values that encode as the contract's JSON types
 	RowCount     int64
 	RowsAffected *int64 // nil where the statement returns rows
+	Bytes        int64  // that Rows hold in memory, about
 	Elapsed      time.Duration
 }
 

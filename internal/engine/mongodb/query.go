@@ -57,7 +57,7 @@ func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, lim
 	if err != nil {
 		return workspace.Result{}, r.verdict(running, err)
 	}
-	result.Elapsed = time.Since(start)
+	result.Bytes, result.Elapsed = int64(r.bytes), time.Since(start)
 	return result, nil
 }
 

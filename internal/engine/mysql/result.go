@@ -70,7 +70,7 @@ func (r *rawResult) skip() bool { return r.refusal != nil }
 
 // decode turns the text into the contract's JSON types.
 func (r *rawResult) decode(z zone) workspace.Result {
-	result := workspace.Result{Columns: make([]string, 0, len(r.fields)), Rows: make([][]any, 0, len(r.rows))}
+	result := workspace.Result{Columns: make([]string, 0, len(r.fields)), Rows: make([][]any, 0, len(r.rows)), Bytes: int64(r.bytes)}
 	if r.fields == nil {
 		affected := int64(r.affected)
 		result.RowsAffected = &affected

@@ -80,7 +80,7 @@ func (r *rawResult) complete(tag pgconn.CommandTag) {
 // decode turns the text into the contract's JSON types. elements are the
 // element types of the array types among the columns.
 func (r *rawResult) decode(elements map[uint32]uint32) workspace.Result {
-	result := workspace.Result{Columns: make([]string, 0, len(r.columns)), Rows: make([][]any, 0, len(r.rows))}
+	result := workspace.Result{Columns: make([]string, 0, len(r.columns)), Rows: make([][]any, 0, len(r.rows)), Bytes: int64(r.bytes)}
 	if !r.described {
 		affected := r.tag.RowsAffected()
 		result.RowsAffected = &affected

@@ -63,7 +63,7 @@ func (e *Engine) Query(ctx context.Context, t workspace.Target, text string, lim
 		}
 	}
 	result := resultOf(reply)
-	result.Elapsed = time.Since(start)
+	result.Bytes, result.Elapsed = wire.bytes.Load(), time.Since(start)
 	return result, nil
 }
 

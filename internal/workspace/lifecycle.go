@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Create makes a workspace or leaves nothing behind. database and mode are as
@@ -256,19 +257,37 @@ func (s *Service) remove(ctx context.Context, h *held) error {
 }
 
 // finish removes what was left Creating or Deleting: by a crash, or while the
-// server could not be reached. Those that somebody is at are left to them.
+// server could not be reached. One that still can't be is waited for beside the
+// others, and once.
 func (s *Service) finish(ctx context.Context) {
-	unfinished := s.directory.databases(func(h *held) bool {
+	unfinished := map[*server][]*held{}
+	for _, h := range s.directory.databases(func(h *held) bool {
 		return h.w.State != Ready && h.server != nil && h.server.isPrepared()
-	})
-	for _, h := range unfinished {
+	}) {
+		unfinished[h.server] = append(unfinished[h.server], h)
+	}
+	var wg sync.WaitGroup
+	for _, all := range unfinished {
+		wg.Go(func() { s.finishAll(ctx, all) })
+	}
+	wg.Wait()
+}
+
+// finishAll is finish on one server, as long as that can be reached. What somebody
+// is at is left to them.
+func (s *Service) finishAll(ctx context.Context, all []*held) {
+	for _, h := range all {
 		if !h.tryLock() {
 			continue
 		}
-		if err := s.finishOne(ctx, h); err != nil {
+		err := s.finishOne(ctx, h)
+		h.unlock()
+		if err != nil {
 			s.log.Warn("unfinished workspace can't be removed yet", "workspace", h.live.ID, "error", err)
 		}
-		h.unlock()
+		if ErrorCode(err) == Unavailable {
+			return
+		}
 	}
 }
 

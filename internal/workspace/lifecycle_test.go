@@ -263,3 +263,25 @@ func TestPrepareThatFailsForGoodStopsTheStart(t *testing.T) {
 		t.Fatal("got nil, want the engine's error")
 	}
 }
+
+// A server that can't be reached is asked once for all that is left on it.
+func TestUnfinishedWorkIsTriedOnceOnAServerThatIsGone(t *testing.T) {
+	i, s, p, _ := newWorkspace(t)
+	for _, name := range []string{"second", "third"} {
+		_, err := s.Create(t.Context(), p, name, "PostgreSQL", "tenant")
+		must(t, err)
+	}
+	i.faults.set("drop", workspace.Errorf(workspace.Unavailable, "the server is gone"))
+	for _, name := range []string{"shop", "second", "third"} {
+		_, err := s.Delete(t.Context(), p, name)
+		refused(t, err, workspace.Unavailable)
+	}
+	s.Close()
+	tries := 0
+	i.faults.on("drop", func() { tries++ })
+	i.start().Close()
+	equal(t, "tries", tries, 1)
+	i.faults.set("drop", nil)
+	i.start()
+	equal(t, "databases", len(i.server.names()), 0)
+}

@@ -115,6 +115,13 @@ func (s *Service) addDatabases(ctx context.Context, t *heldTenant, asked []Tenan
 			return made, fmt.Errorf("create tenant: %w", err)
 		}
 	}
+	// A version may have come while the others were made; a deployment to all
+	// tenants leaves out those that are not ready.
+	for _, h := range made {
+		if err := s.bring(ctx, h, s.directory.current(h.of.blueprint).Version); err != nil {
+			return made, fmt.Errorf("create tenant: %w", err)
+		}
+	}
 	return made, s.setReady(ctx, made)
 }
 

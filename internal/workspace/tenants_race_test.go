@@ -117,3 +117,20 @@ func untilStack(t *testing.T, what string, is func(stacks []string) bool) {
 	}
 	t.Errorf("it never was so: %s", what)
 }
+
+// A tenant has the versions that came while its other databases were made.
+func TestTenantIsAtTheCurrentVersionWhenItIsReady(t *testing.T) {
+	i, s, p, _ := newWorkspace(t)
+	_, err := s.Create(t.Context(), p, "other", "PostgreSQL", "tenant")
+	must(t, err)
+	i.server.commit("other_workspace", change("CREATE TABLE z"))
+	i.faults.on("deploy", func() { // of the other database: that of shop is at its version
+		i.faults.on("deploy", nil)
+		i.server.commit("shop_workspace", change("CREATE TABLE a"))
+		deploy(t, s, p, everyTenant)
+	})
+	d, err := s.CreateTenant(t.Context(), p, tenant("acme", "shop", "other"))
+	must(t, err)
+	equal(t, "version", d.Databases[0].Version, int64(1))
+	equal(t, "schema", i.server.databases["shop__acme"].schema, []string{"CREATE TABLE a"})
+}

@@ -243,6 +243,12 @@ func (d mysqlDatabase) isMariaDB(t testing.TB) bool {
 // TestMySQLConnectionStringWorksAsItIs, pasted into what reads such a string.
 func TestMySQLConnectionStringWorksAsItIs(t *testing.T) {
 	d := shared.mysqlDatabase(t, "my-string", "control")
+	wantColumn(t, d.pasted(t).connect(t), "SELECT DATABASE()", d.name)
+}
+
+// pasted is the login that the connection string says by itself.
+func (d mysqlDatabase) pasted(t testing.TB) mysqlLogin {
+	t.Helper()
 	u, err := url.Parse(d.url)
 	if err != nil || u.Scheme != "mysql" {
 		t.Fatalf("connection string %q: %v", d.url, err)
@@ -250,5 +256,5 @@ func TestMySQLConnectionStringWorksAsItIs(t *testing.T) {
 	l := d.login()
 	password, _ := u.User.Password()
 	l.addr, l.user, l.password, l.database = u.Host, u.User.Username(), password, strings.TrimPrefix(u.Path, "/")
-	wantColumn(t, l.connect(t), "SELECT DATABASE()", d.name)
+	return l
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -61,13 +60,7 @@ func TestMySQLTenantIsADatabaseOfItsOwn(t *testing.T) {
 		t.Errorf("the database is %s, want my-own__my_own_acme", acme.name)
 	}
 	for i, d := range []mysqlDatabase{acme, globex} {
-		u, err := url.Parse(d.url)
-		if err != nil || u.Scheme != "mysql" {
-			t.Fatalf("connection string %q: %v", d.url, err)
-		}
-		l := d.login()
-		password, _ := u.User.Password()
-		l.addr, l.user, l.password, l.database = u.Host, u.User.Username(), password, strings.TrimPrefix(u.Path, "/")
+		l := d.pasted(t)
 		conn := l.connect(t)
 		wantColumn(t, conn, "SELECT DATABASE()", d.name)
 		change(t, conn, "INSERT INTO goods (name) VALUES (?)", fmt.Sprint("of ", i))

@@ -24,7 +24,10 @@ const (
 	firstPause   = 500 * time.Millisecond
 	longestPause = 8 * time.Second
 
-	predecessorLook = 50 * time.Millisecond
+	// After which pauses it is looked whether those are gone that deployed before:
+	// the session of the last version has gone in a moment.
+	firstLook   = time.Millisecond
+	longestLook = 50 * time.Millisecond
 
 	lockNotAvailable = "55P03"
 	deadlockDetected = "40P01"
@@ -94,9 +97,7 @@ func (d *deployment) run(ctx context.Context) error {
 // awaitPredecessors waits until the sessions are gone that deployed here before
 // this one: the server may still be running a statement of a process that died.
 func (d *deployment) awaitPredecessors(ctx context.Context) error {
-	tick := time.NewTicker(predecessorLook)
-	defer tick.Stop()
-	for {
+	for pause := firstLook; ; pause = min(2*pause, longestLook) {
 		var busy bool
 		err := d.conn.QueryRow(ctx, `
 			SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a, pg_catalog.pg_stat_activity own
@@ -111,7 +112,7 @@ func (d *deployment) awaitPredecessors(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-tick.C:
+		case <-time.After(pause):
 		}
 	}
 }

@@ -168,13 +168,13 @@ func toldDeploying(err error) string {
 func (s *Service) deployTo(ctx context.Context, d Deployment, r *DeploymentResult) error {
 	h, _ := s.directory.numbered(r.DatabaseID)
 	if h == nil {
-		return Errorf(NotFound, "Tenant not found: %s", r.Tenant)
+		return tenantNotFound(r.Tenant)
 	}
 	h.changing.Lock()
 	defer h.changing.Unlock()
 	now, w := s.directory.numbered(r.DatabaseID)
 	if now == nil || w.State != Ready {
-		return Errorf(NotFound, "Tenant not found: %s", r.Tenant)
+		return tenantNotFound(r.Tenant)
 	}
 	if h.server == nil {
 		return serverMissing(w)

@@ -15,8 +15,9 @@ const (
 )
 
 // CreateTenant makes a tenant with databases at the current versions of their
-// blueprints, or adds databases to one that is there; all of them or none. The
-// connections of the new ones show their passwords.
+// blueprints, or adds databases to one that is there; all of them or none. The key
+// must reach the tenant and the blueprints. The connections of the new ones show
+// their passwords.
 func (s *Service) CreateTenant(ctx context.Context, p Principal, r TenantRequest) (TenantDetails, error) {
 	if err := p.mayWrite(); err != nil {
 		return TenantDetails{}, err
@@ -97,7 +98,7 @@ func (s *Service) addDatabases(ctx context.Context, t *heldTenant, asked []Tenan
 			return nil, beingDeleted(record)
 		}
 	}
-	if err := mayGetDatabases(record); err != nil {
+	if err := mustBeOpen(record); err != nil {
 		return nil, err
 	}
 	for _, h := range has {
@@ -319,8 +320,9 @@ func checkTenantName(name string) error {
 	return nil
 }
 
-// mayGetDatabases refuses a tenant whose clients are not let in.
-func mayGetDatabases(t TenantRecord) error {
+// mustBeOpen refuses what a tenant whose clients are not let in can't have done to
+// it.
+func mustBeOpen(t TenantRecord) error {
 	switch t.State {
 	case TenantTrash:
 		return inTrash(t)

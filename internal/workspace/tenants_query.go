@@ -19,8 +19,9 @@ const (
 
 // QueryTenants runs a query in one tenant's database, whose failure is the
 // error, or in those of all tenants of the blueprint that are not suspended or in
-// the trash, each with its own result, by name. It is run as the clients' role;
-// DDL is refused, for all at once.
+// the trash, each with its own result, by name. A key may query one that reaches
+// the tenant or the blueprint, and all that reaches the blueprint. It is run as the
+// clients' role; DDL is refused, for all at once.
 func (s *Service) QueryTenants(ctx context.Context, p Principal, q TenantQuery) ([]TenantResult, error) {
 	if err := p.mayWrite(); err != nil {
 		return nil, err
@@ -36,7 +37,7 @@ func (s *Service) QueryTenants(ctx context.Context, p Principal, q TenantQuery) 
 		return nil, err
 	}
 	if t := s.tenantOf(h); t.State != TenantReady {
-		return nil, mayGetDatabases(t)
+		return nil, mustBeOpen(t)
 	}
 	r := s.queryTenant(ctx, h, q.Text)
 	return []TenantResult{r}, r.Err

@@ -13,7 +13,7 @@ import (
 
 // journalVersion is raised with each change of journal.sql, journal_copied.sql or
 // journal_names.sql, which then bring older journals up to it.
-const journalVersion = 6
+const journalVersion = 7
 
 // journalLock keeps two nodes from installing into one database at once.
 const journalLock = 0x74656e616e747301

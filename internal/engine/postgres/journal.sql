@@ -167,7 +167,7 @@ $$;
 CREATE OR REPLACE FUNCTION pg_tenantsdb.note_revived(index oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET quote_all_identifiers = off AS $$
 BEGIN
-	PERFORM pg_tenantsdb.note('CREATE INDEX', '', 0, true, jsonb_build_array(jsonb_build_object(
+	PERFORM pg_tenantsdb.note(pg_tenantsdb.next_id(), 'CREATE INDEX', '', 0, true, jsonb_build_array(jsonb_build_object(
 	          'tag', 'CREATE INDEX', 'type', 'index', 'schema', i.schema, 'identity', i.identity,
 	          'names', to_jsonb(a.object_names), 'args', to_jsonb(a.object_args), 'temporary', false)),
 	        '[]', '[]', '{}', pg_get_indexdef(index), NULL, NULL)
@@ -363,13 +363,14 @@ END $$;
 
 -- note writes a row, and tells the proxy of it. Where search_path is NULL the
 -- session has no part in what the change means.
-CREATE OR REPLACE FUNCTION pg_tenantsdb.note(tag text, context text, nth integer, created boolean, objects jsonb, dropped jsonb,
+DROP FUNCTION IF EXISTS pg_tenantsdb.note(text, text, integer, boolean, jsonb, jsonb, jsonb, text[], text, text, xid8); -- up to version 6
+CREATE OR REPLACE FUNCTION pg_tenantsdb.note(number bigint, tag text, context text, nth integer, created boolean, objects jsonb, dropped jsonb,
 	sources jsonb, temps text[], structure text, search_path text, began xid8) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-	INSERT INTO pg_tenantsdb.journal (xid, pid, message, context, ordinal, tag, created, objects, dropped,
+	INSERT INTO pg_tenantsdb.journal (id, xid, pid, message, context, ordinal, tag, created, objects, dropped,
 	            sources, temporary, structure, settings, source, at, reverts, began, seen)
-	SELECT pg_current_xact_id(), pg_backend_pid(), pg_tenantsdb.keep(current_query(), context = '' AND nth = 0),
+	SELECT number, pg_current_xact_id(), pg_backend_pid(), pg_tenantsdb.keep(current_query(), context = '' AND nth = 0),
 	       CASE WHEN context <> '' THEN pg_tenantsdb.keep(context, nth = 0) END, nth, tag,
 	       created, objects, dropped, sources, temps, structure,
 	       (SELECT coalesce(jsonb_object_agg(s, CASE s WHEN 'search_path' THEN search_path ELSE current_setting(s, true) END), '{}')
@@ -409,6 +410,7 @@ DECLARE
 	temps      text[] := '{}';
 	caller     text[];
 	began      xid8;
+	number     bigint;
 BEGIN
 	IF tag = 'REINDEX' THEN
 		PERFORM pg_tenantsdb.revived();
@@ -484,6 +486,9 @@ BEGIN
 		SELECT coalesce(array_agg(c.relname::text), '{}') INTO temps
 		  FROM pg_class c WHERE c.relnamespace = pg_my_temp_schema();
 	END IF;
+	-- Before names are looked at: who drops one of them afterwards has a row behind
+	-- this one.
+	number := pg_tenantsdb.next_id();
 	IF tag IN ('CREATE TABLE AS', 'SELECT INTO') THEN
 		structure := pg_tenantsdb.structure(made);
 	ELSIF tag = 'CREATE TABLE' AND temps <> '{}' THEN
@@ -494,7 +499,7 @@ BEGIN
 		structure := pg_tenantsdb.own_names(coalesce(made, altered), made IS NOT NULL AND current_query() || context ILIKE '%like%');
 	END IF;
 
-	PERFORM pg_tenantsdb.note(tag, context, nth, coalesce(own[2]::bigint < w.inserts, false), list, gone, sources, temps,
+	PERFORM pg_tenantsdb.note(number, tag, context, nth, coalesce(own[2]::bigint < w.inserts, false), list, gone, sources, temps,
 	        structure, search_path, began);
 END $$;
 
@@ -543,7 +548,7 @@ BEGIN
 		       pg_identify_object(1259, c.oid, 0) i, pg_identify_object_as_address(1259, c.oid, 0) a
 		 WHERE c.oid = ANY (pg_catalog.tenantsdb_made(named)) AND c.oid <> ALL (before)
 	LOOP
-		PERFORM pg_tenantsdb.note(t.tag, '', 0, true, jsonb_build_array(jsonb_build_object(
+		PERFORM pg_tenantsdb.note(pg_tenantsdb.next_id(), t.tag, '', 0, true, jsonb_build_array(jsonb_build_object(
 		          'tag', t.tag, 'type', relation.type, 'schema', relation.nspname, 'identity', relation.identity,
 		          'names', to_jsonb(relation.object_names), 'args', to_jsonb(relation.object_args), 'temporary', false)),
 		        '[]', '[]', '{}', pg_tenantsdb.structure(relation.oid), search_path, NULL)

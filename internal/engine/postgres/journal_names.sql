@@ -8,11 +8,20 @@
 -- have any more: that of an index that is not valid, or not yet, or of which no
 -- record tells yet that it was revived; of what a transaction made that has not
 -- committed, and may not; or of what another transaction may be about to drop or
--- rename, for which it has the lock. A name that was cut to be as long as names may
--- be does not show of which it keeps clear.
+-- rename, for which it has the lock. The locks are looked at before the names: one
+-- that is given up in between was, where it dropped or renamed, by a transaction
+-- that the names show. A name that was cut to be as long as names may be does not
+-- show of which it keeps clear.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.kept_clear(made oid) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-	SELECT EXISTS (
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	held constant oid[] := ARRAY(
+		SELECT l.relation FROM pg_locks l
+		 WHERE l.locktype = 'relation' AND l.granted AND l.mode IN ('ShareUpdateExclusiveLock', 'AccessExclusiveLock')
+		   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		   AND l.pid IS DISTINCT FROM pg_backend_pid());
+BEGIN
+	RETURN EXISTS (
 	SELECT FROM pg_class c, LATERAL substring(c.relname FROM '_(?:idx|seq|pkey|key|excl)([1-9][0-9]{0,5})$') nth, LATERAL left(c.relname, -length(nth)) first
 	 WHERE c.oid = made AND nth IS NOT NULL
 	   AND (octet_length(c.relname::text) > 60 OR nth::integer > (
@@ -20,11 +29,8 @@ LANGUAGE sql STABLE AS $$
 	          WHERE b.relnamespace = c.relnamespace AND b.relname IN (SELECT (first || coalesce(nullif(n, 0)::text, ''))::name FROM generate_series(0, nth::integer - 1) n)
 	            AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = b.oid AND NOT i.indisvalid)
 	            AND NOT EXISTS (SELECT FROM pg_tenantsdb.broken_index k JOIN pg_namespace n ON n.nspname = k.schema WHERE n.oid = b.relnamespace AND k.name = b.relname)
-	            AND NOT EXISTS (SELECT FROM pg_locks l
-	                             WHERE l.relation = b.oid AND l.granted AND l.mode IN ('ShareUpdateExclusiveLock', 'AccessExclusiveLock')
-	                               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-	                               AND l.pid IS DISTINCT FROM pg_backend_pid()))))
-$$;
+	            AND b.oid <> ALL (held))));
+END $$;
 
 -- numbered says whether a name may be one that the server made up to keep clear of
 -- another. The other may be dropped or renamed before this transaction's last
@@ -37,7 +43,7 @@ $$;
 -- beside is the definition of an index whose name keeps clear of another; empty
 -- where a replay makes up the same name if no command follows in the transaction.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.beside(made oid) RETURNS text
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql VOLATILE AS $$
 	SELECT CASE WHEN pg_tenantsdb.kept_clear(made) THEN pg_get_indexdef(made) ELSE '' END WHERE pg_tenantsdb.numbered(made)
 $$;
 
@@ -68,7 +74,7 @@ END $$;
 -- can't be given. They are certain where a replay makes up the same if no command
 -- follows in the transaction.
 CREATE OR REPLACE FUNCTION pg_tenantsdb.own_names(relation oid, copies boolean) RETURNS text
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql VOLATILE AS $$
 	SELECT jsonb_build_object(
 	         'names', jsonb_build_array(n.nspname, t.relname),
 	         'whole', CASE WHEN copies THEN pg_tenantsdb.copied(relation) END,

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
@@ -122,9 +123,16 @@ func (c *conn) result(to taker) error {
 	}
 	switch p[0] {
 	case gomysql.OK_HEADER:
-		affected, _, n := gomysql.LengthEncodedInt(p[1:])
-		_, _, m := gomysql.LengthEncodedInt(p[1+n:])
-		c.status = binary.LittleEndian.Uint16(p[1+n+m:])
+		affected, rest, err := lengthEncoded(p[1:])
+		if err != nil {
+			return err
+		}
+		if _, rest, err = lengthEncoded(rest); err != nil { // the row's id
+			return err
+		}
+		if err := c.setStatus(rest); err != nil {
+			return err
+		}
 		to.done(affected)
 		return nil
 	case gomysql.ERR_HEADER:
@@ -133,13 +141,20 @@ func (c *conn) result(to taker) error {
 		// We did not offer it, so no server asks.
 		return errors.New("server asks for a file of ours")
 	}
-	columns, _, _ := gomysql.LengthEncodedInt(p)
+	columns, _, err := lengthEncoded(p)
+	if err != nil {
+		return err
+	}
 	fields := make([]*gomysql.Field, 0, min(columns, 4096))
 	for range columns {
 		if p, err = c.packet(maxAnswer); err != nil {
 			return err
 		}
-		f, err := gomysql.FieldData(p).Parse()
+		var f *gomysql.Field
+		err := wellFormed(func() (err error) {
+			f, err = gomysql.FieldData(p).Parse()
+			return err
+		})
 		if err != nil {
 			return fmt.Errorf("read column: %w", err)
 		}
@@ -164,7 +179,9 @@ func (c *conn) resultRows(columns int, to taker) error {
 		}
 		switch {
 		case p[0] == gomysql.EOF_HEADER && len(p) < 9:
-			c.status = binary.LittleEndian.Uint16(p[3:])
+			if err := c.setStatus(p[min(3, len(p)):]); err != nil {
+				return err
+			}
 			to.done(0)
 			return nil
 		case p[0] == gomysql.ERR_HEADER:
@@ -173,19 +190,76 @@ func (c *conn) resultRows(columns int, to taker) error {
 			continue
 		}
 		row := make([][]byte, columns)
-		for i, at := 0, 0; i < columns; i++ {
-			v, null, n, err := gomysql.LengthEncodedString(p[at:])
-			if err != nil {
+		for i := range row {
+			if row[i], p, err = value(p); err != nil {
 				return fmt.Errorf("read row: %w", err)
 			}
-			if !null {
-				row[i] = v
-			}
-			at += n
 		}
 		to.add(row)
 	}
 }
+
+// errMalformed is about an answer that is none of a MySQL server. Who reads a
+// live database's schema may be sent anything.
+var errMalformed = errors.New("answer is malformed")
+
+// wellFormed runs one of the library's decoders, which trust what they read.
+func wellFormed(decode func() error) (err error) {
+	defer func() {
+		switch problem := recover().(type) {
+		case nil:
+		case runtime.Error:
+			err = errMalformed
+		default:
+			panic(problem)
+		}
+	}()
+	return decode()
+}
+
+// setStatus reads the session's status from the front of p.
+func (c *conn) setStatus(p []byte) error {
+	if len(p) < 2 {
+		return errMalformed
+	}
+	c.status = binary.LittleEndian.Uint16(p)
+	return nil
+}
+
+// lengthEncoded takes a number from the front of p.
+func lengthEncoded(p []byte) (n uint64, rest []byte, err error) {
+	need := 1
+	if len(p) > 0 {
+		switch p[0] {
+		case 0xfc:
+			need = 3
+		case 0xfd:
+			need = 4
+		case 0xfe:
+			need = 9
+		}
+	}
+	if len(p) < need {
+		return 0, nil, errMalformed
+	}
+	n, _, size := gomysql.LengthEncodedInt(p)
+	return n, p[size:], nil
+}
+
+// value takes a row's value from the front of p, which it refers to; NULL is nil.
+func value(p []byte) (v, rest []byte, err error) {
+	if len(p) > 0 && p[0] == nullHeader {
+		return nil, p[1:], nil
+	}
+	n, rest, err := lengthEncoded(p)
+	if err != nil || n > uint64(len(rest)) {
+		return nil, nil, errMalformed
+	}
+	return rest[:n:n], rest[n:], nil
+}
+
+// nullHeader stands for a value that is NULL.
+const nullHeader = 0xfb
 
 // packet reads one packet of at least one byte. What is beyond limit is read
 // and forgotten, and the error is errTooLong.

@@ -139,10 +139,14 @@ func (e *Engine) connect(ctx context.Context, user, password, database string) (
 		}
 		return dialled, err
 	}
-	c, err := client.ConnectWithDialer(ctx, address.Network, address.Addr, user, password, database, dial, func(c *client.Conn) error {
-		c.SetTLSConfig(address.TLS)
-		c.UnsetCapability(gomysql.CLIENT_DEPRECATE_EOF | gomysql.CLIENT_QUERY_ATTRIBUTES)
-		return errors.Join(c.SetCapability(gomysql.CLIENT_MULTI_STATEMENTS), c.SetCapability(gomysql.CLIENT_MULTI_RESULTS))
+	var c *client.Conn
+	err := wellFormed(func() (err error) {
+		c, err = client.ConnectWithDialer(ctx, address.Network, address.Addr, user, password, database, dial, func(c *client.Conn) error {
+			c.SetTLSConfig(address.TLS)
+			c.UnsetCapability(gomysql.CLIENT_DEPRECATE_EOF | gomysql.CLIENT_QUERY_ATTRIBUTES)
+			return errors.Join(c.SetCapability(gomysql.CLIENT_MULTI_STATEMENTS), c.SetCapability(gomysql.CLIENT_MULTI_RESULTS))
+		})
+		return err
 	})
 	if err != nil {
 		if dialled != nil {

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tenantsdb/tenantsdb/ddltrack"
-	"github.com/tenantsdb/tenantsdb/internal/devstack"
-	"github.com/tenantsdb/tenantsdb/internal/devstack/devstacktest"
 	"github.com/tenantsdb/tenantsdb/internal/workspace"
 )
 
@@ -30,30 +26,16 @@ func TestDeploymentMayDieBetweenAnyTwoSteps(t *testing.T) {
 		"CREATE PROCEDURE p() SELECT 1")
 	v := workspace.Version{Number: 7, Entries: entries}
 	want := dump(t, e, source)
-	finished := 0
-	for messages := 0; finished < 2; messages++ {
-		for _, after := range []bool{false, true} {
-			tenant, from := newTenant(t, e), logEnd(t, e)
-			c := newCutter(t, messages, after)
-			dying := New(configOf(c.listener.Addr().String(), server.user, server.password))
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			err := dying.Deploy(ctx, tenant, v)
-			cancel()
-			dying.Close()
-			c.cut()
-			if err == nil {
-				finished++
-			}
-			must(t, e.Deploy(t.Context(), tenant, v))
-			wantSame(t, want, dump(t, e, ownerOf(tenant)))
-			if got := loggedSince(t, e, from, tenant.Database); len(got) != len(entries) {
-				t.Fatalf("cut at message %d, after %v: %d statements ran, want %d:\n%s", messages, after, len(got), len(entries), strings.Join(got, "\n"))
-			}
+	atEachMessage(t, func(at string, dying func(func(context.Context, *Engine) error) error) {
+		tenant, from := newTenant(t, e), logEnd(t, e)
+		// Whether it came to its end the second one is to find out.
+		_ = dying(func(ctx context.Context, e *Engine) error { return e.Deploy(ctx, tenant, v) })
+		must(t, e.Deploy(t.Context(), tenant, v))
+		wantSame(t, want, dump(t, e, ownerOf(tenant)))
+		if got := loggedSince(t, e, from, tenant.Database); len(got) != len(entries) {
+			t.Fatalf("cut at message %s: %d statements ran, want %d:\n%s", at, len(got), len(entries), strings.Join(got, "\n"))
 		}
-		if messages > 200 {
-			t.Fatal("the deployment never comes to its end")
-		}
-	}
+	})
 }
 
 // begun is a deployment that has noted the entry, and not run it.
@@ -159,21 +141,10 @@ func TestWhatTheLogHasLostIsNotGuessed(t *testing.T) {
 
 // The server is killed while deployments run. Each tenant has each statement once.
 func TestServerMayBeKilledInTheMiddleOfDeployments(t *testing.T) {
-	if os.Getenv(serverVariable) != "" {
-		t.Log("runs on a server of the tests' own")
+	e, pidFile, ok := ownServer(t)
+	if !ok {
 		return
 	}
-	dir := devstacktest.Dir(t)
-	m, err := devstack.StartMySQL(t.Context(), devstack.MySQLConfig{Dir: dir})
-	must(t, err)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := m.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	e := prepared(t, configOf(m.Socket(), m.User(), m.Password()))
 	source := newTracked(t, e)
 	var versions []workspace.Version
 	for n := range 12 {
@@ -201,7 +172,7 @@ func TestServerMayBeKilledInTheMiddleOfDeployments(t *testing.T) {
 		await(t, "deployments are under way", func() bool {
 			return admin.value("SELECT count(*) FROM tenantsdb.deployed WHERE name IN ("+literal(tenants[0].Database)+", "+literal(tenants[1].Database)+")") > fmt.Sprint(round+1)
 		})
-		kill(t, filepath.Join(dir, "data", "mysql.pid"))
+		kill(t, pidFile)
 		for range tenants {
 			<-ends
 		}

@@ -92,16 +92,11 @@ func (i *importer) step(ctx context.Context, step schema.Step) (out workspace.Ou
 		i.conn.close()
 		i.conn = c
 	}
-	if step.Before != "" {
-		if err := i.prepare(ctx, step.Before); err != nil {
-			return workspace.Outcome{Err: statementError(err)}
-		}
-	}
-	out.Err = i.run(ctx, step.Statement)
-	if errno(out.Err) == unknownCollation {
-		if own, others := withOwnCollations(step.Statement, i.engine.known().mariaDB); len(others) > 0 {
-			out = workspace.Outcome{Err: i.run(ctx, own), Warning: collationWarning(step.Object, others)}
-		}
+	mode, err := i.prepare(ctx, step.Before)
+	if err != nil {
+		out.Err = statementError(err)
+	} else {
+		out = i.statement(ctx, step, mode)
 	}
 	if step.After != "" && !i.conn.broken {
 		if err := i.conn.exec(ctx, step.After); err != nil && out.Err == nil {
@@ -111,10 +106,38 @@ func (i *importer) step(ctx context.Context, step schema.Step) (out workspace.Ou
 	return out
 }
 
-// prepare gives the session the settings of a definition. MySQL and MariaDB do not
-// have the same: a collation that the server does not know is left out, as is the
-// sql_mode NO_AUTO_CREATE_USER, which is only about GRANT.
-func (i *importer) prepare(ctx context.Context, settings string) error {
+// statement runs the step's statement, with the server's own collations where it has
+// those of the other kind of server.
+func (i *importer) statement(ctx context.Context, step schema.Step, mode ddltrack.MySQLMode) workspace.Outcome {
+	err := i.run(ctx, step.Statement, mode)
+	if errno(err) == unknownCollation {
+		if own, others := withOwnCollations(step.Statement, i.engine.known().mariaDB); len(others) > 0 {
+			return workspace.Outcome{Err: i.run(ctx, own, mode), Warning: collationWarning(step.Object, others)}
+		}
+	}
+	return workspace.Outcome{Err: err}
+}
+
+// prepare gives the session the settings of a definition, and says how it reads
+// the text then.
+func (i *importer) prepare(ctx context.Context, settings string) (ddltrack.MySQLMode, error) {
+	if settings == "" {
+		return i.engine.modeOf(""), nil
+	}
+	if err := i.set(ctx, settings); err != nil {
+		return ddltrack.MySQLMode{}, err
+	}
+	row, err := i.conn.row(ctx, "SELECT @@session.sql_mode")
+	if err != nil {
+		return ddltrack.MySQLMode{}, err
+	}
+	return i.engine.modeOf(string(row[0])), nil
+}
+
+// set is prepare's SET. MySQL and MariaDB do not have the same settings: a
+// collation that the server does not know is left out, as is the sql_mode
+// NO_AUTO_CREATE_USER, which is only about GRANT.
+func (i *importer) set(ctx context.Context, settings string) error {
 	err := i.conn.exec(ctx, settings)
 	if number := errno(err); number != unknownCollation && number != wrongValue {
 		return err
@@ -128,8 +151,8 @@ func (i *importer) prepare(ctx context.Context, settings string) error {
 	return nil
 }
 
-func (i *importer) run(ctx context.Context, text string) error {
-	if ddltrack.DropsDatabaseMySQL([]byte(text)) || len(ddltrack.SplitMySQL(text, i.engine.modeOf(""))) != 1 {
+func (i *importer) run(ctx context.Context, text string, mode ddltrack.MySQLMode) error {
+	if ddltrack.DropsDatabaseMySQL([]byte(text)) || len(ddltrack.SplitMySQL(text, mode)) != 1 {
 		return workspace.Errorf(workspace.BadRequest, "it is not one statement that makes something")
 	}
 	i.engine.announced.add(i.target.Database, i.conn.id, text, i.unit)

@@ -294,3 +294,33 @@ func TestCollationsOfTheOtherKindOfServer(t *testing.T) {
 	wantStatements(t, list, "CREATE TABLE t (a varchar(9)) DEFAULT CHARSET=utf8mb4 COLLATE="+own)
 	wantReplay(t, e, to, list)
 }
+
+// Under each sql_mode a text has its own quotes, escapes and blocks.
+func TestSourceProgramsOfEverySQLMode(t *testing.T) {
+	e := newEngine(t)
+	from, to := newWorkspace(t, e), newTracked(t, e)
+	s := newSession(t, e, from)
+	if e.known().mariaDB {
+		s.run("SET sql_mode = ORACLE",
+			"CREATE PACKAGE pk AS PROCEDURE p1; FUNCTION f1 RETURN INT; END",
+			"CREATE PACKAGE BODY pk AS PROCEDURE p1 AS BEGIN SELECT 1; SELECT 2; END; FUNCTION f1 RETURN INT AS BEGIN RETURN 5; END; END",
+			"CREATE PROCEDURE op(x INT) AS y INT := 2; BEGIN SELECT x; IF x > 1 THEN SELECT 'it''s; END'; END IF; END")
+	}
+	s.run("SET sql_mode = 'NO_BACKSLASH_ESCAPES'",
+		`CREATE PROCEDURE nb() BEGIN SELECT 'C:\'; SELECT ';\'; BEGIN SELECT 3; END; END`,
+		`CREATE FUNCTION nbf() RETURNS varchar(20) DETERMINISTIC RETURN 'a\'`,
+		"SET sql_mode = 'ANSI_QUOTES'",
+		`CREATE TABLE "odd ""x"";" ("a;b" int, c varchar(20) DEFAULT 'x;''y')`,
+		`CREATE TRIGGER "tr;x" BEFORE INSERT ON "odd ""x"";" FOR EACH ROW BEGIN SET NEW."a;b" = 1; END`,
+		`CREATE VIEW "v""w" AS SELECT "a;b" AS "c'd" FROM "odd ""x"";"`,
+		"CREATE EVENT ev ON SCHEDULE EVERY 1 DAY DO BEGIN SELECT 1; SELECT 2; END")
+	steps, err := Source{}.Statements(t.Context(), loginTo(t, from))
+	must(t, err)
+	for i, o := range imported(t, e, to, workspace.Limits{}, steps...) {
+		if o.Err != nil {
+			t.Errorf("%s: %v", steps[i].Statement, o.Err)
+		}
+	}
+	wantSame(t, dump(t, e, from), dump(t, e, to))
+	wantReplay(t, e, to, taken(t, e, to))
+}

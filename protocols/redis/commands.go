@@ -21,7 +21,7 @@ const (
 	createsSecond           // argument 2
 	createsPairs            // arguments 1, 3, 5 …
 	createsCounted          // arguments 2, 4, 6 …, as many as argument 1 says
-	createsOption           // after STORE or STOREDIST
+	createsOption           // after STORE or STOREDIST, from argument options on
 	createsGroup            // argument 2 of XGROUP CREATE … MKSTREAM
 )
 
@@ -31,6 +31,7 @@ type command struct {
 	act     action
 	text    string // of refuse: the reply without its line end
 	creates creation
+	options int // where those of createsOption begin
 	// moves says that the command takes away a key for the one it makes, so
 	// that max_keys always has a place for it.
 	moves bool
@@ -100,7 +101,9 @@ func newCommands() commands {
 	t.add("mset msetnx", command{act: pass, creates: createsPairs})
 	t.add("msetex", command{act: pass, creates: createsCounted})
 	t.add("eval evalsha eval_ro evalsha_ro", command{act: special})
-	t.add("sort georadius georadiusbymember", command{act: pass, creates: createsOption})
+	t.add("sort", command{act: pass, creates: createsOption, options: 2})
+	t.add("georadius", command{act: pass, creates: createsOption, options: 6})
+	t.add("georadiusbymember", command{act: pass, creates: createsOption, options: 5})
 	t.add("keys scan hscan sscan zscan", command{act: special})
 	t.add("set copy auth hello quit reset select multi exec discard watch unwatch flushall flushdb info role publish spublish", command{act: special})
 	t.add("subscribe ssubscribe psubscribe unsubscribe sunsubscribe punsubscribe", command{act: special, noMulti: true})

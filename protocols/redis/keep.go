@@ -98,11 +98,7 @@ func (r *relay) keysOf(b []byte, q *request, c *command) (keys [][]byte, need in
 			keys = append(keys, q.args[2+2*i])
 		}
 	case createsOption:
-		for i := 2; i+1 < len(q.args); i++ {
-			if is(q.args[i], "store") || is(q.args[i], "storedist") {
-				keys = q.args[i+1 : i+2]
-			}
-		}
+		keys = storedKey(q.args, c.options)
 	case createsGroup:
 		for _, arg := range q.args[min(5, len(q.args)):] {
 			if is(arg, "mkstream") {
@@ -111,6 +107,24 @@ func (r *relay) keysOf(b []byte, q *request, c *command) (keys [][]byte, need in
 		}
 	}
 	return keys, 0, nil
+}
+
+// storedKey is the key behind the last STORE or STOREDIST among the options of
+// SORT, GEORADIUS and GEORADIUSBYMEMBER, which begin at from. Other options have
+// values that may be the same word.
+func storedKey(args [][]byte, from int) (keys [][]byte) {
+	for i := from; i+1 < len(args); i++ {
+		switch option := args[i]; {
+		case is(option, "store"), is(option, "storedist"):
+			keys = args[i+1 : i+2]
+			i++
+		case is(option, "by"), is(option, "get"), is(option, "count"):
+			i++
+		case is(option, "limit"):
+			i += 2
+		}
+	}
+	return keys
 }
 
 // send hands on a command that may make keys: it claims their places, and puts

@@ -88,7 +88,12 @@ local function makes(a,kind)
     for i=1,count do k[i]=a[1+2*i] end
     return k,3+2*count
   elseif kind=='o' then
-    for i=3,n-1 do local w=word(a[i]) if w=='store' or w=='storedist' then k={a[i+1]} end end
+    local i=({georadius=7,georadiusbymember=6})[word(a[1])] or 3
+    while i<n do
+      local w=word(a[i])
+      if w=='store' or w=='storedist' then k={a[i+1]} end
+      i=i+(({store=2,storedist=2,by=2,get=2,count=2,limit=3})[w] or 1)
+    end
   elseif kind=='g' and word(a[2])=='create' and options(a,6,{mkstream=1}) then
     k={a[3]}
   end

@@ -11,6 +11,10 @@ import (
 	window "github.com/tenantsdb/tenantsdb/protocols/internal/relay"
 )
 
+// turnPatience is how long the proxy's own question waits for the replies to what
+// came before it.
+const turnPatience = 2 * time.Second
+
 // administrator is a connection for the proxy's own questions to a physical
 // server. None of them changes what the connection is, so that it serves the
 // next one as it is.
@@ -40,6 +44,33 @@ type administrators = window.Pool[serverKey, *administrator]
 // It may be sent twice, where a connection that was kept has gone.
 func (r *relay) askAdmin(command []byte) (any, error) {
 	return r.protocol.askAdmin(r.route.Address, command)
+}
+
+// inTurn sends what came before q, and waits for the replies to it, for what is
+// found out beside the client's stream and depends on it. A client that does not
+// read them is waited for no longer than turnPatience: it may want to write
+// everything first. An error is the session's end.
+func (r *relay) inTurn(b []byte, q *request) error {
+	if err := r.flush(b, q.start); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.owed.n == 0 {
+		return nil
+	}
+	over := false
+	patience := time.AfterFunc(turnPatience, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		over = true
+		r.life.Wake()
+	})
+	defer patience.Stop()
+	if !r.life.Await(func() bool { return r.owed.n > 0 && !over }) {
+		return window.ErrGoodbye
+	}
+	return nil
 }
 
 func (p *Protocol) askAdmin(address workspace.Address, command []byte) (any, error) {

@@ -40,6 +40,13 @@ func TestQuestionsToTheServerShareAConnection(t *testing.T) {
 		t.Errorf("the server had %s connections, then %s", before, after)
 	}
 
+	// Who tracks and who listens may both find them off: each asks for all.
+	admin.must("CONFIG", "SET", "notify-keyspace-events", "")
+	s.connect3(t).must("CLIENT", "TRACKING", "ON")
+	if got := admin.must("CONFIG", "GET", "notify-keyspace-events"); !strings.Contains(got, "E") {
+		t.Errorf("notify-keyspace-events: got %q", got)
+	}
+
 	// The server closes those of the administrator, as one that starts anew.
 	admin.must("CONFIG", "SET", "notify-keyspace-events", "")
 	admin.must("CLIENT", "KILL", "USER", "default", "SKIPME", "yes")

@@ -307,6 +307,43 @@ func TestRepliesTurnedOff(t *testing.T) {
 	}
 }
 
+// TestRepliesAreTurnedOffAsDirectly: what is told whether or not replies are off,
+// and what is not.
+func TestRepliesAreTurnedOffAsDirectly(t *testing.T) {
+	for _, protocol := range []string{"2", "3"} {
+		for _, script := range []string{
+			"CLIENT REPLY OFF\nSUBSCRIBE a\nUNSUBSCRIBE\nPSUBSCRIBE a*\nPUNSUBSCRIBE a*\nSUBSCRIBE\nSSUBSCRIBE a\nSUNSUBSCRIBE\nGET k\nCLIENT REPLY ON",
+			"CLIENT REPLY SKIP\nSUBSCRIBE a\nPING\nUNSUBSCRIBE a\nPING",
+			"SET k 1\nWATCH k\nSET k 2\nCLIENT REPLY OFF\nMULTI\nAPPEND k 1\nEXEC\nCLIENT REPLY ON\nGET k",
+			"CLIENT REPLY OFF\nRESET", "CLIENT REPLY SKIP\nRESET",
+		} {
+			w := newWorld(t)
+			a, b := w.workspace(t, workspace.Settings{DefaultTTL: 100}).connect(t), w.workspace(t, workspace.Settings{}).admin(t)
+			lines := []byte(strings.ReplaceAll(script+"\nECHO end\nQUIT\n", "\n", "\r\n"))
+			for _, c := range []*client{a, b} {
+				c.must("HELLO", protocol)
+				c.send(lines)
+			}
+			got, want := a.ended(), b.ended()
+			if strings.Contains(script, "RESET") { // directly it ends the login
+				want, _, _ = strings.Cut(want, "-NOAUTH")
+				want += "$3\r\nend\r\n+OK\r\n"
+			}
+			if got != want {
+				t.Errorf("RESP%s, %q: got %q, want %q", protocol, script, got, want)
+			}
+		}
+	}
+	s := newWorld(t).workspace(t, workspace.Settings{})
+	for _, how := range []string{"OFF", "SKIP"} { // of whom Redis says nothing either, but lets him wait
+		c := s.connect(t)
+		c.send([]byte("CLIENT REPLY " + how + "\r\nQUIT\r\n"))
+		if got := c.ended(); got != "" {
+			t.Errorf("CLIENT REPLY %s, QUIT: got %q", how, got)
+		}
+	}
+}
+
 // TestTheDocumentHasEveryCommand holds docs/redis.md to the rows that are not
 // simply passed.
 func TestTheDocumentHasEveryCommand(t *testing.T) {

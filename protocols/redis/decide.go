@@ -159,7 +159,6 @@ func (r *relay) decideSpecial(b []byte, q *request, c *command) (need int, err e
 	case "reset":
 		r.reset(b, q)
 	case "quit":
-		t.muted, t.muteNext = false, 0
 		t.tell(b, q, "+OK")
 		return 0, window.ErrGoodbye
 	}
@@ -259,16 +258,17 @@ func (r *relay) decideTransaction(b []byte, q *request, name string) error {
 	if name == "unwatch" && t.multi {
 		return r.pass(q)
 	}
-	if name == "unwatch" {
-		t.watching = false
-	}
 	switch {
 	case q.n != 1 && name != "watch":
 		// Redis refuses it, and fails the transaction.
+	case name == "unwatch":
+		t.watching = false
 	case name == "multi":
 		if !t.multi {
 			t.multi, t.tx = true, transaction{}
 		}
+	case !t.multi:
+		// Redis refuses EXEC and DISCARD, and goes on to watch.
 	case name == "discard":
 		t.tx.settle()
 		t.multi, t.watching, t.tx = false, false, transaction{}

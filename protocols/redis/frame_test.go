@@ -136,10 +136,18 @@ func TestRepliesEndWhereTheyDo(t *testing.T) {
 type sink struct {
 	net.Conn
 	bytes.Buffer
-	discard bool
+	discard  bool
+	of       *relay // answered at once, where it is set
+	answered int    // replies
 }
 
 func (s *sink) Write(b []byte) (int, error) {
+	if s.of != nil {
+		s.of.mu.Lock()
+		s.answered += s.of.owed.n
+		s.of.owed = owedQueue{}
+		s.of.mu.Unlock()
+	}
 	if s.discard {
 		return len(b), nil
 	}
@@ -295,21 +303,23 @@ func FuzzFrontend(f *testing.F) {
 	f.Add([]byte("*5\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n"), uint16(2), true)
 	f.Add([]byte("CLIENT TRACKING ON BCAST PREFIX a REDIRECT 1 NOLOOP\r\nHELLO 3\r\nCLIENT TRACKINGINFO\r\nRESET\r\n"), uint16(40), true)
 	f.Add([]byte("EVAL \"redis.call('publish',KEYS[1],1)\" 1 a\r\nEVALSHA "+unknownScript+" 0\r\nSCRIPT LOAD publish\r\nSCRIPT EXISTS a\r\n"), uint16(20), false)
+	f.Add([]byte("PSUBSCRIBE a*\r\nPUBLISH a b\r\nPUBSUB NUMPAT\r\nINFO\r\nCLIENT KILL TYPE pubsub SKIPME no\r\n"), uint16(30), true)
 	f.Fuzz(func(t *testing.T, in []byte, cut uint16, rules bool) {
 		settings := workspace.Settings{}
 		if rules {
 			settings.DefaultTTL = 9
 		}
 		whole, to := newBench(settings)
-		whole.protocol.config.Admin = nil
+		to.of = whole
 		errWhole := whole.feed(in)
 		at := min(int(cut), len(in))
 		parts, piecesTo := newBench(settings)
+		piecesTo.of = parts
 		errParts := parts.feed(in[:at], in[at:])
 		if (errWhole == nil) != (errParts == nil) {
 			t.Fatalf("whole: %v, cut at %d: %v", errWhole, at, errParts)
 		}
-		if errWhole == nil && (to.String() != piecesTo.String() || whole.owed.n != parts.owed.n) {
+		if errWhole == nil && (to.String() != piecesTo.String() || to.answered != piecesTo.answered) {
 			t.Fatalf("cut at %d:\ngot  %q\nwant %q", at, piecesTo.String(), to.String())
 		}
 	})
@@ -332,7 +342,8 @@ func FuzzBackend(f *testing.F) {
 			kinds := []reply{{kind: passed}, {kind: swallowed}, {kind: replaced, text: "+x"}, {kind: greeted, text: "3"}, {kind: queued},
 				{kind: wrapped}, {kind: executed, shape: []bool{true, false}}, {kind: confirmed, n: 2}, {kind: confirmed, all: true},
 				{kind: confirmed, pattern: &listener{pattern: "a*"}}, {kind: translated, translation: &scriptName{client: "a", server: "b", loaded: true}}, {kind: translated, translation: &sight{command: "client|info"}}, {kind: surveyed, move: &move{}}, {kind: moved, move: &move{}},
-				{kind: executed, translations: map[int]translation{0: &sight{command: "client|list"}, 2: &scriptName{client: "a", server: "b"}}}}
+				{kind: executed, translations: map[int]translation{0: &sight{command: "client|list"}, 2: &scriptName{client: "a", server: "b"}}},
+				{kind: translated, translation: published("a")}, {kind: executed, muted: true, translations: map[int]translation{1: published("a")}}}
 			for i := range kinds {
 				k := kinds[(i+int(first))%len(kinds)]
 				k.n = max(k.n, 1)

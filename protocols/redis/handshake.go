@@ -273,6 +273,12 @@ func printableText(s string) string {
 	}, s)
 }
 
+// fails says whether the server refuses it for its name, after the login and
+// before the version.
+func (h *hello) fails() bool {
+	return h.named && strings.ContainsFunc(h.name, func(c rune) bool { return c < '!' || c > '~' })
+}
+
 // append encodes the HELLO without its login.
 func (h *hello) append(dst []byte) []byte {
 	args := []string{"HELLO"}
@@ -329,7 +335,7 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	}
 	if st.hello.asked {
 		first = st.hello.append(first)
-		r.track.resp3 = st.hello.version == 3
+		r.track.resp3 = st.hello.version == 3 && !st.hello.fails()
 		r.owed.push(reply{kind: greeted, n: 1, text: strconv.Itoa(st.hello.version)})
 	} else if err := st.reply("+OK"); err != nil {
 		p.give(s.route, b, false)

@@ -121,6 +121,26 @@ func TestCommandsBehindTheLoginAreKept(t *testing.T) {
 	}
 }
 
+// TestAHelloThatFailsForItsNameChangesNothing: the client goes on in RESP2.
+func TestAHelloThatFailsForItsNameChangesNothing(t *testing.T) {
+	s := newWorld(t).workspace(t, workspace.Settings{})
+	const bad = "-ERR Client names cannot contain spaces, newlines or special characters.\r\n"
+	inSession, atLogin := s.connect(t), s.world.stranger(t)
+	inSession.want(bad, "HELLO", "3", "SETNAME", "a b")
+	atLogin.want(bad, "HELLO", "3", "AUTH", s.live.Name, testPassword, "SETNAME", "a\xff")
+	for _, c := range []*client{inSession, atLogin} {
+		if got := c.do("INFO", "keyspace"); got[0] != '$' {
+			t.Errorf("INFO: got %q", got)
+		}
+		if got := c.do("HELLO", "3", "SETNAME", ""); got[0] != '%' {
+			t.Errorf("HELLO: got %q", got)
+		}
+		if got := c.do("INFO", "keyspace"); got[0] != '=' {
+			t.Errorf("INFO: got %q", got)
+		}
+	}
+}
+
 func TestAFullWorkspaceSaysSo(t *testing.T) {
 	w := newWorld(t)
 	s := w.workspace(t, workspace.Settings{MaxConnections: 1})

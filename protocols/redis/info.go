@@ -19,6 +19,9 @@ const infoLines = `# Server redis_version redis_mode os arch_bits multiplexing_a
 
 // decideInfo answers INFO: the server's own would show every workspace.
 func (r *relay) decideInfo(b []byte, q *request) error {
+	if err := r.inTurn(b, q); err != nil {
+		return err
+	}
 	answer, err := r.askAdmin(appendCommand(nil, "INFO", "ALL"))
 	text, ok := "", false
 	if err == nil {

@@ -37,6 +37,11 @@ func (r *relay) decideHello(b []byte, q *request) error {
 		t.refuse(b, q, errAnotherUser)
 		return nil
 	}
+	if h.fails() {
+		t.owe(reply{kind: passed})
+		t.instead(b, q, h.append(nil)...)
+		return nil
+	}
 	var before, behind []byte
 	if h.version == 2 { // it has no pushes
 		before = r.listenForChanges(false)
@@ -54,7 +59,7 @@ func (r *relay) decideHello(b []byte, q *request) error {
 // user's. What it undoes is undone one by one.
 func (r *relay) reset(b []byte, q *request) {
 	t := &r.track
-	t.muted, t.muteNext, t.watching = false, 0, false
+	t.muted, t.watching = false, false // CLIENT REPLY SKIP is for RESET's own reply, too
 	var out []byte
 	silent := func(command []byte, owed reply) {
 		owed.muted = true
@@ -67,14 +72,15 @@ func (r *relay) reset(b []byte, q *request) {
 	}
 	t.tx.settle()
 	t.multi, t.tx = false, transaction{}
-	silent(unwatchCommand, reply{kind: swallowed})
 	if t.lasting {
 		silent(appendCommand(nil, "UNSUBSCRIBE"), reply{kind: confirmed, all: true})
 		silent(appendCommand(nil, "SUNSUBSCRIBE"), reply{kind: confirmed, all: true})
 		for _, pattern := range slices.Clone(t.patterns) {
 			silent(r.dropPattern(pattern))
 		}
+		silent(appendCommand(nil, "CLIENT", "NO-TOUCH", "OFF"), reply{kind: swallowed})
 	}
+	silent(unwatchCommand, reply{kind: swallowed}) // which RESP2 takes from who listens to nothing only
 	out = append(out, r.listenForChanges(false)...)
 	if t.tracking.redirect != 0 {
 		r.space.redirects.drop(r)

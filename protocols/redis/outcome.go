@@ -198,16 +198,6 @@ func (r *relay) beginReply(b []byte, pos int, owed *reply) (size, need, limit in
 		for owed.n > 1 {
 			r.settle() // one error answers them all
 		}
-	case published:
-		if b[pos] == ':' && !owed.muted {
-			n, size, err := integer(b[pos:])
-			if err != nil {
-				return 0, 0, maxHeld, err
-			}
-			s.put(b, pos, size, redcon.AppendInt(nil, r.space.receivers(n, owed.text))...)
-			r.settle()
-			return size, 0, 0, nil
-		}
 	case surveyed, moved:
 		need, err := r.learn(b, pos, owed)
 		return 0, need, maxHeld, err
@@ -235,11 +225,14 @@ func (r *relay) beginExec(b []byte, pos int, shape []bool, translations map[int]
 	if err != nil {
 		return 0, 0, 0, err
 	}
+	muted := r.owed.front().muted
 	if n < 0 { // the client's WATCH failed
+		if muted {
+			s.hide(b, pos)
+		}
 		s.v.begin()
 		return 0, 0, 0, nil
 	}
-	muted := r.owed.front().muted
 	if muted {
 		shape = slices.Repeat([]bool{true}, n)
 	}

@@ -1,5 +1,7 @@
 package redis
 
+import "math"
+
 // replyKind is what becomes of a reply that the backend owes.
 type replyKind uint8
 
@@ -12,7 +14,6 @@ const (
 	wrapped                         // of the EXEC around one command: its element 1 passes
 	executed                        // of an EXEC with hidden commands: the elements in shape are taken out
 	confirmed                       // of (P|S)(UN)SUBSCRIBE: n confirmations, or one error
-	published                       // of PUBLISH: how many got it, as a client counts
 	tracked                         // of CLIENT TRACKING: prefixes are told of from here on
 	surveyed                        // of what was asked before a command that waits; it is hidden
 	moved                           // of what was done behind it; it is hidden
@@ -52,8 +53,10 @@ type translation interface {
 	translate(r *relay, b []byte, pos int) (done bool, size, need, limit int, err error)
 }
 
-// maxOwed bounds a client's pipeline. A client that runs further ahead is read
-// again when replies arrive.
+// maxOwed bounds what is kept of a client's pipeline. A client that runs further
+// ahead is read again when replies arrive. Since one that writes all before it
+// reads anything, as most libraries do, would then wait for ever where the replies
+// are more than the sockets hold, runs of replies count as one.
 const maxOwed = 1 << 16
 
 // owedQueue is a first-in first-out ring of the replies owed. Runs of replies
@@ -83,6 +86,9 @@ func (q *owedQueue) push(r reply) {
 	q.ring[(q.head+q.len)&(len(q.ring)-1)] = r
 	q.len++
 }
+
+// full says whether nothing more is to be owed for now.
+func (q *owedQueue) full() bool { return q.len >= maxOwed || q.n >= math.MaxInt32/2 }
 
 // plain says that the reply is one of a kind that n of can share an element.
 func (r *reply) plain() bool { return r.claim == nil && (r.kind == passed || r.kind == swallowed) }

@@ -188,6 +188,9 @@ func (r *relay) decideClientKill(b []byte, q *request) error {
 		t.refuse(b, q, bad)
 		return nil
 	}
+	if err := r.inTurn(b, q); err != nil { // it may be chosen by what it listens to
+		return err
+	}
 	r.mu.Lock()
 	hit := chosen.has(r.own())
 	r.mu.Unlock()

@@ -114,7 +114,7 @@ func (r *relay) expectNotifications(channels [][]byte) {
 	if !slices.ContainsFunc(channels, wants) {
 		return
 	}
-	if err := r.askForNotifications(notifyEvents); err != nil {
+	if err := r.askForNotifications(); err != nil {
 		r.log.Warn("keyspace notifications not turned on", "workspace", r.live.Name, "error", err)
 	}
 }
@@ -134,15 +134,36 @@ func (r *relay) publish(b []byte, q *request, name string) {
 	t := &r.track
 	out := redcon.AppendArray(nil, 3)
 	out = r.appendChannel(redcon.AppendBulkString(out, name), q.args[1])
-	if t.multi {
+	head, _ := r.channels.parts(q.args[1])
+	byPattern := name == "publish" && head == r.channels.prefix
+	switch {
+	case byPattern && (t.multi || len(t.patterns) > 0 || r.space.listened()):
+		t.oweTranslated(published(q.args[1]), nil)
+	case t.multi:
 		t.tx.element(false)
+		t.owe(reply{kind: passed})
+	default:
+		t.owe(reply{kind: passed})
 	}
-	owed := reply{kind: passed}
-	if head, _ := r.channels.parts(q.args[1]); name == "publish" && head == r.channels.prefix && !t.multi && r.space.listened() {
-		owed = reply{kind: published, text: string(q.args[1])}
-	}
-	t.owe(owed)
 	t.instead(b, q, out...)
+}
+
+// published is a channel, in whose PUBLISH's reply the client gets the count of
+// who heard as Redis counts.
+type published string
+
+// translate makes the server's count the client's.
+func (p published) translate(r *relay, b []byte, pos int) (done bool, size, need, limit int, err error) {
+	if b[pos] != ':' {
+		return false, 0, 0, 0, nil
+	}
+	n, size, err := integer(b[pos:])
+	if err != nil {
+		return true, 0, 0, maxHeld, err
+	}
+	r.replies.put(b, pos, size, redcon.AppendInt(nil, r.space.receivers(n, string(p)))...)
+	r.valueDone()
+	return true, size, 0, 0, nil
 }
 
 // isWide says whether pattern may match a channel of the keyspace.
@@ -247,6 +268,9 @@ type listener struct {
 // answer shows the channels of every workspace.
 func (r *relay) decidePubsub(b []byte, q *request, sub string) error {
 	t := &r.track
+	if err := r.inTurn(b, q); err != nil {
+		return err
+	}
 	ask := redcon.AppendArray(nil, q.n)
 	ask = redcon.AppendBulkString(redcon.AppendBulkString(ask, "PUBSUB"), sub)
 	switch {

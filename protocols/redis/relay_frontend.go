@@ -35,7 +35,7 @@ func (r *relay) PumpFrontend(context.Context) error {
 func (r *relay) awaitRoom() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.life.Await(func() bool { return r.owed.n >= maxOwed })
+	return r.life.Await(r.owed.full)
 }
 
 // forwardFrontend passes on what the window holds, but for the beginning of a

@@ -83,6 +83,66 @@ func TestAWatchOutlivesWrites(t *testing.T) {
 	c.wantTTL(":100\r\n", "h3")
 }
 
+// TestAWatchEndsAsInRedis: what Redis refuses ends no watch, which a transaction
+// of hidden commands would then be ended by.
+func TestAWatchEndsAsInRedis(t *testing.T) {
+	s := newWorld(t).workspace(t, workspace.Settings{DefaultTTL: 100})
+	other := s.connect(t)
+	for command, reply := range map[string]string{
+		"EXEC": "-ERR EXEC without MULTI\r\n", "DISCARD": "-ERR DISCARD without MULTI\r\n",
+		"UNWATCH x": "-ERR wrong number of arguments for 'unwatch' command\r\n",
+	} {
+		c := s.connect(t)
+		c.must("WATCH", "seen")
+		c.want(reply, strings.Fields(command)...)
+		other.must("APPEND", "seen", "x")
+		c.want(":1\r\n", "HSET", "h"+command, "f", "v")
+		c.wantTTL(":100\r\n", "h"+command)
+		c.must("MULTI")
+		c.want("*-1\r\n", "EXEC")
+		c.want(":1\r\n", "HSET", "h"+command, "g", "v")
+	}
+	c := s.connect(t)
+	c.must("WATCH", "seen")
+	c.must("SUBSCRIBE", "news")
+	c.want("+RESET\r\n", "RESET")
+	other.must("APPEND", "seen", "x")
+	c.want(":1\r\n", "HSET", "h", "f", "v")
+}
+
+// TestAKeyIsStoredBehindAnOption: the values of options, and members, may be the
+// same word.
+func TestAKeyIsStoredBehindAnOption(t *testing.T) {
+	s := newWorld(t).workspace(t, workspace.Settings{DefaultTTL: 100, MaxKeys: 3})
+	c, admin := s.connect(t), s.admin(t)
+	admin.must("RPUSH", "l", "1", "2")
+	admin.must("GEOADD", "shops", "13", "38", "store", "13", "38", "storedist")
+	script := "return redis.call(ARGV[1],unpack(ARGV,2))"
+	for _, command := range []string{
+		"SORT l STORE dest BY nosort GET store GET #", "SORT l BY store LIMIT 0 9 GET store storedist x STORE dest",
+		"SORT l BY store STORE no STORE dest", "GEORADIUSBYMEMBER shops store 9 km STORE dest", "GEORADIUSBYMEMBER shops storedist 9 km COUNT 1 STOREDIST dest ASC",
+		"GEORADIUS shops 13 38 9 km STOREDIST no STORE dest",
+	} {
+		for name, words := range map[string][]string{"": strings.Fields(command), " in a script": append([]string{"EVAL", script, "0"}, strings.Fields(command)...)} {
+			if got := c.do(words...); got[0] != ':' && !strings.Contains(command, "storedist x") {
+				t.Errorf("%s%s: got %q", command, name, got)
+			} else if got[0] == ':' {
+				c.wantTTL(":100\r\n", "dest")
+			}
+			admin.must("DEL", "dest")
+		}
+	}
+	// Where no key is made there is none to have a place.
+	admin.must("SET", "third", "1")
+	for _, command := range []string{"SORT l BY store GET #", "GEORADIUSBYMEMBER shops store 9 km", "GEORADIUSBYMEMBER shops storedist 9 km DESC"} {
+		for name, words := range map[string][]string{"": strings.Fields(command), " in a script": append([]string{"EVAL", script, "0"}, strings.Fields(command)...)} {
+			if got := c.do(words...); got[0] != '*' {
+				t.Errorf("%s%s: got %q", command, name, got)
+			}
+		}
+	}
+}
+
 func TestValuesAreNotHeldForTheirKeys(t *testing.T) {
 	w := newWorld(t)
 	s := w.workspace(t, workspace.Settings{DefaultTTL: 100, MaxKeys: 10})

@@ -91,10 +91,11 @@ type request struct {
 	args  [][]byte // those looked at, part of the window
 }
 
-// owe notes a reply of the command at hand.
+// owe notes a reply of the command at hand. What confirms a subscription is told
+// whether or not the client turned replies off, as in Redis.
 func (t *track) owe(r reply) {
 	r.n = max(r.n, 1)
-	r.muted = t.muted || t.muteNext > 0
+	r.muted = (t.muted || t.muteNext > 0) && r.kind != confirmed
 	if len(t.owing) > 0 && r.plain() {
 		if last := &t.owing[len(t.owing)-1]; last.plain() && last.kind == r.kind && last.muted == r.muted {
 			last.n += r.n

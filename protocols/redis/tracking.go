@@ -37,7 +37,7 @@ const (
 	errTrackingChoice   = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode."
 	errTrackingOverlap  = "ERR Prefix '%s' overlaps with %s prefix '%s'. Prefixes for a single client must not overlap."
 	errTrackingMany     = "ERR a connection can't track more than 1024 prefixes"
-	errTrackingServer   = "ERR CLIENT TRACKING can't be turned on: the server's keyspace notifications (notify-keyspace-events KA) are off and can't be turned on now"
+	errTrackingServer   = "ERR CLIENT TRACKING can't be turned on: the server's keyspace notifications (notify-keyspace-events KEA) are off and can't be turned on now"
 )
 
 // trackingMode is what the client asked of its tracking.
@@ -133,7 +133,7 @@ func (r *relay) turnTracking(b []byte, q *request) error {
 		t.refuse(b, q, errInMulti)
 		return nil
 	case mode.on && !t.tracking.on:
-		if err := r.askForNotifications(notifyKeys); err != nil {
+		if err := r.askForNotifications(); err != nil {
 			r.log.Warn("keyspace notifications not turned on", "workspace", r.live.Name, "error", err)
 			t.refuse(b, q, errTrackingServer)
 			return nil
@@ -242,18 +242,16 @@ func (r *relay) listenForChanges(on bool) []byte {
 	return appendCommand(nil, name, changed, flushed)
 }
 
-// What is asked of the server's notifications: those by key, and by key and by
-// event.
-const (
-	notifyKeys   = "KA"
-	notifyEvents = "KEA"
-)
+// notifications is what is asked of the server's: those by key and by event. All
+// ask for both, since two who read the setting at the same time, at other proxies
+// too, would else write over what the other one asked for.
+const notifications = "KEA"
 
 // askForNotifications sees to it that the server tells of changed keys. They
 // are turned on with the first client that needs them, as they cost every write
 // a little. The server is asked each time, since it tells nobody that it was
 // configured anew.
-func (r *relay) askForNotifications(wanted string) error {
+func (r *relay) askForNotifications() error {
 	const setting = "notify-keyspace-events"
 	answer, err := r.askAdmin(appendCommand(nil, "CONFIG", "GET", setting))
 	if err != nil {
@@ -269,7 +267,7 @@ func (r *relay) askForNotifications(wanted string) error {
 			return -1
 		}
 		return kind
-	}, wanted)
+	}, notifications)
 	if missing == "" {
 		return nil
 	}

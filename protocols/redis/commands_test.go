@@ -2,6 +2,7 @@ package redis
 
 import (
 	"bufio"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -217,6 +218,12 @@ func TestACommandThatTheTableLacks(t *testing.T) {
 	c.want(":1\r\n", "strlen", "k")
 	c.want("-"+errUnjudged+"\r\n", "LOLWUT")
 	c.want("-ERR unknown command 'NOSUCH', with args beginning with: 'k' \r\n", "NOSUCH", "k")
+	// A server that is replaced by a newer one may know it, and it make keys.
+	w.protocol.mu.Lock()
+	if known := slices.Collect(maps.Keys(w.protocol.unknown)); slices.ContainsFunc(known, func(n judgedName) bool { return n.name == "nosuch" }) {
+		t.Errorf("what the server did not know is remembered: %v", known)
+	}
+	w.protocol.mu.Unlock()
 	long := strings.Repeat("x", 40)
 	if got := c.do(long); !strings.HasPrefix(got, "-ERR unknown command '"+long) {
 		t.Errorf("a long name: got %q", got)

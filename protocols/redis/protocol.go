@@ -122,6 +122,9 @@ func (p *Protocol) judged(r *relay, name string) (*command, error) {
 		return nil, errAnswer
 	}
 	c = judge(name, rows[0])
+	if rows[0] == nil {
+		return c, nil // the server may be a newer one, or load a module, by and by
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.unknown) >= maxJudged {

@@ -21,7 +21,7 @@ func relayInMemory(t *testing.T, mode workspace.Mode) *relay {
 	r := &relay{
 		protocol: &Protocol{wheel: window.NewWheel()},
 		live:     live,
-		guard:    guardOf(mode),
+		guard:    guardOf(mode, false),
 		front:    wiretest.Drained(t),
 		back:     &backend{conn: wiretest.NewSink()},
 	}

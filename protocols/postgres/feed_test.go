@@ -31,7 +31,7 @@ func newFeed() *feed { return &feed{track: track{status: 'I'}} }
 func trackedFeed(tracked bool) *feed {
 	f := newFeed()
 	if tracked {
-		f.guard = guardOf(workspace.Tenant)
+		f.guard = guardOf(workspace.Tenant, false)
 	}
 	return f
 }

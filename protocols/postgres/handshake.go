@@ -176,7 +176,7 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	p := s.protocol
 	key := keyOf(s.route, s.startup.params)
 	b, err := s.take(ctx, key)
-	if refusedPassword(err) {
+	if lostRole(err) {
 		if err = p.config.Restorer.RestoreRole(ctx, s.route.Live.ID); err == nil {
 			b, err = s.take(ctx, key)
 		}
@@ -188,7 +188,7 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 		protocol: p,
 		route:    s.route,
 		live:     s.route.Live,
-		guard:    guardOf(s.route.Live.Mode),
+		guard:    guardOf(s.route.Live.Mode, s.route.Reads()),
 		front:    s.startup.conn,
 		back:     b,
 		poolKey:  key,
@@ -196,7 +196,7 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	}
 	r.life.Begin(&r.mu, r.front, b.conn)
 	r.track.status = 'I'
-	r.track.deployed = s.route.Live.Mode == workspace.Deployed
+	r.track.fixed = r.guard.fixed
 	size := shortKey
 	if s.startup.minor >= 2 {
 		size = longKey

@@ -24,16 +24,16 @@ const (
 // transaction status, the rows of the statement at hand. Both directions
 // change it, under the relay's lock and never across I/O.
 type track struct {
-	deployed bool // the session is of a tenant's database
-	raises   bool // what was put in a statement's place may raise a refusal of ours
-	owed     owedQueue
-	status   byte // of the last ReadyForQuery: 'I', 'T' or 'E'
-	rows     int64
-	copying  bool // the backend takes what comes for copy data, up to its end
-	copyIn   bool // of copying: the client has not sent the end
-	copyOut  bool
-	binary   bool // of copyOut: the last CopyData is a trailer
-	stop     stop
+	fixed   bool // the session may not change the schema
+	raises  bool // what was put in a statement's place may raise a refusal of ours
+	owed    owedQueue
+	status  byte // of the last ReadyForQuery: 'I', 'T' or 'E'
+	rows    int64
+	copying bool // the backend takes what comes for copy data, up to its end
+	copyIn  bool // of copying: the client has not sent the end
+	copyOut bool
+	binary  bool // of copyOut: the last CopyData is a trailer
+	stop    stop
 
 	// suspended has the rows so far of portals that stopped at an Execute's
 	// row count, by the hash of their names. It is emptied when the

@@ -133,7 +133,7 @@ func (t *track) scanBackend(b []byte, maxRows int64, now int64, timeout time.Dur
 			case bytes.Contains(head, clusteredNotice):
 				t.tag = "CLUSTER"
 				act = swallowed
-			case t.deployed && bytes.Contains(head, droppedNotice):
+			case t.fixed && bytes.Contains(head, droppedNotice):
 				if size > maxInspected {
 					break
 				}

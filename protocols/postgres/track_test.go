@@ -396,7 +396,7 @@ func TestScansDoNotAllocate(t *testing.T) {
 	for name, e := range exchanges {
 		for _, mode := range []workspace.Mode{workspace.Control, workspace.Tenant, workspace.Deployed} {
 			f := newFeed()
-			f.guard = guardOf(mode)
+			f.guard = guardOf(mode, false)
 			run := func() {
 				if s, err := f.scanFrontend(e[0], &f.guard, 1, time.Second); err != nil || s.pass != len(e[0]) {
 					t.Fatalf("%s: passed %d, %v", name, s.pass, err)

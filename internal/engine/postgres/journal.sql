@@ -258,6 +258,11 @@ DECLARE
 	parts text[] := pg_tenantsdb.state();
 	w     record := pg_tenantsdb.writes();
 BEGIN
+	-- A reader owns nothing, but a GRANT of what it may not grant is a warning and
+	-- no error, and so is not to get as far as the queue.
+	IF NOT pg_has_role(session_user, (SELECT datdba FROM pg_database WHERE datname = current_database()), 'USAGE') THEN
+		RAISE EXCEPTION USING MESSAGE = 'permission denied: this login may only read', ERRCODE = 'insufficient_privilege';
+	END IF;
 	IF tg_tag = 'REINDEX' THEN
 		RETURN; -- changes no schema; PostgreSQL before 17 fires no trigger for it
 	END IF;

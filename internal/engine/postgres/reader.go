@@ -38,6 +38,14 @@ func (e *Engine) SetReader(ctx context.Context, t workspace.Target) error {
 		return err
 	}
 	defer release()
+	// An older journal would record what a reader is refused.
+	tracked, err := names(ctx, conn, "SELECT relname::text FROM pg_class WHERE oid = to_regclass('pg_tenantsdb.version')")
+	if err == nil && len(tracked) > 0 {
+		err = e.upgradeJournal(ctx, conn, t.Database)
+	}
+	if err != nil {
+		return fmt.Errorf("look for the journal of %s: %w", t.Database, err)
+	}
 	for range readerTries {
 		if err = grantReads(ctx, conn, t); sqlState(err) != internalError {
 			break

@@ -31,6 +31,7 @@ const patience = time.Minute
 type fake struct {
 	mu        sync.Mutex
 	lives     map[string]*workspace.Live
+	keys      map[string]*workspace.LiveKey // of logins "workspace as key"
 	forgotten []int64
 	running   atomic.Int64
 	most      atomic.Int64
@@ -52,14 +53,16 @@ func (f *fake) Handshake(ctx context.Context, conn net.Conn) (protocols.Session,
 	if err != nil {
 		return nil, err
 	}
+	name, key, _ := strings.Cut(strings.TrimSpace(line), " as ")
 	f.mu.Lock()
-	live := f.lives[strings.TrimSpace(line)]
+	live := f.lives[name]
+	as := f.keys[key]
 	f.mu.Unlock()
 	if live == nil {
 		fmt.Fprintln(conn, "unknown")
 		return nil, errors.New("unknown workspace")
 	}
-	return &fakeSession{f, conn, in, live}, nil
+	return &fakeSession{f, conn, in, live, as}, nil
 }
 
 func (f *fake) Forget(id int64) {
@@ -76,10 +79,11 @@ type fakeSession struct {
 	conn net.Conn
 	in   *bufio.Reader
 	live *workspace.Live
+	key  *workspace.LiveKey
 }
 
 func (s *fakeSession) User() string              { return "someone" }
-func (s *fakeSession) Route() workspace.Route    { return workspace.Route{Live: s.live} }
+func (s *fakeSession) Route() workspace.Route    { return workspace.Route{Live: s.live, Key: s.key} }
 func (s *fakeSession) Refuse(r protocols.Reason) { fmt.Fprintln(s.conn, "refused", r) }
 func (s *fakeSession) Connect(ctx context.Context) (protocols.Relay, error) {
 	if s.fake.connect != nil {

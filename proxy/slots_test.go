@@ -132,3 +132,75 @@ func TestAPanicEndsItsOwnSessionOnly(t *testing.T) {
 		t.Errorf("log: got %q, want the panic in it", w.log.String())
 	}
 }
+
+func TestARevokedKeysSessionsEndAndNoOther(t *testing.T) {
+	w := newWorld(t, 0)
+	revoked, other := &workspace.LiveKey{}, &workspace.LiveKey{Reads: true}
+	w.fake.keys = map[string]*workspace.LiveKey{"revoked": revoked, "other": other}
+	ending := []*client{w.enter(t, "shop as revoked"), w.enter(t, "blog as revoked")}
+	staying := []*client{w.enter(t, "shop"), w.enter(t, "shop as other")}
+	revoked.SetRevoked()
+	w.CloseKey(t.Context(), revoked)
+	for _, c := range ending {
+		if got := c.hear(); got != "stopped revoked" {
+			t.Errorf("a session of the key: got %q", got)
+		}
+	}
+	for _, c := range staying {
+		c.say("hello")
+		if got := c.hear(); got != "hello" {
+			t.Errorf("another session: got %q", got)
+		}
+	}
+	if n := w.held(); n != len(staying) {
+		t.Errorf("%d slots are taken, want %d", n, len(staying))
+	}
+	// A login that was checked just before comes too late.
+	if _, answer := w.login(t, "shop as revoked"); answer != "refused revoked" {
+		t.Errorf("a session afterwards: got %q", answer)
+	}
+}
+
+// A key is revoked while its session connects.
+func TestAKeyRevokedMeanwhileEndsItsSession(t *testing.T) {
+	connecting, goOn := make(chan struct{}), make(chan struct{})
+	w := newWorld(t, 0, func(w *world) {
+		w.fake.connect = func(context.Context) error {
+			close(connecting)
+			<-goOn
+			return nil
+		}
+	})
+	key := &workspace.LiveKey{}
+	w.fake.keys = map[string]*workspace.LiveKey{"key": key}
+	answers := make(chan string, 1)
+	go func() {
+		c, answer := w.login(t, "shop as key")
+		if answer == "ready" {
+			answer = c.hear()
+		}
+		answers <- answer
+	}()
+	<-connecting
+	key.SetRevoked()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		w.CloseKey(context.Background(), key)
+	}()
+	await(t, "the session is to end", func() bool {
+		w.sessions.mu.Lock()
+		defer w.sessions.mu.Unlock()
+		for _, taken := range w.sessions.workspaces {
+			for s := range taken {
+				return s.stopped != 0
+			}
+		}
+		return false
+	})
+	close(goOn)
+	if got := <-answers; got != "stopped revoked" {
+		t.Errorf("got %q, want the session stopped", got)
+	}
+	<-closed
+}

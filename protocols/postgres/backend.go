@@ -93,11 +93,11 @@ func dial(ctx context.Context, route workspace.Route, params map[string]string) 
 	return b, nil
 }
 
-// lostRole says whether a dial failed because the server does not take the role's
-// password, or does not let it into the database: what a role may do to itself.
-func lostRole(err error) bool {
+// refusedPassword says whether a dial failed because the server does not take
+// the role's password.
+func refusedPassword(err error) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (pgErr.Code == codeInvalidPassword || pgErr.Code == codeInsufficientRight)
+	return ok && pgErr.Code == codeInvalidPassword
 }
 
 // dialFailure says what the client may know of a failed dial: the server's own

@@ -176,7 +176,7 @@ func (s *session) Connect(ctx context.Context) (protocols.Relay, error) {
 	p := s.protocol
 	key := keyOf(s.route, s.startup.params)
 	b, err := s.take(ctx, key)
-	if lostRole(err) {
+	if refusedPassword(err) {
 		if err = p.config.Restorer.RestoreRole(ctx, s.route.Live.ID); err == nil {
 			b, err = s.take(ctx, key)
 		}

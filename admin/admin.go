@@ -38,6 +38,7 @@ type Service interface {
 	Blueprint(ctx context.Context, p workspace.Principal, name string) (workspace.Blueprint, error)
 	BlueprintVersions(ctx context.Context, p workspace.Principal, name string) ([]workspace.Version, error)
 
+	DataImportService
 	TenantService
 	DeploymentService
 
@@ -48,6 +49,14 @@ type Service interface {
 	ListKeys(ctx context.Context, p workspace.Principal) ([]workspace.APIKey, error)
 	CreateKey(ctx context.Context, p workspace.Principal, r workspace.KeyRequest) (workspace.CreatedKey, error)
 	RevokeKey(ctx context.Context, p workspace.Principal, id string) error
+}
+
+// DataImportService is the part of a Service that is about rows of live databases.
+type DataImportService interface {
+	AnalyzeData(ctx context.Context, p workspace.Principal, id string, r workspace.DataRequest) (workspace.DataAnalysis, error)
+	ImportData(ctx context.Context, p workspace.Principal, id string, r workspace.DataRequest) (workspace.BegunImport, error)
+	ImportAll(ctx context.Context, p workspace.Principal, id string, r workspace.DataRequest) (workspace.BegunImport, error)
+	DataImportStatus(ctx context.Context, p workspace.Principal, id, importID string) (workspace.DataImport, error)
 }
 
 // TenantService is the part of a Service that is about tenants.

@@ -29,6 +29,16 @@ func failing(f *fixture, err error) {
 	f.service.updateSettings = func(string, map[string]any) (workspace.Workspace, error) { return workspace.Workspace{}, err }
 	failingTenants(f, err)
 	f.service.importSchema = func(string, workspace.ImportRequest) (workspace.Imported, error) { return workspace.Imported{}, err }
+	f.service.analyzeData = func(string, workspace.DataRequest) (workspace.DataAnalysis, error) {
+		return workspace.DataAnalysis{}, err
+	}
+	f.service.importData = func(string, workspace.DataRequest) (workspace.BegunImport, error) {
+		return workspace.BegunImport{}, err
+	}
+	f.service.importAll = func(string, workspace.DataRequest) (workspace.BegunImport, error) {
+		return workspace.BegunImport{}, err
+	}
+	f.service.importStatus = func(string, string) (workspace.DataImport, error) { return workspace.DataImport{}, err }
 	f.service.listProjects = func() ([]workspace.ProjectSummary, error) { return nil, err }
 	f.service.createProject = func(string) (workspace.CreatedProject, error) { return workspace.CreatedProject{}, err }
 	f.service.deleteProject = func(string) error { return err }
@@ -67,6 +77,8 @@ func bodyFor(rt route) string {
 		return `{"blueprint_name": "main", "deploy_all": true}`
 	case strings.HasSuffix(rt.path, "/schema"):
 		return `{"source": "template", "template": "blog"}`
+	case strings.Contains(rt.path, "/import-"):
+		return `{"connection": {"type": "postgresql", "host": "db.example.com", "database": "mydb"}}`
 	case strings.Contains(rt.path, "/quer"):
 		return `{"query": "SELECT 1"}`
 	case rt.path == "/projects", rt.path == "/apikeys":

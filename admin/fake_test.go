@@ -39,6 +39,11 @@ type fakeService struct {
 	settings       func(id string) (workspace.Workspace, error)
 	updateSettings func(id string, fields map[string]any) (workspace.Workspace, error)
 
+	analyzeData  func(id string, r workspace.DataRequest) (workspace.DataAnalysis, error)
+	importData   func(id string, r workspace.DataRequest) (workspace.BegunImport, error)
+	importAll    func(id string, r workspace.DataRequest) (workspace.BegunImport, error)
+	importStatus func(id, importID string) (workspace.DataImport, error)
+
 	blueprints      func() ([]workspace.Blueprint, error)
 	blueprint       func(name string) (workspace.Blueprint, error)
 	versions        func(name string) ([]workspace.Version, error)
@@ -102,6 +107,22 @@ func (f *fakeService) Schema(_ context.Context, _ workspace.Principal, id string
 
 func (f *fakeService) ImportSchema(_ context.Context, _ workspace.Principal, id string, r workspace.ImportRequest) (workspace.Imported, error) {
 	return f.importSchema(id, r)
+}
+
+func (f *fakeService) AnalyzeData(_ context.Context, _ workspace.Principal, id string, r workspace.DataRequest) (workspace.DataAnalysis, error) {
+	return f.analyzeData(id, r)
+}
+
+func (f *fakeService) ImportData(_ context.Context, _ workspace.Principal, id string, r workspace.DataRequest) (workspace.BegunImport, error) {
+	return f.importData(id, r)
+}
+
+func (f *fakeService) ImportAll(_ context.Context, _ workspace.Principal, id string, r workspace.DataRequest) (workspace.BegunImport, error) {
+	return f.importAll(id, r)
+}
+
+func (f *fakeService) DataImportStatus(_ context.Context, _ workspace.Principal, id, importID string) (workspace.DataImport, error) {
+	return f.importStatus(id, importID)
 }
 
 func (f *fakeService) Keys(_ context.Context, _ workspace.Principal, id string) (workspace.Keys, error) {

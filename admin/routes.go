@@ -34,6 +34,7 @@ func (a *api) register() {
 		a.workspaceRoutes(),
 		a.queryRoutes(),
 		a.schemaRoutes(),
+		a.dataImportRoutes(),
 		a.diffRoutes(),
 		a.settingsRoutes(),
 		a.blueprintRoutes(),

@@ -59,6 +59,14 @@ func TestPasswordOfALiveDatabaseIsNowhereToBeRead(t *testing.T) {
 	if text := fmt.Sprint(a.body); a.status != http.StatusBadRequest || !strings.Contains(text, "password authentication failed") || strings.Contains(text, wrong) {
 		t.Errorf("got %d %v", a.status, a.body)
 	}
+	for _, route := range []string{"import-data/analyze", "import-data", "import-full"} {
+		a = in.call(t, "POST", "/workspaces/secret-source/"+route, map[string]any{"connection": map[string]any{
+			"type": "PostgreSQL", "host": at.Host, "port": at.Port, "database": "secret-source_workspace", "user": in.ProjectID, "password": wrong,
+		}})
+		if text := fmt.Sprint(a.body); a.status != http.StatusBadRequest || !strings.Contains(text, "password authentication failed") || strings.Contains(text, wrong) {
+			t.Errorf("%s: got %d %v", route, a.status, a.body)
+		}
+	}
 	url := "https://planted-url-51d2.invalid/schema.json?key=planted-key-51d2"
 	a = in.call(t, "POST", "/workspaces/secret-source/schema", map[string]any{"source": "url", "url": url})
 	if text := fmt.Sprint(a.body); a.status != http.StatusBadRequest || strings.Contains(text, "51d2") {

@@ -195,3 +195,10 @@ type scanner = interface{ Scan(...any) error }
 
 func micros(t time.Time) int64     { return t.UnixMicro() }
 func fromMicros(n int64) time.Time { return time.UnixMicro(n).UTC() }
+
+func microsOrNull(t *time.Time) sql.Null[int64] {
+	if t == nil {
+		return sql.Null[int64]{}
+	}
+	return sql.Null[int64]{V: micros(*t), Valid: true}
+}

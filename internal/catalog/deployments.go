@@ -42,12 +42,8 @@ func setResult(ctx context.Context, tx *sql.Tx, id string, r workspace.Deploymen
 
 // SetDeploymentState implements workspace.Catalog.
 func (c *Catalog) SetDeploymentState(ctx context.Context, id string, s workspace.DeploymentState, completed *time.Time) error {
-	var at sql.Null[int64]
-	if completed != nil {
-		at = sql.Null[int64]{V: micros(*completed), Valid: true}
-	}
 	return c.write(ctx, "set a deployment's state", func(tx *sql.Tx) error {
-		return exec(ctx, tx, `UPDATE deployments SET state = ?, completed_at = ? WHERE id = ?`, s, at, id)
+		return exec(ctx, tx, `UPDATE deployments SET state = ?, completed_at = ? WHERE id = ?`, s, microsOrNull(completed), id)
 	})
 }
 

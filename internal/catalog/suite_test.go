@@ -48,6 +48,7 @@ func suite(t *testing.T, store func(t *testing.T) (open func() workspace.Catalog
 		"DeploymentsSurvive":                 testDeploymentsSurvive,
 		"LoginsOfKeysSurvive":                testLoginsOfKeysSurvive,
 		"ReadersGoWithTheirDatabases":        testReadersGoWithTheirDatabases,
+		"DataImportsSurvive":                 testDataImportsSurvive,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, store(t)) })
 	}

@@ -95,11 +95,12 @@ func calls(t *testing.T, s *workspace.Service, p workspace.Principal) map[string
 	ctx := t.Context()
 	return map[string]map[string]func() error{
 		"read": {
-			"List":     func() error { _, err := s.List(ctx, p); return err },
-			"Get":      func() error { _, err := s.Get(ctx, p, "shop"); return err },
-			"Schema":   func() error { _, err := s.Schema(ctx, p, "shop"); return err },
-			"Pending":  func() error { _, err := s.Pending(ctx, p, "shop"); return err },
-			"Settings": func() error { _, err := s.Settings(ctx, p, "shop"); return err },
+			"List":             func() error { _, err := s.List(ctx, p); return err },
+			"Get":              func() error { _, err := s.Get(ctx, p, "shop"); return err },
+			"Schema":           func() error { _, err := s.Schema(ctx, p, "shop"); return err },
+			"Pending":          func() error { _, err := s.Pending(ctx, p, "shop"); return err },
+			"Settings":         func() error { _, err := s.Settings(ctx, p, "shop"); return err },
+			"DataImportStatus": func() error { _, err := s.DataImportStatus(ctx, p, "shop", "imp_1"); return err },
 		},
 		"write": {
 			"Query": func() error { _, err := s.Query(ctx, p, "shop", "CREATE TABLE a"); return err },
@@ -107,6 +108,9 @@ func calls(t *testing.T, s *workspace.Service, p workspace.Principal) map[string
 				_, err := s.ImportSchema(ctx, p, "shop", workspace.ImportRequest{Source: "file"})
 				return err
 			},
+			"AnalyzeData":    func() error { _, err := s.AnalyzeData(ctx, p, "shop", workspace.DataRequest{}); return err },
+			"ImportData":     func() error { _, err := s.ImportData(ctx, p, "shop", workspace.DataRequest{}); return err },
+			"ImportAll":      func() error { _, err := s.ImportAll(ctx, p, "shop", workspace.DataRequest{}); return err },
 			"Skip":           func() error { return s.Skip(ctx, p, "shop", 999) },
 			"Revert":         func() error { _, err := s.Revert(ctx, p, "shop", 999); return err },
 			"UpdateSettings": func() error { _, err := s.UpdateSettings(ctx, p, "shop", nil); return err },

@@ -71,6 +71,7 @@ type Catalog interface {
 
 	TenantCatalog
 	DeploymentCatalog
+	DataImportCatalog
 }
 
 // TenantCatalog is the part of a Catalog that is about tenants.

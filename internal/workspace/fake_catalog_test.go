@@ -112,3 +112,15 @@ func (c faultyCatalog) SetDeploymentResult(ctx context.Context, id string, r wor
 func (c faultyCatalog) SetDeploymentState(ctx context.Context, id string, s workspace.DeploymentState, completed *time.Time) error {
 	return c.faults.around("set deployment state", func() error { return c.Catalog.SetDeploymentState(ctx, id, s, completed) })
 }
+
+func (c faultyCatalog) AddDataImport(ctx context.Context, d workspace.DataImport) error {
+	return c.faults.around("import", func() error { return c.Catalog.AddDataImport(ctx, d) })
+}
+
+func (c faultyCatalog) SetDataImportPart(ctx context.Context, id string, n int, p workspace.ImportPart) error {
+	return c.faults.around("import", func() error { return c.Catalog.SetDataImportPart(ctx, id, n, p) })
+}
+
+func (c faultyCatalog) SetDataImportState(ctx context.Context, id string, s workspace.ImportState, told string, completed *time.Time) error {
+	return c.faults.around("import", func() error { return c.Catalog.SetDataImportState(ctx, id, s, told, completed) })
+}

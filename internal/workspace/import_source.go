@@ -48,6 +48,8 @@ type SourceLogin struct {
 	User     string
 	Password string
 	TLS      string // prefer (also empty), verify, unverified or off
+
+	data bool // what is read are rows
 }
 
 // Address is where the server is, for errors too.

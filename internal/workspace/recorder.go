@@ -165,6 +165,7 @@ func (s *Service) keepUp(ctx context.Context, every time.Duration) {
 		}
 		s.finish(ctx)
 		s.keepReaders(ctx)
+		s.finishImports(ctx)
 	}
 }
 

@@ -37,6 +37,7 @@ type Service struct {
 	decoy     decoy
 
 	revoking sync.Mutex // held while a key is revoked
+	imports  imports    // of data, under way
 
 	mu       sync.Mutex // guards what follows
 	sessions Sessions
@@ -63,6 +64,7 @@ func NewService(ctx context.Context, c Config) (*Service, error) {
 		audit:     c.Audit,
 		now:       c.Now,
 		directory: newDirectory(),
+		imports:   imports{runs: map[int64]*runningImport{}},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -87,6 +89,7 @@ func NewService(ctx context.Context, c Config) (*Service, error) {
 	}
 	s.finish(ctx)
 	s.keepReaders(ctx)
+	s.finishImports(ctx)
 
 	every, watchEvery := cmp.Or(c.RecordEvery, recordEvery), cmp.Or(c.RestoreEvery, restoreEvery)
 	s.background, s.stop = context.WithCancel(context.WithoutCancel(ctx))

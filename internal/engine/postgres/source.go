@@ -95,6 +95,11 @@ func connectSource(ctx context.Context, l workspace.SourceLogin) (*pgx.Conn, err
 func trustSource(ctx context.Context, conn *pgx.Conn) error {
 	settings := trustedSettings()
 	delete(settings, "role")
+	return setSettings(ctx, conn, settings)
+}
+
+// setSettings sets what the session has from here on.
+func setSettings(ctx context.Context, conn *pgx.Conn, settings map[string]string) error {
 	var calls []string
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		calls = append(calls, "set_config("+literal(name)+", "+literal(settings[name])+", false)")

@@ -11,8 +11,9 @@ import (
 func (in *installation) postgresSource(t testing.TB, id, script string) (database, map[string]any) {
 	t.Helper()
 	d := in.workspace(t, id, "control")
+	connection := in.sourceOf(t, "postgresql", id)
 	d.psql(t, script)
-	return d, in.sourceOf(t, "postgresql", id)
+	return d, connection
 }
 
 // everyPostgresType is a table with values of each type that are hard to carry.

@@ -37,7 +37,8 @@ type DataTable struct {
 	Name    string // as shown
 	Key     string // as statements have it; unlike Name it is unique
 	Columns []DataColumn
-	Open    bool // its rows may have any column
+	Open    bool   // its rows may have any column
+	Unfit   string // of ours: why it can take no rows; empty: it can
 
 	// Of a source: rows, which are an estimate where they are not Exact, and
 	// bytes on its disk.

@@ -28,6 +28,9 @@ func matchTables(r DataRequest, source, ours []DataTable) matched {
 		if found.There {
 			c.Columns, found.Missing = matchColumns(r, found, own)
 			m.problems = append(m.problems, columnProblems(found, own, c.Columns)...)
+			if own.Unfit != "" {
+				m.problem("the table %s can take no rows: %s", t.Name, own.Unfit)
+			}
 			if found.Routed && r.DropRouting && own.Open {
 				c.Without = r.RoutingField
 			}

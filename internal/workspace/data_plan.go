@@ -39,7 +39,7 @@ func (s *Service) openData(ctx context.Context, w Workspace, h *held, r *DataReq
 	}
 	engine, ok := h.server.engine.(DataImporter)
 	if !ok {
-		return nil, Errorf(BadRequest, "data can't be imported into %s workspaces yet: PostgreSQL workspaces take it", w.Type.DisplayName())
+		return nil, Errorf(BadRequest, "data can't be imported into %s workspaces: copy it with mongodump and mongorestore, which reach the workspace as any client does", w.Type.DisplayName())
 	}
 	if r.Connection == nil {
 		return nil, badField("connection", "missing field %q", "connection")
@@ -242,7 +242,7 @@ func (s *Service) routedTo(p Principal, blueprint *held, name string, plan *data
 	if err := p.reachesTenant(name); err != nil {
 		return nil, err
 	}
-	h, err := s.databaseOf(p, blueprint, name)
+	h, err := s.databaseOf(p, blueprint.live.Name, name, "routing_field")
 	if err != nil {
 		plan.absent = append(plan.absent, name)
 		return nil, nil //nolint:nilerr // that it is not there is no failure

@@ -45,33 +45,43 @@ func (Source) Schema(ctx context.Context, l workspace.SourceLogin) (s schema.Sch
 
 // readSource runs read on a connection that is in the database.
 func readSource(ctx context.Context, l workspace.SourceLogin, read func(*Engine, *conn) error) error {
+	e, c, err := connectSource(ctx, l)
+	if err != nil {
+		return sourceRefused(l, err)
+	}
+	defer c.close()
+	if err := read(e, c); err != nil {
+		return sourceRefused(l, err)
+	}
+	return nil
+}
+
+// connectSource connects with the first encryption that both sides have. A
+// server that was reached and says no is not asked again.
+func connectSource(ctx context.Context, l workspace.SourceLogin) (*Engine, *conn, error) {
 	var first error
 	for _, encryption := range l.Encryptions() {
 		e := New(Config{Name: l.Address(), Address: workspace.Address{Network: "tcp", Addr: l.Address(), TLS: encryption}, User: l.User, Password: l.Password})
 		e.dial = func(ctx context.Context) (net.Conn, error) { return l.Dial(ctx) }
 		c, err := e.connect(ctx, l.User, l.Password, l.Database)
-		if err != nil {
-			if first == nil || errno(err) != 0 {
-				first = err
+		if err == nil {
+			if err = c.exec(ctx, trustedSettings); err == nil {
+				err = e.learn(ctx, c)
 			}
-			if ctx.Err() != nil || errno(err) != 0 {
-				break
+			if err != nil {
+				c.close()
+				return nil, nil, err
 			}
-			continue
+			return e, c, nil
 		}
-		defer c.close()
-		for _, prepare := range []func() error{
-			func() error { return c.exec(ctx, trustedSettings) },
-			func() error { return e.learn(ctx, c) },
-			func() error { return read(e, c) },
-		} {
-			if err := prepare(); err != nil {
-				return sourceRefused(l, err)
-			}
+		if first == nil || errno(err) != 0 {
+			first = err
 		}
-		return nil
+		if ctx.Err() != nil || errno(err) != 0 {
+			break
+		}
 	}
-	return sourceRefused(l, first)
+	return nil, nil, first
 }
 
 func sourceRefused(l workspace.SourceLogin, err error) error {

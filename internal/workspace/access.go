@@ -98,7 +98,7 @@ func notFound(id string) *Error {
 }
 
 func serverMissing(w Workspace) *Error {
-	return Errorf(Unavailable, "the %s server %q that holds workspace %s is not configured", w.Type.DisplayName(), w.Server, w.Name)
+	return Errorf(Unavailable, "the %s server %q that holds %s %s is not configured", w.Type.DisplayName(), w.Server, w.Mode.kind(), w.Name)
 }
 
 func alreadyExists(w Workspace) *Error {

@@ -133,7 +133,7 @@ func (s *Service) importSteps(ctx context.Context, h *held, made plan, result *I
 	}
 	defer h.live.Leave()
 	outcomes, err := engine.Import(ctx, h.target, run, limitsOf(h.live))
-	recordErr := s.Record(ctx, h.live.ID)
+	recordErr := s.Record(context.WithoutCancel(ctx), h.live.ID)
 	if err != nil {
 		return fmt.Errorf("import schema: %w", err)
 	}

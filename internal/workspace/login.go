@@ -153,12 +153,7 @@ func (l *Live) Deleted() bool { return l.deleted.Load() }
 func (l *Live) SetDeleted() { l.deleted.Store(true) }
 
 // Kind is what a client knows l as: a workspace, or a tenant database.
-func (l *Live) Kind() string {
-	if l.Mode == Deployed {
-		return "tenant database"
-	}
-	return "workspace"
-}
+func (l *Live) Kind() string { return l.Mode.kind() }
 
 // Raise tells a client where the setting of that name is to be raised.
 func (l *Live) Raise(setting string) string {

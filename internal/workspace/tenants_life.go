@@ -94,6 +94,11 @@ func (s *Service) removeTenant(ctx context.Context, t *heldTenant) error {
 // is held; that of a database may be a deployment's, which then ends early.
 func (s *Service) setTenantDeleting(ctx context.Context, t *heldTenant) ([]*held, error) {
 	record, all := s.directory.tenantNow(t)
+	for _, h := range all {
+		if h.server == nil {
+			return nil, serverMissing(s.directory.current(h))
+		}
+	}
 	if err := s.catalog.SetTenantDeleting(ctx, record.ID); err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, storeFailed(err)
 	}

@@ -244,6 +244,29 @@ func TestHardDeleteThatFailsIsAskedForAgain(t *testing.T) {
 	must(t, err)
 }
 
+// A tenant is not given up while a server of it is missing in the configuration.
+func TestHardDeleteWantsAllServers(t *testing.T) {
+	i, s, p, _ := newTenant(t)
+	second := newFakeServer(workspace.MySQL, i.faults)
+	i.engines["second"] = second
+	s.Close()
+	s = i.start()
+	_, err := s.Create(t.Context(), p, "billing", "MySQL", "tenant")
+	must(t, err)
+	_, err = s.CreateTenant(t.Context(), p, tenant("acme", "billing"))
+	must(t, err)
+	s.Close()
+	delete(i.engines, "second")
+	s = i.start()
+	refused(t, s.DeleteTenant(t.Context(), p, "acme", true), workspace.Unavailable, `MySQL server "second"`, "tenant database billing__acme is not configured")
+	s.Close()
+	i.engines["second"] = second
+	s = i.start()
+	d, err := s.GetTenant(t.Context(), p, "acme")
+	must(t, err)
+	equal(t, "state and databases", fmt.Sprint(d.State, len(d.Databases)), "ready2")
+}
+
 func TestWorkspaceWithTenantsStays(t *testing.T) {
 	_, s, p, _ := newTenant(t)
 	_, err := s.CreateTenant(t.Context(), p, tenant("globex", "shop"))

@@ -61,6 +61,14 @@ const (
 	Deployed Mode = "deployed"
 )
 
+// kind is what a client knows such a database as.
+func (m Mode) kind() string {
+	if m == Deployed {
+		return "tenant database"
+	}
+	return "workspace"
+}
+
 // Settings are the limits of one workspace. 0 means no limit.
 type Settings struct {
 	QueryTimeoutMS  int64

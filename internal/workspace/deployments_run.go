@@ -97,8 +97,8 @@ func (s *Service) deployInTurn(ctx context.Context, d Deployment, r *DeploymentR
 	if h == nil || h.server == nil {
 		return s.deployOne(ctx, d, r)
 	}
-	h.deploying.Lock()
-	defer h.deploying.Unlock()
+	h.of.deploying.Lock()
+	defer h.of.deploying.Unlock()
 	select {
 	case <-ctx.Done():
 		return nil

@@ -47,9 +47,8 @@ type held struct {
 	readers sync.Mutex             // held while its reader is made or removed, and while it becomes Ready or is dropped
 	reader  atomic.Pointer[reader] // nil: it has none
 
-	deploying sync.Mutex // held by the deployment whose turn it is, before changing
-	changing  sync.Mutex // held by create, delete, skip, revert, settings and deployments: one at a time
-	w         Workspace  // guarded by directory.mu; of a tenant's database its name is <blueprint>__<tenant>
+	changing sync.Mutex // held by create, delete, skip, revert, settings and deployments: one at a time
+	w        Workspace  // guarded by directory.mu; of a tenant's database its name is <blueprint>__<tenant>
 }
 
 // nameKey is a name that is unique in its project.

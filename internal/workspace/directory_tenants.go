@@ -24,6 +24,8 @@ type tenancy struct {
 	blueprint *held
 	level     int64
 	user      *heldUser
+
+	deploying sync.Mutex // held by the deployment whose turn it is, before changing
 }
 
 // tenant is nil where the project has none of that name.

@@ -245,3 +245,16 @@ func TestTenantsMadeForAnImportThatDoesNotBeginAreGone(t *testing.T) {
 	equal(t, "parts", []string{d.Parts[0].Tenant, d.Parts[1].Tenant}, []string{"acme", "globex"})
 	equal(t, "rows", d.RowsImported(), int64(8))
 }
+
+func TestDataImportWhoseCommitNobodyKnowsOfSaysSo(t *testing.T) {
+	_, s, p, rows := importingData(t)
+	rows.hook = func(_ context.Context, w workspace.DataWatch) error {
+		return errors.Join(w.Committing("mark"), workspace.Errorf(workspace.Unavailable, "connection to the database was lost"))
+	}
+	rows.landed = func() (bool, error) { return false, workspace.Errorf(workspace.BadRequest, "look at the tables") }
+	begun, err := s.ImportData(t.Context(), p, "shop", dataRequest())
+	must(t, err)
+	d := statusUntil(t, s, p, begun.Import.ID, ended)
+	equal(t, "state", d.State, workspace.ImportFailed)
+	equal(t, "error", d.Error, "look at the tables")
+}

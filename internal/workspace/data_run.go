@@ -213,8 +213,9 @@ func (s *Service) settlePart(ctx context.Context, id string, p ImportPart) Impor
 	}
 	landed, err := engine.DataLanded(ctx, h.target, p.Mark)
 	switch {
-	case err != nil && ErrorCode(err) == BadRequest:
-		return p.failed(told(err))
+	case err != nil && ErrorCode(err) == BadRequest: // nobody knows it any more
+		p.State, p.At, p.Error = ImportFailed, -1, told(err)
+		return p
 	case err != nil:
 		s.log.Warn("whether a data import took effect can't be found out yet", "import", id, "error", Causes(err))
 		return p

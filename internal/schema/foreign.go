@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -57,6 +58,9 @@ func (c *carrier) table(t Table) Table {
 	return moved
 }
 
+// noDate is a date that only MySQL has.
+var noDate = regexp.MustCompile(`^'\d{4}-(?:00-\d\d|\d\d-00)\b`)
+
 // plainTable is a name without the schema that only PostgreSQL has.
 func plainTable(name string) string { return strings.ReplaceAll(name, ".", "_") }
 
@@ -69,7 +73,7 @@ func (c *carrier) defaultOf(t Table, column Column) string {
 	case none:
 		return ""
 	case itself:
-		if !isLiteral(expression) {
+		if !isLiteral(expression) || c.from == MySQL && noDate.MatchString(expression) {
 			c.warn(t, "the default of %s is left out: %s", column.Name, clip(expression))
 			return ""
 		}

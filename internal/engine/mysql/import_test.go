@@ -168,6 +168,28 @@ func TestSourceForOtherTypes(t *testing.T) {
 	}
 }
 
+// What the server sets by itself, and dates that no other has, stay behind.
+func TestSourceColumnsThatOnlyMySQLHas(t *testing.T) {
+	e := newEngine(t)
+	from := newWorkspace(t, e)
+	newSession(t, e, from).run("SET sql_mode = ''", "CREATE TABLE g (a int, b int GENERATED ALWAYS AS (a + 1) STORED, c int AS (a * 2) VIRTUAL, z datetime NOT NULL DEFAULT '0000-00-00 00:00:00', "+
+		"d date DEFAULT '2001-00-00', y date DEFAULT '2001-02-03', u timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP)", "CREATE VIEW v AS SELECT * FROM g")
+	found, warnings, err := Source{}.Schema(t.Context(), loginTo(t, from))
+	must(t, err)
+	carried, more := found.CarriedOver(schema.MySQL)
+	steps, _, err := carried.Render(schema.PostgreSQL)
+	must(t, err)
+	want := `CREATE TABLE "g" ( "a" INTEGER, "b" INTEGER, "c" INTEGER, "z" TIMESTAMP NOT NULL, "d" DATE, "y" DATE DEFAULT '2001-02-03', "u" TIMESTAMPTZ(0) NOT NULL DEFAULT now() )`
+	if got := strings.Join(strings.Fields(steps[0].Statement), " "); got != want || len(steps) != 1 {
+		t.Errorf("got %d steps,\n%s\nwant\n%s", len(steps), got, want)
+	}
+	wanted := []string{"g: b is a plain column: how it is generated is left out", "g: c is a plain column: how it is generated is left out", "g: u is no longer set ON UPDATE",
+		"g: the default of z is left out: '0000-00-00 00:00:00'", "g: the default of d is left out: '2001-00-00'"}
+	if got := append(warnings, more...); !slices.Equal(got, wanted) {
+		t.Errorf("got the warnings\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(wanted, "\n"))
+	}
+}
+
 func TestSourceThatCanNotBeReadIsABadRequestWithoutASecret(t *testing.T) {
 	e := newEngine(t)
 	from := newWorkspace(t, e)

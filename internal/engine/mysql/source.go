@@ -125,7 +125,7 @@ func (r *sourceReader) schema(ctx context.Context) (schema.Schema, error) {
 		}
 		return &schema.Table{} // made since
 	}
-	for _, read := range []func(context.Context, func([]byte) *schema.Table) error{r.indexes, r.foreignKeys, r.checks} {
+	for _, read := range []func(context.Context, func([]byte) *schema.Table) error{r.extras, r.indexes, r.foreignKeys, r.checks} {
 		if err := read(ctx, of); err != nil {
 			return schema.Schema{}, err
 		}
@@ -144,6 +144,25 @@ func (r *sourceReader) column(table string, c workspace.Column) schema.Column {
 		column.Type = schema.Type{Name: "longtext"}
 	}
 	return column
+}
+
+// extras tells of what the server sets in columns by itself.
+func (r *sourceReader) extras(ctx context.Context, of func([]byte) *schema.Table) error {
+	rows, err := r.conn.rows(ctx, "SELECT TABLE_NAME, COLUMN_NAME, EXTRA FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = "+literal(r.database)+" AND EXTRA <> '' ORDER BY TABLE_NAME, ORDINAL_POSITION")
+	if err != nil {
+		return fmt.Errorf("list generated columns: %w", err)
+	}
+	for _, row := range rows {
+		t := of(row[0])
+		switch extra := strings.ToUpper(string(row[2])); {
+		case t.Name == "": // a view, or made since
+		case strings.Contains(extra, "VIRTUAL GENERATED"), strings.Contains(extra, "STORED GENERATED"):
+			r.warn(t.Name, "%s is a plain column: how it is generated is left out", row[1])
+		case strings.Contains(extra, "ON UPDATE"):
+			r.warn(t.Name, "%s is no longer set ON UPDATE", row[1])
+		}
+	}
+	return nil
 }
 
 func (r *sourceReader) indexes(ctx context.Context, of func([]byte) *schema.Table) error {

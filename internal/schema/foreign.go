@@ -58,8 +58,34 @@ func (c *carrier) table(t Table) Table {
 	return moved
 }
 
-// noDate is a date that only MySQL has.
-var noDate = regexp.MustCompile(`^'\d{4}-(?:00-\d\d|\d\d-00)\b`)
+var (
+	noDate   = regexp.MustCompile(`^'\d{4}-(?:00-\d\d|\d\d-00)\b`)                      // that only MySQL has
+	utcDate  = regexp.MustCompile(`^('\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?)\+00'$`) // as PostgreSQL writes it
+	bareDate = regexp.MustCompile(`^'\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?)?'$`)
+)
+
+// literal is a value as the other dialects write it; false where one can't be
+// sure that they take it for the same.
+func (c *carrier) literal(of Type, value string) (string, bool) {
+	switch {
+	case !isLiteral(value):
+		return "", false
+	case c.from == MySQL:
+		return value, !noDate.MatchString(value)
+	case of.Arrays > 0:
+		return "'[]'", value == "'{}'"
+	}
+	switch of.Name {
+	case "money":
+		return "", false // it has the sign of a currency
+	case "date", "timestamp", "timestamptz":
+		if m := utcDate.FindStringSubmatch(value); m != nil {
+			value = m[1] + "'"
+		}
+		return value, bareDate.MatchString(value) // no infinity
+	}
+	return value, true
+}
 
 // plainTable is a name without the schema that only PostgreSQL has.
 func plainTable(name string) string { return strings.ReplaceAll(name, ".", "_") }
@@ -73,10 +99,12 @@ func (c *carrier) defaultOf(t Table, column Column) string {
 	case none:
 		return ""
 	case itself:
-		if !isLiteral(expression) || c.from == MySQL && noDate.MatchString(expression) {
+		plain, ok := c.literal(column.Type, expression)
+		if !ok {
 			c.warn(t, "the default of %s is left out: %s", column.Name, clip(expression))
 			return ""
 		}
+		expression = plain
 	}
 	if strings.Contains(strings.ToLower(expression), " on update ") {
 		c.warn(t, "%s is no longer set ON UPDATE", column.Name)

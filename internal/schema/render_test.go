@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -171,6 +172,31 @@ func TestSchemasCarriedOver(t *testing.T) {
 		`CREATE INDEX "billing_invoices_at_idx" ON "billing_invoices" ("at")`)
 	same(t, warnings, "billing.invoices: at is no longer set ON UPDATE", "billing.invoices: the default of made is left out: upper('x')",
 		"billing.invoices: shape is text: geometry is mysql's own type", "billing.invoices: the check upper(made) = made is left out: its words are mysql's")
+}
+
+// Values that PostgreSQL writes in a form of its own.
+func TestDefaultsCarriedOver(t *testing.T) {
+	column := func(name, kind, value string) string {
+		return fmt.Sprintf(`{"name": %q, "type": %q, "default": %q}`, name, kind, value)
+	}
+	s, err := Read([]byte(`{"tables": [{"name": "t", "columns": [` + strings.Join([]string{
+		column("a", "timestamptz", "'1970-01-01 00:00:00+00'::timestamp with time zone"), column("b", "timestamptz", "'infinity'::timestamp with time zone"),
+		column("c", "date", "'2001-02-03'::date"), column("d", "date", "'0044-03-15 BC'::date"), column("e", "text[]", "'{}'::text[]"), column("f", "text[]", "'{x}'::text[]"),
+		column("g", "money", "'$1.50'::money"), column("h", "jsonb", "'{}'::jsonb"), column("i", "timestamp", "'2001-02-03 04:05:06.5'::timestamp without time zone"),
+	}, ", ") + `]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	carried, warnings := s.CarriedOver(PostgreSQL)
+	steps, _, err := carried.Render(MySQL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, []string{strings.Join(strings.Fields(steps[0].Statement), " ")},
+		"CREATE TABLE `t` ( `a` DATETIME(6) DEFAULT '1970-01-01 00:00:00', `b` DATETIME(6), `c` DATE DEFAULT '2001-02-03', `d` DATE, `e` JSON DEFAULT ('[]'), `f` JSON, "+
+			"`g` DECIMAL(19,2), `h` JSON DEFAULT ('{}'), `i` DATETIME(6) DEFAULT '2001-02-03 04:05:06.5' )")
+	same(t, warnings, "t: the default of b is left out: 'infinity'", "t: the default of d is left out: '0044-03-15 BC'", "t: the default of f is left out: '{x}'",
+		"t: the default of g is left out: '$1.50'")
 }
 
 func TestNamesThatTheServerWouldCutStayApart(t *testing.T) {

@@ -266,6 +266,12 @@ BEGIN
 	IF tg_tag = 'REINDEX' THEN
 		RETURN; -- changes no schema; PostgreSQL before 17 fires no trigger for it
 	END IF;
+	-- These look names up in what the session remembers, without a lock, and in a
+	-- transaction may find a table by the name that it had before another's commit.
+	-- To lock a relation for a moment is to hear of such commits.
+	IF tg_tag IN ('GRANT', 'REVOKE') THEN
+		PERFORM pg_relation_size('pg_tenantsdb.version');
+	END IF;
 	parts[5] := concat_ws(',', nullif(parts[5], ''), concat_ws(':', w.total, w.inserts,
 	            (tg_tag IN ('CREATE EXTENSION', 'ALTER EXTENSION'))::int,
 	            CASE tg_tag WHEN 'DROP INDEX' THEN concat_ws('.', pg_tenantsdb.broken(),
@@ -366,9 +372,11 @@ BEGIN
 	RETURN known;
 END $$;
 
+-- That of journals up to version 6.
+DROP FUNCTION IF EXISTS pg_tenantsdb.note(text, text, integer, boolean, jsonb, jsonb, jsonb, text[], text, text, xid8);
+
 -- note writes a row, and tells the proxy of it. Where search_path is NULL the
 -- session has no part in what the change means.
-DROP FUNCTION IF EXISTS pg_tenantsdb.note(text, text, integer, boolean, jsonb, jsonb, jsonb, text[], text, text, xid8); -- up to version 6
 CREATE OR REPLACE FUNCTION pg_tenantsdb.note(number bigint, tag text, context text, nth integer, created boolean, objects jsonb, dropped jsonb,
 	sources jsonb, temps text[], structure text, search_path text, began xid8) RETURNS void
 LANGUAGE plpgsql AS $$

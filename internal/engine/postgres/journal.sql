@@ -417,6 +417,7 @@ DECLARE
 	indexed    oid;
 	altered    oid;
 	structure  text;
+	certain    boolean;
 	is_data    boolean := tag IN ('REFRESH MATERIALIZED VIEW', 'ALTER LARGE OBJECT');
 	changed    boolean;
 	sources    jsonb := '[]';
@@ -499,9 +500,6 @@ BEGIN
 		SELECT coalesce(array_agg(c.relname::text), '{}') INTO temps
 		  FROM pg_class c WHERE c.relnamespace = pg_my_temp_schema();
 	END IF;
-	-- Before names are looked at: who drops one of them afterwards has a row behind
-	-- this one.
-	number := pg_tenantsdb.next_id();
 	IF tag IN ('CREATE TABLE AS', 'SELECT INTO') THEN
 		structure := pg_tenantsdb.structure(made);
 	ELSIF tag = 'CREATE TABLE' AND temps <> '{}' THEN
@@ -509,6 +507,15 @@ BEGIN
 	ELSIF tag = 'CREATE INDEX' THEN
 		structure := pg_tenantsdb.beside(indexed);
 	ELSIF tag IN ('CREATE TABLE', 'ALTER TABLE') THEN
+		structure := pg_tenantsdb.own_names(coalesce(made, altered), made IS NOT NULL AND current_query() || context ILIKE '%like%');
+		certain := structure::jsonb -> 'certain' = 'true';
+	END IF;
+	-- Names that others have are looked at on both sides of the row's number: who made
+	-- one of them has a row before this one, and who drops it one behind.
+	number := pg_tenantsdb.next_id();
+	IF tag = 'CREATE INDEX' AND structure = '' THEN
+		structure := pg_tenantsdb.beside(indexed);
+	ELSIF certain THEN
 		structure := pg_tenantsdb.own_names(coalesce(made, altered), made IS NOT NULL AND current_query() || context ILIKE '%like%');
 	END IF;
 

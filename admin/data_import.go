@@ -22,11 +22,9 @@ func (a *api) dataImportRoutes() []route {
 // dataRequest reads where rows are and where they are to go.
 func (x *exchange) dataRequest() (r workspace.DataRequest, err error) {
 	var connection json.RawMessage
-	var collections []string
 	err = x.decode(mostBody,
 		field{name: "connection", into: &connection},
 		field{name: "tables", into: &r.Tables, optional: true},
-		field{name: "collections", into: &collections, optional: true},
 		field{name: "routing_field", into: &r.RoutingField, optional: true},
 		field{name: "shared_tables", into: &r.Shared, optional: true},
 		field{name: "tenants", into: &r.Tenants, optional: true},
@@ -35,12 +33,6 @@ func (x *exchange) dataRequest() (r workspace.DataRequest, err error) {
 	)
 	if err != nil {
 		return r, err
-	}
-	if r.Tables != nil && collections != nil {
-		return r, badRequest("fields %q and %q are the same: send one of them", "tables", "collections")
-	}
-	if collections != nil {
-		r.Tables = collections
 	}
 	if r.Connection, err = decodeConnection(connection); err != nil {
 		return r, err

@@ -32,12 +32,11 @@ type DataSource interface {
 	Close(ctx context.Context)
 }
 
-// DataTable is a table or collection.
+// DataTable is a table.
 type DataTable struct {
 	Name    string // as shown
 	Key     string // as statements have it; unlike Name it is unique
 	Columns []DataColumn
-	Open    bool   // its rows may have any column
 	Unfit   string // of ours: why it can take no rows; empty: it can
 
 	// Of a source: rows, which are an estimate where they are not Exact, and
@@ -49,7 +48,7 @@ type DataTable struct {
 	Parents []DataParent // of ours: what its rows must find there
 }
 
-// DataColumn is a column or a field.
+// DataColumn is a column.
 type DataColumn struct {
 	Name      string
 	Generated bool // by the server, which takes no value
@@ -88,7 +87,6 @@ type TableCopy struct {
 	Columns []string // those to copy
 	Where   string   // a column that must have Value; empty: all rows are copied
 	Value   string
-	Without string // a field to leave out, of a table that is Open
 }
 
 // DataWatch is told how a copy goes on, of one thing at a time.

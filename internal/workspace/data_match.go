@@ -31,9 +31,6 @@ func matchTables(r DataRequest, source, ours []DataTable) matched {
 			if own.Unfit != "" {
 				m.problem("the table %s can take no rows: %s", t.Name, own.Unfit)
 			}
-			if found.Routed && r.DropRouting && own.Open {
-				c.Without = r.RoutingField
-			}
 		} else {
 			m.problem("the table %s is not in the database: import its schema first, or leave the table out by \"tables\"", t.Name)
 		}
@@ -62,7 +59,7 @@ func matchColumns(r DataRequest, found AnalyzedTable, own DataTable) (taken, mis
 		switch {
 		case i >= 0 && !own.Columns[i].Generated:
 			taken = append(taken, c.Name)
-		case i >= 0, own.Open, found.Routed && r.DropRouting && c.Name == r.RoutingField:
+		case i >= 0, found.Routed && r.DropRouting && c.Name == r.RoutingField:
 		default:
 			missing = append(missing, c.Name)
 		}
@@ -75,7 +72,7 @@ func columnProblems(found AnalyzedTable, own DataTable, taken []string) (problem
 	if len(found.Missing) > 0 {
 		problems = append(problems, fmt.Sprintf("the table %s has no column %s, which the source has", found.Name, strings.Join(found.Missing, ", ")))
 	}
-	if len(taken) == 0 && len(found.Missing) == 0 && !own.Open {
+	if len(taken) == 0 && len(found.Missing) == 0 {
 		problems = append(problems, fmt.Sprintf("the table %s has no columns to copy: leave it out by \"tables\"", found.Name))
 	}
 	for _, c := range own.Columns {

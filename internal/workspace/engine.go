@@ -91,8 +91,8 @@ type Engine interface {
 	Prepare(ctx context.Context) error
 	Ping(ctx context.Context) error
 	// Create makes the role and its database, and the owner and the reader where
-	// there is one; of those that exist it puts back what they may. tracked installs what
-	// Changes needs; only tenant-mode workspaces are tracked.
+	// there is one; of those that exist it puts back what they may. tracked
+	// installs what Changes needs; only tenant-mode workspaces are tracked.
 	Create(ctx context.Context, t Target, tracked bool) error
 	// Drop ends the database's sessions and removes database, role, owner and
 	// reader.

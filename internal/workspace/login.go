@@ -70,8 +70,8 @@ func (k *LiveKey) Revoked() bool { return k != nil && k.revoked.Load() }
 func (k *LiveKey) SetRevoked() { k.revoked.Store(true) }
 
 // Live is the part of a workspace, or of a tenant's database, that its open
-// sessions share. Limits change
-// while sessions are open, so they are read at each use.
+// sessions share. Limits change while sessions are open, so they are read at each
+// use.
 type Live struct {
 	ID   int64
 	Name string

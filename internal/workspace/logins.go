@@ -55,9 +55,8 @@ const anyWorkspace = "workspace"
 // LoginByPassword is Login for protocols whose login names no database: user is
 // the name of the workspace or the tenant's database, or "workspace" or empty
 // where the one that the password belongs to reaches just one of that type. The
-// password has been
-// checked where the Login is Known; one that is not may be any password but not
-// the right one. It reads memory only.
+// password has been checked where the Login is Known; one that is not may be any
+// password but not the right one. It reads memory only.
 func (s *Service) LoginByPassword(_ context.Context, t DatabaseType, user, password string) (Login, error) {
 	u, h := s.directory.routeByPassword(t, user, password)
 	if h == nil {

@@ -28,9 +28,9 @@ func (c windowConn) Read(p []byte) (int, error) {
 }
 
 // changeUser lets the client authenticate anew, for the same workspace and with
-// the same rights, and
-// makes the backend's session as new. No reply is owed, so that the frontend's
-// direction alone talks to the client. command is a COM_CHANGE_USER
+// the same rights, and makes the backend's session as new. No reply is owed, so
+// that the frontend's direction alone talks to the client. command is a
+// COM_CHANGE_USER
 // (https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_change_user.html).
 func (r *relay) changeUser(ctx context.Context, command []byte) error {
 	next, err := parseChangeUser(command)

@@ -50,28 +50,23 @@ func (s *Service) AnalyzeData(ctx context.Context, p Principal, id string, r Dat
 // A problem that AnalyzeData knows is an error, before anything is copied. There
 // is one at a time of a workspace, and a few in all.
 func (s *Service) ImportData(ctx context.Context, p Principal, id string, r DataRequest) (BegunImport, error) {
-	if err := p.mayWrite(); err != nil {
-		return BegunImport{}, err
-	}
-	h, w, err := s.find(p, id)
-	if err != nil {
-		return BegunImport{}, err
-	}
-	run, err := s.imports.reserve(h)
-	if err != nil {
-		return BegunImport{}, err
-	}
-	begun, err := s.beginImport(ctx, p, h, w, r, run)
-	if err != nil {
-		s.imports.release(run)
-	}
-	return begun, err
+	return s.reserveImport(p, id, func(h *held, w Workspace, run *runningImport) (BegunImport, error) {
+		return s.beginImport(ctx, p, h, w, r, run)
+	})
 }
 
 // ImportAll imports the schema of a live database and then its data. What of the
 // schema failed is in the answer; where the data can't be copied for it, the
 // import has failed already when ImportAll returns.
 func (s *Service) ImportAll(ctx context.Context, p Principal, id string, r DataRequest) (BegunImport, error) {
+	return s.reserveImport(p, id, func(h *held, w Workspace, run *runningImport) (BegunImport, error) {
+		return s.importAll(ctx, p, h, w, r, run)
+	})
+}
+
+// reserveImport begins an import that no other meets, and which the background
+// ends where it is not over when begin returns.
+func (s *Service) reserveImport(p Principal, id string, begin func(*held, Workspace, *runningImport) (BegunImport, error)) (BegunImport, error) {
 	if err := p.mayWrite(); err != nil {
 		return BegunImport{}, err
 	}
@@ -83,7 +78,7 @@ func (s *Service) ImportAll(ctx context.Context, p Principal, id string, r DataR
 	if err != nil {
 		return BegunImport{}, err
 	}
-	begun, err := s.importAll(ctx, p, h, w, r, run)
+	begun, err := begin(h, w, run)
 	if err != nil || begun.Import.CompletedAt != nil {
 		s.imports.release(run)
 	}

@@ -101,7 +101,7 @@ func (e *Engine) connectRole(ctx context.Context, t workspace.Target, name, pass
 	c, err := e.connect(ctx, name, password, t.Database)
 	if number := errno(err); number == accessDenied || number == accessDeniedNoSecret {
 		e.config.Log.WarnContext(ctx, "role's password was changed on the server; putting it back", "server", e.config.Name, "role", name)
-		if err := e.setRoles(ctx, t); err != nil {
+		if err := e.setRoles(ctx, t, rolesOf(t)); err != nil {
 			return nil, err
 		}
 		c, err = e.connect(ctx, name, password, t.Database)

@@ -32,7 +32,7 @@ func (e *Engine) Create(ctx context.Context, t workspace.Target, tracked bool) e
 	if err := c.exec(ctx, "CREATE DATABASE IF NOT EXISTS "+quote(t.Database)+" CHARACTER SET utf8mb4"); err != nil {
 		return fmt.Errorf("create database %s: %w", t.Database, err)
 	}
-	return e.setRoles(ctx, t, rolesOf(t)...)
+	return e.setRoles(ctx, t, rolesOf(t))
 }
 
 // Drop removes the roles, ends the database's sessions and removes the database,

@@ -39,7 +39,7 @@ func readerOf(t workspace.Target) role { return role{t.Reader, t.ReaderPassword,
 
 // SetReader makes the accounts of the role that may only read.
 func (e *Engine) SetReader(ctx context.Context, t workspace.Target) error {
-	return e.setRoles(ctx, t, readerOf(t))
+	return e.setRoles(ctx, t, []role{readerOf(t)})
 }
 
 // DropReader removes the role that may only read, and ends its sessions.
@@ -60,7 +60,7 @@ func (e *Engine) DropReader(ctx context.Context, t workspace.Target) error {
 
 // setRoles makes the accounts of those roles of the database, or puts back their
 // passwords and grants.
-func (e *Engine) setRoles(ctx context.Context, t workspace.Target, roles ...role) error {
+func (e *Engine) setRoles(ctx context.Context, t workspace.Target, roles []role) error {
 	c, release, err := e.admin(ctx)
 	if err != nil {
 		return err

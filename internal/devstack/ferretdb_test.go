@@ -142,6 +142,42 @@ func TestFerretDBFindsItsDataAfterAKill(t *testing.T) {
 	}
 }
 
+// TestFerretDBStartsThoughADatabaseWasNotFinished has files as they are where it
+// died while it made databases.
+func TestFerretDBStartsThoughADatabaseWasNotFinished(t *testing.T) {
+	dir := devstacktest.Dir(t)
+	f := startFerretDB(t, dir)
+	defer func() { stopFerretDB(t, f) }()
+	if err := withMongo(t, f, func(client *mongo.Client) error {
+		_, err := client.Database("kept").Collection("c").InsertOne(t.Context(), bson.D{{Key: "a", Value: 1}})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	withoutTables := make([]byte, 4096) // https://www.sqlite.org/fileformat2.html
+	copy(withoutTables, "SQLite format 3\x00\x10\x00\x02\x02\x00\x40\x20\x20")
+	withoutTables[100] = 0x0d                      // a leaf of a table
+	withoutTables[105], withoutTables[106] = 16, 0 // whose content begins at the end of the page
+	for name, content := range map[string][]byte{"begun": nil, "without_tables": withoutTables} {
+		if err := os.WriteFile(filepath.Join(dir, "data", name+".sqlite"), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := syscall.Kill(ferretPID(t, dir), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "server back", func() bool {
+		n, err := count(t, f)
+		return err == nil && n == 1
+	})
+	if err := withMongo(t, f, func(client *mongo.Client) error {
+		_, err := client.Database("begun").Collection("c").InsertOne(t.Context(), bson.D{{Key: "a", Value: 1}})
+		return err
+	}); err != nil {
+		t.Errorf("the database whose making was cut short can't be made: %v", err)
+	}
+}
+
 func TestFerretDBRunsThoughItsAccountCantReachTheProgram(t *testing.T) {
 	built, err := devstacktest.FerretDBProgram()
 	if err != nil {

@@ -48,6 +48,9 @@ func run(ctx context.Context, args []string) error {
 	if err := os.Remove(*socket); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	if err := removeUnfinished(ctx, filepath.Clean(*data)); err != nil {
+		return err
+	}
 	server, err := ferretdb.New(&ferretdb.Config{
 		Listener: ferretdb.ListenerConfig{Unix: *socket},
 		// Its warnings tell of each connection that a client just closed, and

@@ -25,7 +25,8 @@ func TestAReaderMayWhatTheWorkspaceMayWithoutWriting(t *testing.T) {
 	to, as := withReader(17)
 	must(t, e.Create(t.Context(), to, false))
 	t.Cleanup(func() { must(t, e.Drop(context.Background(), to)) })
-	admin := administrator(t, server, 0)
+	// Valkey judges DRYRUN in the database of who asks.
+	admin := administrator(t, server, 17)
 	commands, err := admin.Command(t.Context()).Result()
 	must(t, err)
 	allowed := 0

@@ -33,15 +33,21 @@ func AsOwner(s Statement, role string) Statement {
 		l.next()
 		changes = append(changes, insertion{at, l.pos, "CURRENT_USER"})
 	}
+	return changed(s, changes)
+}
+
+// changed is s with the changes in its text; s where there are none, or where
+// what they make is no statement.
+func changed(s Statement, changes []insertion) Statement {
 	if len(changes) == 0 {
 		return s
 	}
-	owned := single(Statement{Text: inserted(s.Text, changes)}, false)
-	if owned.node == nil {
+	c := single(Statement{Text: inserted(s.Text, changes)}, false)
+	if c.node == nil {
 		return s
 	}
-	owned.at = s.at
-	return owned
+	c.at = s.at
+	return c
 }
 
 // roles lists the places in the tree below m that name role.

@@ -17,15 +17,7 @@ func WithinDatabase(s Statement, database string) Statement {
 		k, start := l.next()
 		switch k {
 		case end:
-			if len(changes) == 0 {
-				return s
-			}
-			within := single(Statement{Text: inserted(s.Text, changes)}, false)
-			if within.node == nil {
-				return s
-			}
-			within.at = s.at
-			return within
+			return changed(s, changes)
 		case blank:
 			continue
 		case word, text:

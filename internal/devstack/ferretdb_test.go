@@ -61,6 +61,27 @@ func count(t *testing.T, f *devstack.FerretDB) (n int64, err error) {
 	})
 }
 
+// insert puts a document into that collection of a database.
+func insert(t *testing.T, f *devstack.FerretDB, database string) error {
+	t.Helper()
+	return withMongo(t, f, func(client *mongo.Client) error {
+		_, err := client.Database(database).Collection("c").InsertOne(t.Context(), bson.D{{Key: "a", Value: 1}})
+		return err
+	})
+}
+
+// killFerretDB waits until the server is back, with its one document.
+func killFerretDB(t *testing.T, f *devstack.FerretDB, dir string) {
+	t.Helper()
+	if err := syscall.Kill(ferretPID(t, dir), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "server back", func() bool {
+		n, err := count(t, f)
+		return err == nil && n == 1
+	})
+}
+
 func TestFerretDBIsReachedByItsSocketOnly(t *testing.T) {
 	f := devstacktest.FerretDB(t)
 	if err := withMongo(t, f, func(client *mongo.Client) error { return client.Ping(t.Context(), nil) }); err != nil {
@@ -121,19 +142,10 @@ func TestFerretDBFindsItsDataAfterAKill(t *testing.T) {
 	dir := devstacktest.Dir(t)
 	f := startFerretDB(t, dir)
 	defer func() { stopFerretDB(t, f) }()
-	if err := withMongo(t, f, func(client *mongo.Client) error {
-		_, err := client.Database("kept").Collection("c").InsertOne(t.Context(), bson.D{{Key: "a", Value: 1}})
-		return err
-	}); err != nil {
+	if err := insert(t, f, "kept"); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(ferretPID(t, dir), syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	await(t, "server back", func() bool {
-		n, err := count(t, f)
-		return err == nil && n == 1
-	})
+	killFerretDB(t, f, dir)
 
 	stopFerretDB(t, f)
 	f = startFerretDB(t, dir)
@@ -148,10 +160,7 @@ func TestFerretDBStartsThoughADatabaseWasNotFinished(t *testing.T) {
 	dir := devstacktest.Dir(t)
 	f := startFerretDB(t, dir)
 	defer func() { stopFerretDB(t, f) }()
-	if err := withMongo(t, f, func(client *mongo.Client) error {
-		_, err := client.Database("kept").Collection("c").InsertOne(t.Context(), bson.D{{Key: "a", Value: 1}})
-		return err
-	}); err != nil {
+	if err := insert(t, f, "kept"); err != nil {
 		t.Fatal(err)
 	}
 	withoutTables := make([]byte, 4096) // https://www.sqlite.org/fileformat2.html
@@ -163,17 +172,8 @@ func TestFerretDBStartsThoughADatabaseWasNotFinished(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := syscall.Kill(ferretPID(t, dir), syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	await(t, "server back", func() bool {
-		n, err := count(t, f)
-		return err == nil && n == 1
-	})
-	if err := withMongo(t, f, func(client *mongo.Client) error {
-		_, err := client.Database("begun").Collection("c").InsertOne(t.Context(), bson.D{{Key: "a", Value: 1}})
-		return err
-	}); err != nil {
+	killFerretDB(t, f, dir)
+	if err := insert(t, f, "begun"); err != nil {
 		t.Errorf("the database whose making was cut short can't be made: %v", err)
 	}
 }

@@ -202,3 +202,11 @@ func microsOrNull(t *time.Time) sql.Null[int64] {
 	}
 	return sql.Null[int64]{V: micros(*t), Valid: true}
 }
+
+func timeOrNil(n sql.Null[int64]) *time.Time {
+	if !n.Valid {
+		return nil
+	}
+	t := fromMicros(n.V)
+	return &t
+}

@@ -102,10 +102,7 @@ func scanDataImport(r scanner) (d workspace.DataImport, err error) {
 		return d, err
 	}
 	d.CreatedAt = fromMicros(created)
-	if completed.Valid {
-		at := fromMicros(completed.V)
-		d.CompletedAt = &at
-	}
+	d.CompletedAt = timeOrNil(completed)
 	return d, json.Unmarshal([]byte(tables), &d.Tables)
 }
 

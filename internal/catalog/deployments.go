@@ -135,10 +135,7 @@ func scanDeployment(r scanner, more ...any) (d workspace.Deployment, err error) 
 	columns := []any{&d.ID, &d.ProjectID, &d.BlueprintID, &d.Blueprint, &d.Version, &d.State, &created, &completed}
 	err = r.Scan(append(columns, more...)...)
 	d.CreatedAt = fromMicros(created)
-	if completed.Valid {
-		at := fromMicros(completed.V)
-		d.CompletedAt = &at
-	}
+	d.CompletedAt = timeOrNil(completed)
 	return d, err
 }
 

@@ -137,10 +137,7 @@ func scanKey(r scanner) (k workspace.APIKey, err error) {
 	if login.Valid {
 		l.ProjectID, l.ID, l.SCRAM.Iterations, l.CreatedAt = login.V, credential.V, iterations.V, k.CreatedAt
 	}
-	if revoked.Valid {
-		at := fromMicros(revoked.V)
-		k.RevokedAt = &at
-	}
+	k.RevokedAt = timeOrNil(revoked)
 	return k, json.Unmarshal([]byte(values), &k.Scope.Values)
 }
 

@@ -38,10 +38,7 @@ func scanVersion(r scanner) (v workspace.Version, err error) {
 	var deployed sql.Null[int64]
 	err = r.Scan(&v.Number, &created, &deployed)
 	v.CreatedAt = fromMicros(created)
-	if deployed.Valid {
-		at := fromMicros(deployed.V)
-		v.DeployedAt = &at
-	}
+	v.DeployedAt = timeOrNil(deployed)
 	return v, err
 }
 
